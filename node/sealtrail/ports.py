@@ -1,0 +1,90 @@
+"""What the services ask of the outside, where there is more than one implementation.
+
+Each docstring is the port's contract; the contract tests run on every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from sealtrail.membership.records import Anchor
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """A block, as the chain had it when asked."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    time: int  # Unix seconds
+
+
+class ChainRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One ``MemberRecorded`` event; ``record`` as the contract encodes it."""
+
+    member: bytes
+    version: int
+    record: bytes
+    block_number: int
+    block_hash: bytes
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed transaction, as it was (or is to be) sent."""
+
+    hash: bytes
+    raw: bytes
+    nonce: int
+
+
+class Ledger(Protocol):
+    """The chain that the members share, through one or more RPC endpoints.
+
+    Every method may raise ``UnavailableError`` (nothing was learnt; a send may still have gone through)
+    and retries nothing itself.
+    """
+
+    async def identity(self) -> tuple[int, bytes]:
+        """Return the chain id and the hash of block 0."""
+        ...
+
+    async def head(self) -> Head:
+        """Return the newest block."""
+        ...
+
+    async def final_head(self) -> Head:
+        """Return the newest block that is final under the configured rule."""
+        ...
+
+    async def block(self, number: int) -> Head | None:
+        """Return the block at that height, or None above the head."""
+        ...
+
+    async def latest_anchor(self, member: bytes) -> tuple[int, bytes]:
+        """Return sequence and checkpoint hash of the member's latest anchor at the head; (0, zeros) if none."""
+        ...
+
+    async def changes(
+        self, first_block: int, last_block: int
+    ) -> tuple[Sequence[Anchor], Sequence[ChainRecord]]:
+        """Return what the contracts emitted in those blocks (inclusive), in chain order."""
+        ...
+
+    async def sign_anchor(self, sequence: int, previous: bytes, checkpoint_hash: bytes) -> Sent:
+        """Sign the transaction that anchors a checkpoint, with fresh nonce and fees; sends nothing."""
+        ...
+
+    async def send(self, raw: bytes) -> None:
+        """Send a signed transaction; one that the chain knows already is no error.
+
+        Raises:
+            VerificationError: the chain refuses it for good (``transaction_refused``).
+        """
+        ...
+
+    async def inclusion(self, transaction_hash: bytes) -> tuple[Head, bool] | None:
+        """Return the block that holds the transaction and whether it succeeded; None if in none."""
+        ...
