@@ -1,1 +1,1 @@
-"""To be written."""
+"""Other members' nodes over HTTP: signed requests (RFC 9421), packages out and in."""
