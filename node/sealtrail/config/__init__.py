@@ -1,0 +1,36 @@
+"""What an operator decides about a node: one TOML file, read strictly into frozen values.
+
+A setting that is unknown, of the wrong type or out of range is refused by name; nothing is guessed.
+Secrets never stand in the file: keys are in keystores, tokens stand there as hashes.
+"""
+
+from sealtrail.config.load import load_config, parse_config
+from sealtrail.config.settings import (
+    AnchoringSettings,
+    AuthSettings,
+    ChainSettings,
+    Config,
+    CustodySettings,
+    HttpSettings,
+    KeysSettings,
+    LogSettings,
+    NodeSettings,
+    PeersSettings,
+    TokenSettings,
+)
+
+__all__ = [
+    "AnchoringSettings",
+    "AuthSettings",
+    "ChainSettings",
+    "Config",
+    "CustodySettings",
+    "HttpSettings",
+    "KeysSettings",
+    "LogSettings",
+    "NodeSettings",
+    "PeersSettings",
+    "TokenSettings",
+    "load_config",
+    "parse_config",
+]

@@ -1,0 +1,280 @@
+"""Every setting: name, type, range, default and one line of meaning.
+
+The reader, the commented file that ``sealtrail init`` writes and ``docs/configuration.md`` come
+from here.
+Units stand last in the names. Paths are relative to the folder of the configuration file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+SCOPES = ("capture", "query", "provenance", "status", "admin")
+
+Scope = Literal["capture", "query", "provenance", "status", "admin"]
+
+Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
+Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]
+HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000)]
+OptionalUrl = Annotated[str, Meta(pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$", max_length=2000)]
+FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+def _doc(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class NodeSettings(Struct, frozen=True, kw_only=True):
+    """Who this node is."""
+
+    name: Annotated[
+        str,
+        Meta(min_length=1, max_length=100),
+        _doc("Name of this node in logs and on screens."),
+    ] = "node"
+    data_dir: Annotated[
+        FilePath, _doc("Folder of the database and everything else that changes.")
+    ] = "data"
+    member: Annotated[
+        Address,
+        _doc("The member's address in the registry: its first operator key's. `init` fills it in."),
+    ] = ""
+
+
+class ChainSettings(Struct, frozen=True, kw_only=True):
+    """The chain that the members share; what is pinned here is checked before anything is signed."""
+
+    rpc_urls: Annotated[
+        list[HttpUrl],
+        Meta(max_length=8),
+        _doc(
+            "JSON-RPC endpoints of the chain; the others are asked when the first does not answer."
+        ),
+    ] = []
+    chain_id: Annotated[
+        int,
+        Meta(ge=0, le=2**53 - 1),
+        _doc("Chain id that every endpoint must report; 0: not yet known."),
+    ] = 0
+    genesis_hash: Annotated[
+        Hash,
+        _doc("Hash of block 0 that every endpoint must report: chain ids repeat, this does not."),
+    ] = ""
+    registry: Annotated[Address, _doc("Address of the network's Registry contract.")] = ""
+    start_block: Annotated[
+        int,
+        Meta(ge=0),
+        _doc("Block from which the contracts' events are read: at or before their deployment."),
+    ] = 0
+    finality: Annotated[
+        str,
+        Meta(pattern=r"^(instant|signers|finalized|depth [1-9][0-9]{0,3})$"),
+        _doc(
+            "When a block counts as final: `instant` (QBFT, embedded chain), `signers` (Clique: more"
+            " than half have sealed on top), `depth N` (N blocks on top) or `finalized` (the tag)."
+        ),
+    ] = "instant"
+    fees: Annotated[
+        Literal["eip1559", "legacy", "free"],
+        _doc("How transactions pay: `eip1559`, `legacy` (gas price) or `free` (gas price 0)."),
+    ] = "eip1559"
+    poll_seconds: Annotated[
+        float, Meta(ge=0.1, le=3600), _doc("How often the chain is asked for new blocks.")
+    ] = 1.0
+    timeout_seconds: Annotated[
+        float, Meta(ge=0.1, le=600), _doc("How long one call to an endpoint may take.")
+    ] = 10.0
+
+
+class AnchoringSettings(Struct, frozen=True, kw_only=True):
+    """When checkpoints go to the chain."""
+
+    beat_seconds: Annotated[
+        float,
+        Meta(ge=0.2, le=86400),
+        _doc("Time from one anchor to the next; fixed, so that anchors say nothing of volume."),
+    ] = 10.0
+    padding: Annotated[
+        bool,
+        _doc("Anchor on idle beats too (a padding entry), so that idleness does not show either."),
+    ] = False
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True):
+    """The node's own HTTP interface, and its limits (advertised to clients)."""
+
+    host: Annotated[
+        str,
+        Meta(min_length=1, max_length=255),
+        _doc("Address to listen on; `0.0.0.0` for every interface."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535), _doc("Port to listen on.")] = 8700
+    public_url: Annotated[
+        OptionalUrl,
+        _doc("URL under which users and peers reach this node; empty: made of host and port."),
+    ] = ""
+    body_bytes_max: Annotated[int, Meta(ge=1024, le=2**31), _doc("Largest request body.")] = (
+        16 * 1024 * 1024
+    )
+    events_per_document_max: Annotated[
+        int, Meta(ge=1, le=1_000_000), _doc("Most events in one captured document.")
+    ] = 10_000
+    requests_max: Annotated[
+        int, Meta(ge=1, le=100_000), _doc("Most requests in hand at once; further ones get 503.")
+    ] = 512
+    request_timeout_seconds: Annotated[
+        float, Meta(ge=1, le=3600), _doc("How long a client may take to send one request.")
+    ] = 60.0
+
+
+class TokenSettings(Struct, frozen=True, kw_only=True):
+    """One bearer token, as its hash: `sealtrail token new` makes both."""
+
+    name: Annotated[
+        str, Meta(min_length=1, max_length=100), _doc("Who or what uses the token; stands in logs.")
+    ]
+    sha256: Annotated[
+        str,
+        Meta(pattern=r"^[0-9a-f]{64}$"),
+        _doc("SHA-256 of the token in hex. The token itself is never stored."),
+    ]
+    scopes: Annotated[
+        list[Scope],
+        Meta(min_length=1, max_length=len(SCOPES)),
+        _doc(f"What it may do: any of {', '.join(f'`{s}`' for s in SCOPES)}."),
+    ]
+
+
+class AuthSettings(Struct, frozen=True, kw_only=True):
+    """Who may use this node: nobody, unless named here."""
+
+    tokens: Annotated[
+        list[TokenSettings],
+        Meta(max_length=1000),
+        _doc("Bearer tokens, one `[[auth.tokens]]` table each."),
+    ] = []
+
+
+class PeersSettings(Struct, frozen=True, kw_only=True):
+    """Other members' nodes."""
+
+    disclosure: Annotated[
+        Literal["default", "all"],
+        _doc(
+            "What a shipment's receiver is given of its history: `default` (commissioning and one's"
+            " own handover) or `all`."
+        ),
+    ] = "default"
+    timeout_seconds: Annotated[
+        float, Meta(ge=0.1, le=600), _doc("How long one call to a peer may take.")
+    ] = 15.0
+    retry_seconds_max: Annotated[
+        float,
+        Meta(ge=1, le=86400),
+        _doc("Longest pause between two attempts to deliver to a peer."),
+    ] = 300.0
+
+
+class CustodySettings(Struct, frozen=True, kw_only=True):
+    """Times after which silence becomes a finding."""
+
+    transit_limit_hours: Annotated[
+        float,
+        Meta(ge=0, le=8760),
+        _doc("Shipped this long ago and not received: a finding for both sides."),
+    ] = 72.0
+
+
+class KeysSettings(Struct, frozen=True, kw_only=True):
+    """Where this member's keys are, and where their passphrase comes from."""
+
+    event: Annotated[
+        FilePath, _doc("Key that signs entries (secp256k1, Web3 Secret Storage v3).")
+    ] = "keys/event.json"
+    operator: Annotated[
+        FilePath, _doc("Key that pays for and sends anchors (secp256k1, Web3 Secret Storage v3).")
+    ] = "keys/operator.json"
+    log: Annotated[
+        FilePath, _doc("Key that signs checkpoints (Ed25519, encrypted PKCS#8 PEM).")
+    ] = "keys/log.pem"
+    peer: Annotated[
+        FilePath, _doc("Key that signs requests to other nodes (Ed25519, encrypted PKCS#8 PEM).")
+    ] = "keys/peer.pem"
+    passphrase_file: Annotated[
+        str,
+        Meta(max_length=4096),
+        _doc(
+            "File that holds the passphrase (mode 0600); empty: the variable below, else a prompt."
+        ),
+    ] = ""
+    passphrase_env: Annotated[
+        str,
+        Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+        _doc("Environment variable that holds the passphrase, where no file is named."),
+    ] = "SEALTRAIL_PASSPHRASE"  # noqa: S105 - a variable's name
+    devnet_plaintext: Annotated[
+        bool,
+        _doc(
+            "Accept unencrypted keys. On a devnet only: who reads the files can sign as this member."
+        ),
+    ] = False
+
+
+class LogSettings(Struct, frozen=True, kw_only=True):
+    """What the node says about itself, on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], _doc("Least severe level that is written.")
+    ] = "info"
+    format: Annotated[
+        Literal["plain", "json"], _doc("`plain` for people, `json` (a line each) for machines.")
+    ] = "plain"
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole configuration; ``path`` is the file it came from, and paths are relative to it."""
+
+    node: NodeSettings = NodeSettings()
+    chain: ChainSettings = ChainSettings()
+    anchoring: AnchoringSettings = AnchoringSettings()
+    http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
+    peers: PeersSettings = PeersSettings()
+    custody: CustodySettings = CustodySettings()
+    keys: KeysSettings = KeysSettings()
+    log: LogSettings = LogSettings()
+    path: Path = Path("sealtrail.toml")
+
+    def resolve(self, path: str) -> Path:
+        """Return a path of this configuration, made absolute."""
+        return (self.path.parent / path).absolute()
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of the database."""
+        return self.resolve(self.node.data_dir)
+
+    @property
+    def database(self) -> Path:
+        """File of the database."""
+        return self.data_dir / "sealtrail.db"
+
+    @property
+    def public_url(self) -> str:
+        """URL under which users reach this node."""
+        host = "127.0.0.1" if self.http.host in ("0.0.0.0", "::") else self.http.host  # noqa: S104 - compared, not bound
+        return (self.http.public_url or f"http://{host}:{self.http.port}").rstrip("/")
+
+    @property
+    def member(self) -> bytes:
+        """The member's address, 20 bytes."""
+        return bytes.fromhex(self.node.member.removeprefix("0x"))
+
+
+SECTIONS: tuple[str, ...] = tuple(
+    f.name for f in msgspec.structs.fields(Config) if f.name != "path"
+)
