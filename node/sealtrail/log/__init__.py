@@ -1,1 +1,1 @@
-"""To be written."""
+"""A member's append-only log: RFC 9162 tree, proofs, tiles, checkpoints. No I/O, no clock, no randomness."""

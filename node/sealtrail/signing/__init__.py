@@ -1,1 +1,56 @@
-"""To be written."""
+"""What members sign: entries (EIP-712), their leaves and roots, and the keys. No I/O, no randomness."""
+
+from sealtrail.log.ed25519 import Ed25519Signer, verify_ed25519
+from sealtrail.signing.entry import (
+    EVENT_KINDS,
+    Domain,
+    Entry,
+    Kind,
+    SignedEntry,
+    entry_id,
+)
+from sealtrail.signing.genesis import genesis_document, origin_of
+from sealtrail.signing.keys import EventSigner, recover
+from sealtrail.signing.leaf import LEAF_BYTES, encode_leaf, parse_leaf
+from sealtrail.signing.roots import (
+    NO_EVENT_HASH,
+    SEED_BYTES,
+    ZERO_SEED,
+    Reference,
+    Relation,
+    disclosure_root,
+    encode_references,
+    item_key,
+    items_root,
+    parse_references,
+    references_root,
+)
+
+__all__ = [
+    "EVENT_KINDS",
+    "LEAF_BYTES",
+    "NO_EVENT_HASH",
+    "SEED_BYTES",
+    "ZERO_SEED",
+    "Domain",
+    "Ed25519Signer",
+    "Entry",
+    "EventSigner",
+    "Kind",
+    "Reference",
+    "Relation",
+    "SignedEntry",
+    "disclosure_root",
+    "encode_leaf",
+    "encode_references",
+    "entry_id",
+    "genesis_document",
+    "item_key",
+    "items_root",
+    "origin_of",
+    "parse_leaf",
+    "parse_references",
+    "recover",
+    "references_root",
+    "verify_ed25519",
+]

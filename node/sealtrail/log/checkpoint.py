@@ -1,0 +1,196 @@
+"""Checkpoints: a log's size and root as text, signed by the node as a C2SP note.
+
+One byte form: what is parsed is encoded again and compared. Extension lines are refused (witnesses do not vouch
+for them). The anchored value is the hash of the text without signatures.
+
+Source: C2SP tlog-checkpoint, C2SP signed-note; docs/protocol.md section 7.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from hashlib import sha256
+
+import msgspec
+
+from sealtrail.errors import InputError, VerificationError
+from sealtrail.log.ed25519 import SIGNATURE_BYTES, Ed25519Signer, verify_ed25519
+from sealtrail.log.tree import TreeHead
+
+NOTE_BYTES_MAX = 8_192
+SIGNATURES_MAX = 32
+TREE_SIZE_MAX = 2**63 - 1
+ED25519_ALGORITHM = b"\x01"  # C2SP signed-note, signature types
+
+_ORIGIN = re.compile(r"sealtrail/(0x[0-9a-f]{64})/(0x[0-9a-f]{40})/(0x[0-9a-f]{40})")
+_TEXT = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n")
+_SIGNATURE_LINE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/]+={0,2})")
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which log: of which member, under which registry, on which chain."""
+
+    genesis_hash: bytes
+    registry: bytes
+    member: bytes
+
+    def __str__(self) -> str:
+        return (
+            f"sealtrail/0x{self.genesis_hash.hex()}/0x{self.registry.hex()}/0x{self.member.hex()}"
+        )
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A log's size and root under its origin's name."""
+
+    origin: str
+    size: int
+    root_hash: bytes
+
+    @property
+    def head(self) -> TreeHead:
+        """Size and root as the tree knows them."""
+        return TreeHead(self.size, self.root_hash)
+
+    @property
+    def text(self) -> str:
+        """The note's text, its last newline included."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root_hash).decode()}\n"
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the text: what gets anchored."""
+        return sha256(self.text.encode()).digest()
+
+
+class NoteSignature(msgspec.Struct, frozen=True):
+    """One signature line of a note: who says he signed, with which key (4 bytes of its id), and the signature."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+class SignedCheckpoint(msgspec.Struct, frozen=True):
+    """A checkpoint and the signatures found under it, none of them checked yet."""
+
+    checkpoint: Checkpoint
+    signatures: tuple[NoteSignature, ...]
+
+
+def parse_origin(text: str) -> Origin:
+    """Read a log's origin.
+
+    Raises:
+        InputError: ``origin_malformed``.
+    """
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        raise InputError("origin_malformed", f"no Sealtrail origin: {text[:200]!r}")
+    genesis_hash, registry, member = (bytes.fromhex(part[2:]) for part in found.groups())
+    return Origin(genesis_hash=genesis_hash, registry=registry, member=member)
+
+
+def key_id(name: str, public_key: bytes) -> bytes:
+    """Return the 4 bytes that tell an Ed25519 key under a note. Source: C2SP signed-note."""
+    return sha256(name.encode() + b"\n" + ED25519_ALGORITHM + public_key).digest()[:4]
+
+
+def sign_note(checkpoint: Checkpoint, log_key: Ed25519Signer) -> str:
+    """Return the signed note: text, empty line, one signature line by the log's key under the origin's name."""
+    text = checkpoint.text
+    blob = key_id(checkpoint.origin, log_key.public_key) + log_key.sign(text.encode())
+    return f"{text}\n\u2014 {checkpoint.origin} {base64.b64encode(blob).decode()}\n"
+
+
+def parse_note(note: str) -> SignedCheckpoint:
+    """Read a note; its signatures are not checked.
+
+    Raises:
+        InputError: ``note_malformed`` (what is wrong with it stands in the message).
+    """
+    if len(note) > NOTE_BYTES_MAX:
+        raise _malformed(f"{len(note)} characters, at most {NOTE_BYTES_MAX}")
+    text, separator, signatures = note.partition("\n\n")
+    if not separator:
+        raise _malformed("no empty line between text and signatures")
+    parsed = SignedCheckpoint(_parse_text(text + "\n"), _parse_signatures(signatures))
+    if _encode_note(parsed) != note:  # base64 with stray bits, for one
+        raise _malformed("not in its one byte form")
+    return parsed
+
+
+def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
+    """Read a note and check that the log's key signed it. Signatures by other keys are ignored.
+
+    Args:
+        origin: the log that it must be of.
+        public_key: the log's Ed25519 key, which the caller trusts.
+
+    Raises:
+        InputError: ``note_malformed``.
+        VerificationError: ``note_of_another_log``, ``note_unsigned`` (no signature by that key), ``signature_wrong``.
+    """
+    parsed = parse_note(note)
+    checkpoint = parsed.checkpoint
+    if checkpoint.origin != origin:
+        raise VerificationError(
+            "note_of_another_log", f"a checkpoint of {checkpoint.origin}, not of {origin}"
+        )
+    wanted = key_id(origin, public_key)
+    ours = [s for s in parsed.signatures if s.name == origin and s.key_id == wanted]
+    if not ours:
+        raise VerificationError("note_unsigned", f"no signature by the log key {public_key.hex()}")
+    for each in ours:
+        if len(each.signature) != SIGNATURE_BYTES:
+            raise VerificationError("signature_wrong", f"{len(each.signature)} bytes, not 64")
+        verify_ed25519(public_key, checkpoint.text.encode(), each.signature)
+    return checkpoint
+
+
+def _parse_text(text: str) -> Checkpoint:
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise _malformed("its text is not three lines: origin, size, base64 of a 32-byte root")
+    origin, size, root = found.groups()
+    parse_origin(origin)
+    if int(size) > TREE_SIZE_MAX:
+        raise _malformed(f"tree size {size}")
+    return Checkpoint(origin, int(size), base64.b64decode(root))
+
+
+def _parse_signatures(lines: str) -> tuple[NoteSignature, ...]:
+    if not lines.endswith("\n"):
+        raise _malformed("its last line does not end")
+    found = [_SIGNATURE_LINE.fullmatch(line) for line in lines[:-1].split("\n")]
+    if len(found) > SIGNATURES_MAX:
+        raise _malformed(f"{len(found)} signatures, at most {SIGNATURES_MAX}")
+    signatures = []
+    for n, line in enumerate(found, start=1):
+        if line is None:
+            raise _malformed(f"signature line {n}")
+        signatures.append(_parse_signature(line[1], line[2], n))
+    return tuple(signatures)
+
+
+def _parse_signature(name: str, encoded: str, n: int) -> NoteSignature:
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise _malformed(f"the base64 of signature {n}") from None
+    if len(blob) < 5 or any(c.isspace() or not c.isprintable() for c in name):
+        raise _malformed(f"signature line {n}")
+    return NoteSignature(name, blob[:4], blob[4:])
+
+
+def _encode_note(note: SignedCheckpoint) -> str:
+    lines = (
+        f"\u2014 {s.name} {base64.b64encode(s.key_id + s.signature).decode()}\n"
+        for s in note.signatures
+    )
+    return f"{note.checkpoint.text}\n{''.join(lines)}"
+
+
+def _malformed(what: str) -> InputError:
+    return InputError("note_malformed", f"no checkpoint note: {what}")

@@ -1,0 +1,94 @@
+"""The three roots that an entry carries: over what it discloses, the items it names and the entries it refers to.
+
+Source: docs/protocol.md sections 4 and 5; RFC 9162 section 2.1.1 for the trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from hashlib import sha256
+
+import msgspec
+
+from sealtrail.errors import InputError
+from sealtrail.log.tree import EMPTY_ROOT, leaf_hash, root_hash
+
+SEED_BYTES = 32
+ZERO_SEED = bytes(SEED_BYTES)  # of entries that have nothing to hide: genesis, index, padding
+NO_EVENT_HASH = bytes(32)  # disclosure leaf 1 where the content is no event
+REFERENCE_BYTES = 33
+
+
+class Relation(IntEnum):
+    """What a reference to another entry means."""
+
+    CORRECTS = 1  # an error declaration, the entry of the event that it declares
+    RECEIVES = 2  # a received entry, the sender's entry
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """Another entry, of whichever log, that this one refers to."""
+
+    relation: Relation
+    entry_id: bytes
+
+
+def disclosure_root(seed: bytes, values: Sequence[bytes]) -> bytes:
+    """Return the root over salted values: content hash, event hash, then (reserved) the event's parts.
+
+    Args:
+        seed: the entry's 32 random bytes; without them nobody confirms a guess of a value.
+    """
+    return root_hash(
+        leaf_hash(sha256(seed + n.to_bytes(4, "big")).digest() + value)
+        for n, value in enumerate(values)
+    )
+
+
+def item_key(item_salt: bytes, canonical: str) -> bytes:
+    """Return what the item index files an item under, from its canonical identifier."""
+    return sha256(item_salt + canonical.encode()).digest()
+
+
+def items_root(item_keys: Iterable[bytes]) -> bytes:
+    """Return the root over the distinct item keys, which need be neither sorted nor distinct here."""
+    keys = sorted(set(item_keys))
+    return root_hash(map(leaf_hash, keys)) if keys else EMPTY_ROOT
+
+
+def references_root(references: Sequence[Reference]) -> bytes:
+    """Return the root over the references, in their order."""
+    if not references:
+        return EMPTY_ROOT
+    return root_hash(leaf_hash(encode_reference(each)) for each in references)
+
+
+def encode_reference(reference: Reference) -> bytes:
+    """Return a reference's 33 bytes: relation, entry id."""
+    return bytes((reference.relation,)) + reference.entry_id
+
+
+def encode_references(references: Iterable[Reference]) -> bytes:
+    """Return references joined, 33 bytes each."""
+    return b"".join(map(encode_reference, references))
+
+
+def parse_references(data: bytes) -> tuple[Reference, ...]:
+    """Read joined references.
+
+    Raises:
+        InputError: ``references_malformed``, ``relation_unknown``.
+    """
+    if len(data) % REFERENCE_BYTES:
+        raise InputError("references_malformed", f"{len(data)} bytes are no multiple of 33")
+    parts = (data[at : at + REFERENCE_BYTES] for at in range(0, len(data), REFERENCE_BYTES))
+    return tuple(_parse_reference(part) for part in parts)
+
+
+def _parse_reference(data: bytes) -> Reference:
+    try:
+        relation = Relation(data[0])
+    except ValueError:
+        raise InputError("relation_unknown", f"relation {data[0]}") from None
+    return Reference(relation, data[1:])
