@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,9 @@ SOCKETLESS = {"unit", "property", "vectors"}
 def shared() -> Path:
     """The folder of third-party vectors and corpora beside the project; skips where it is absent."""
     if not (SHARED / "vectors").is_dir():
-        pytest.skip("../shared is absent: third-party vectors and corpora are not part of the project")
+        pytest.skip(
+            "../shared is absent: third-party vectors and corpora are not part of the project"
+        )
     return SHARED
 
 
@@ -60,7 +61,7 @@ class SocketBlockedError(RuntimeError):
 
 
 @pytest.fixture(autouse=True)
-def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.path.relative_to(ROOT / "tests").parts[0] in SOCKETLESS:
 
         def refuse(*_: object, **__: object) -> None:
@@ -68,4 +69,3 @@ def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         monkeypatch.setattr(socket.socket, "bind", refuse)
-    yield

@@ -32,7 +32,15 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_no_module_is_a_drawer() -> None:
-    drawers = {"utils.py", "util.py", "helpers.py", "helper.py", "manager.py", "common.py", "misc.py"}
+    drawers = {
+        "utils.py",
+        "util.py",
+        "helpers.py",
+        "helper.py",
+        "manager.py",
+        "common.py",
+        "misc.py",
+    }
     assert [str(p) for p in SOURCES if p.name in drawers] == []
 
 
