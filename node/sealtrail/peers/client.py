@@ -1,0 +1,153 @@
+"""Sends signed requests to other members' nodes. Retries nothing itself: whoever keeps the delivery does.
+
+An answer is a peer's word: it is size-limited, strictly read, and proves nothing beyond what it signs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sealtrail.errors import InputError, UnavailableError, VerificationError
+from sealtrail.peers.signatures import PeerKeyId, sign_request
+
+PACKAGES_PATH = "/peer/v1/packages"
+PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
+ANSWER_BYTES_MAX = 1 << 20
+TRY_AGAIN_STATUSES = frozenset({408, 425, 429})
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a peer says of a package: how many of its entries were new to it, and how many it had."""
+
+    accepted: int
+    known: int
+
+
+class _Problem(msgspec.Struct):
+    code: str = "unnamed"
+    detail: str = ""
+
+
+class PeerClient:
+    """Delivers packages to nodes by their URL in the registry."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        key_id: PeerKeyId,
+        private_key: Ed25519PrivateKey,
+        now_seconds: Callable[[], float],
+        new_nonce: Callable[[], str],
+        timeout_seconds: float,
+        plain_http_anywhere: bool = False,
+    ) -> None:
+        self._session = session
+        self._key_id = key_id
+        self._private_key = private_key
+        self._now_seconds = now_seconds
+        self._new_nonce = new_nonce
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._plain_http_anywhere = plain_http_anywhere
+
+    async def deliver(self, node_url: str, package: bytes) -> Acknowledgement:
+        """Send a package and return what the peer acknowledged.
+
+        Raises:
+            InputError: ``peer_url_refused``: the registry names a URL that must not be called.
+            UnavailableError: ``peer_unreachable``, ``peer_busy``: try again.
+            VerificationError: ``peer_refused``: it read the package and refused it, with its own code and words;
+                ``peer_answer_malformed``: it did not answer as a node does.
+        """
+        url = node_url.rstrip("/") + PACKAGES_PATH
+        check_url(url, plain_http_anywhere=self._plain_http_anywhere)
+        headers = sign_request(
+            "POST",
+            url,
+            package,
+            key_id=self._key_id,
+            private_key=self._private_key,
+            created_seconds=int(self._now_seconds()),
+            nonce=self._new_nonce(),
+        )
+        headers["Content-Type"] = PACKAGE_MEDIA_TYPE
+        status, body = await self._post(url, package, headers)
+        return _read_answer(url, status, body)
+
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        try:
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                answer = await _read_at_most(response, ANSWER_BYTES_MAX)
+                return response.status, answer
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise UnavailableError("peer_unreachable", f"{url}: {reason}") from error
+
+
+async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    chunks = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        chunks += chunk
+        if len(chunks) > limit:
+            raise VerificationError(
+                "peer_answer_malformed", f"{response.url} answered with more than {limit} bytes"
+            )
+    return bytes(chunks)
+
+
+def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
+    if 200 <= status < 300:
+        try:
+            return msgspec.json.decode(body, type=Acknowledgement)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise VerificationError(
+                "peer_answer_malformed", f"{url} answered {status}: {error}"
+            ) from error
+    try:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        problem = _Problem()
+    said = f"{url} answered {status} {problem.code}: {problem.detail[:500]}"
+    if status >= 500 or status in TRY_AGAIN_STATUSES:
+        raise UnavailableError("peer_busy", said)
+    raise VerificationError("peer_refused", said)
+
+
+def check_url(url: str, *, plain_http_anywhere: bool) -> None:
+    """Refuse a URL that a node must not call: not HTTP(S), with credentials, or in the clear beyond this machine.
+
+    Raises:
+        InputError: ``peer_url_refused``.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError as error:
+        raise InputError("peer_url_refused", f"{url!r}: {error}") from error
+    if parts.scheme not in ("https", "http") or not host or parts.username is not None:
+        raise InputError("peer_url_refused", f"{url!r} is no plain http or https URL")
+    if parts.scheme == "http" and not plain_http_anywhere and not _is_loopback(host):
+        raise InputError(
+            "peer_url_refused",
+            f"{url!r} would go in the clear over a network",
+            advice="put the node behind TLS and record its https URL, or allow peers.plain_http on a private network",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
