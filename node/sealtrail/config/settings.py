@@ -193,17 +193,17 @@ class KeysSettings(Struct, frozen=True, kw_only=True):
     """Where this member's keys are, and where their passphrase comes from."""
 
     event: Annotated[
-        FilePath, _doc("Key that signs entries (secp256k1, Web3 Secret Storage v3).")
+        FilePath, _doc("Key that signs entries (secp256k1, Web3 Secret Storage 3).")
     ] = "keys/event.json"
     operator: Annotated[
-        FilePath, _doc("Key that pays for and sends anchors (secp256k1, Web3 Secret Storage v3).")
+        FilePath, _doc("Key that pays for and sends anchors (secp256k1, Web3 Secret Storage 3).")
     ] = "keys/operator.json"
-    log: Annotated[
-        FilePath, _doc("Key that signs checkpoints (Ed25519, encrypted PKCS#8 PEM).")
-    ] = "keys/log.pem"
+    log: Annotated[FilePath, _doc("Key that signs checkpoints (Ed25519, same form).")] = (
+        "keys/log.json"
+    )
     peer: Annotated[
-        FilePath, _doc("Key that signs requests to other nodes (Ed25519, encrypted PKCS#8 PEM).")
-    ] = "keys/peer.pem"
+        FilePath, _doc("Key that signs requests to other nodes (Ed25519, same form).")
+    ] = "keys/peer.json"
     passphrase_file: Annotated[
         str,
         Meta(max_length=4096),
