@@ -5,7 +5,6 @@ An answer is a peer's word: it is size-limited, strictly read, and proves nothin
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -88,7 +87,7 @@ class PeerClient:
             ) as response:
                 answer = await _read_at_most(response, ANSWER_BYTES_MAX)
                 return response.status, answer
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise UnavailableError("peer_unreachable", f"{url}: {reason}") from error
 
