@@ -21,10 +21,11 @@ sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; then
     return 2
 }
 
-# ensure_environment EXTRAS: install the project, editable, with these extras, unless that was done for this pyproject.toml.
+# ensure_environment EXTRAS: install the project, editable, with these extras ("" for none),
+# unless that was done for this pyproject.toml.
 ensure_environment() {
     local extras=$1 python stamp wanted
-    stamp="$VENV/.sealtrail-$extras"
+    stamp="$VENV/.sealtrail-${extras:-plain}"
     wanted=$(cksum <"$ROOT/pyproject.toml")
     if [ -x "$VENV/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return 0
@@ -34,8 +35,8 @@ ensure_environment() {
         say "Making an environment in $VENV ($("$python" --version)) …"
         "$python" -m venv "$VENV" || return 2
     fi
-    say "Installing the project and what it needs ($extras); about a minute the first time …"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$ROOT[$extras]" || {
+    say "Installing the project and what it needs${extras:+ ($extras)}; about a minute the first time …"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$ROOT${extras:+[$extras]}" || {
         say "The installation failed; the messages above say why. It needs a Python package index (pip's own settings apply)."
         return 3
     }
