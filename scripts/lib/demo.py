@@ -82,7 +82,7 @@ class Network:
             node["url"] + path, headers={"Authorization": f"Bearer {node['token']}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - a node's http URL
+            with urllib.request.urlopen(request, timeout=30) as response:
                 answer: Json = json.load(response)
                 return answer
         except urllib.error.HTTPError as error:
