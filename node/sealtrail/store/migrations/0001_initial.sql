@@ -54,6 +54,7 @@ CREATE TABLE event (
 CREATE INDEX event_by_id ON event (event_id);
 CREATE INDEX event_by_hash ON event (event_hash);
 CREATE INDEX event_by_time ON event (event_time_us);
+CREATE INDEX event_by_record_time ON event (record_time_ms);
 CREATE UNIQUE INDEX event_by_leaf ON event (leaf_index) WHERE leaf_index IS NOT NULL;
 
 -- Canonical identifiers (Digital Link URIs) of the items that an event names, and in which place.
@@ -137,19 +138,19 @@ CREATE TABLE chain_cursor (
     checked_ms    INTEGER NOT NULL
 ) STRICT;
 
--- Capture jobs (EPCIS 2.0 section 12.6).
+-- Capture jobs (EPCIS 2.0 section 12.6), finished when written: job and events share one transaction.
 CREATE TABLE capture_job (
-    job_id        TEXT PRIMARY KEY,
+    job_row       INTEGER PRIMARY KEY,       -- order of arrival
+    job_id        TEXT NOT NULL UNIQUE,
     created_ms    INTEGER NOT NULL,
-    finished_ms   INTEGER,
-    running       INTEGER NOT NULL,
+    finished_ms   INTEGER NOT NULL,
     success       INTEGER NOT NULL,
-    error_behaviour TEXT NOT NULL,
+    error_behaviour TEXT NOT NULL CHECK (error_behaviour IN ('rollback', 'proceed')),
     errors        TEXT NOT NULL,             -- JSON list of problem documents
-    receipts      TEXT NOT NULL              -- JSON list
+    entry_ids     BLOB NOT NULL              -- what the job's receipts are for, 32 bytes each
 ) STRICT;
 
--- What is to be sent to other members' nodes; a row goes when it is acknowledged.
+-- What is to be sent to other members' nodes; done once its peer has acknowledged it (delivered_ms).
 CREATE TABLE delivery (
     delivery_id   INTEGER PRIMARY KEY,
     recipient     BLOB NOT NULL,             -- member
@@ -161,7 +162,13 @@ CREATE TABLE delivery (
     delivered_ms  INTEGER,
     UNIQUE (recipient, entry_id, stage)
 ) STRICT;
-CREATE INDEX delivery_due ON delivery (next_ms) WHERE delivered_ms IS NULL;
+CREATE INDEX delivery_due ON delivery (recipient, next_ms) WHERE delivered_ms IS NULL;
+
+-- How far the events have been looked through for something to send.
+CREATE TABLE delivery_cursor (
+    id            INTEGER PRIMARY KEY CHECK (id = 1),
+    event_row     INTEGER NOT NULL
+) STRICT;
 
 -- Nonces of peers' signed requests, so that none is taken twice.
 CREATE TABLE peer_nonce (
