@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from sealtrail.errors import InputError, IntegrityError
-from sealtrail.log.tree import TreeHead, consistency_proof, inclusion_proof
+from sealtrail.log.tiles import TILE_HEIGHT, TILE_WIDTH
+from sealtrail.log.tree import (
+    HASH_BYTES,
+    CompactRange,
+    TreeHead,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root_hash,
+)
 from sealtrail.store.database import Database
-
-# tlog-tiles: https://c2sp.org/tlog-tiles
-TILE_HEIGHT = 8
-TILE_WIDTH = 1 << TILE_HEIGHT
-HASH_BYTES = 32
-
-_EMPTY_ROOT = sha256(b"").digest()
 
 
 class NewEntry(msgspec.Struct, frozen=True):
@@ -94,7 +96,7 @@ class LogStore:
                 for n, e in enumerate(entries)
             ],
         )
-        self._extend(connection, 0, [sha256(b"\x00" + e.leaf).digest() for e in entries])
+        self._extend(connection, 0, [leaf_hash(e.leaf) for e in entries])
         self._size += len(entries)
         return first
 
@@ -120,7 +122,7 @@ class LogStore:
                 (number, level.full, b"".join(level.tail)),
             )
             self._levels[number] = _Level(level.full + 1, [], 0)
-            self._extend(connection, number + 1, [_subtree_root(level.tail)])
+            self._extend(connection, number + 1, [root_hash(level.tail)])
 
     def mark(self) -> Any:
         """See :class:`sealtrail.store.writer.Participant`."""
@@ -150,7 +152,7 @@ class LogStore:
         size, levels = self._durable
         known = self._head
         if known is None or known.size != size:
-            known = TreeHead(size=size, root_hash=_root(levels))
+            known = TreeHead(size=size, root_hash=_root(size, levels))
             self._head = known
         return known
 
@@ -218,13 +220,7 @@ class LogStore:
             raise InputError(
                 "tree_size_out_of_range", f"{tree_size} in a log of {self.size} leaves"
             )
-        node = self.nodes(connection)
-        peaks, start = [], 0
-        for level in reversed(range(tree_size.bit_length())):
-            if tree_size >> level & 1:
-                peaks.append(node(level, start >> level))
-                start += 1 << level
-        return _fold(peaks)
+        return CompactRange.from_nodes(tree_size, self.nodes(connection)).root()
 
 
 def load_entry(connection: sqlite3.Connection, entry_id: bytes) -> StoredEntry | None:
@@ -332,12 +328,12 @@ def _hashes_below(connection: sqlite3.Connection, number: int, tile_index: int) 
             "SELECT leaf FROM entry WHERE leaf_index >= ? ORDER BY leaf_index LIMIT ?",
             (first, 2 * TILE_WIDTH),
         )
-        return [sha256(b"\x00" + leaf).digest() for (leaf,) in rows]
+        return [leaf_hash(leaf) for (leaf,) in rows]
     rows = connection.execute(
         "SELECT hashes FROM tile WHERE level = ? AND tile_index >= ? ORDER BY tile_index LIMIT ?",
         (number - 1, first, 2 * TILE_WIDTH),
     )
-    return [_subtree_root(_split(hashes)) for (hashes,) in rows]
+    return [root_hash(_split(hashes)) for (hashes,) in rows]
 
 
 def _split(hashes: bytes) -> list[bytes]:
@@ -347,32 +343,15 @@ def _split(hashes: bytes) -> list[bytes]:
 def _parents(hashes: Sequence[bytes]) -> list[bytes]:
     """Hash complete pairs (RFC 9162 section 2.1.1); an odd last one has no parent yet."""
     pairs = zip(hashes[::2], hashes[1::2], strict=False)
-    return [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return [node_hash(left, right) for left, right in pairs]
 
 
-def _subtree_root(hashes: Sequence[bytes]) -> bytes:
-    """Return the root of a complete subtree: 2^n hashes."""
-    while len(hashes) > 1:
-        hashes = _parents(hashes)
-    return hashes[0]
-
-
-def _root(levels: Sequence[_Level]) -> bytes:
+def _root(size: int, levels: Sequence[_Level]) -> bytes:
     peaks: list[bytes] = []
     for level in reversed(levels):
         start = 0
         for height in reversed(range(TILE_HEIGHT)):
             if level.count >> height & 1:
-                peaks.append(_subtree_root(level.tail[start : start + (1 << height)]))
+                peaks.append(root_hash(level.tail[start : start + (1 << height)]))
                 start += 1 << height
-    return _fold(peaks)
-
-
-def _fold(peaks: list[bytes]) -> bytes:
-    """Join the complete subtrees of a tree, left to right, into its root."""
-    if not peaks:
-        return _EMPTY_ROOT
-    root = peaks[-1]
-    for peak in reversed(peaks[:-1]):
-        root = sha256(b"\x01" + peak + root).digest()
-    return root
+    return CompactRange(size, peaks).root()

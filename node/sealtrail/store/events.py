@@ -1,0 +1,231 @@
+"""Events in the database: what was recorded, and the items it names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from sealtrail.errors import NotFoundError
+
+# Values of one statement's IN list at most.
+_CHUNK = 256
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event to store, in the order of the table's columns; ``items`` as (canonical identifier, place)."""
+
+    member: bytes
+    entry_id: bytes
+    leaf_index: int | None
+    media_type: str
+    content: bytes
+    content_hash: bytes
+    event_hash: bytes
+    event_id: str
+    is_declaration: bool
+    hash_ambiguous: str | None
+    event_type: str
+    action: str | None
+    biz_step: str | None
+    disposition: str | None
+    read_point: str | None
+    biz_location: str | None
+    event_time_us: int
+    record_time_ms: int
+    items: Sequence[tuple[str, str]]
+
+
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as stored; ``content`` is None once erased, ``leaf_index`` None in another member's log."""
+
+    event_row: int
+    member: bytes
+    entry_id: bytes
+    leaf_index: int | None
+    media_type: str
+    content: bytes | None
+    content_hash: bytes
+    event_hash: bytes
+    event_id: str
+    is_declaration: bool
+    hash_ambiguous: str | None
+    record_time_ms: int
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What tells whether another event is the same, a conflict, or the one that is declared wrong."""
+
+    event_id: str
+    content_hash: bytes
+    entry_id: bytes
+    is_declaration: bool
+
+
+Row: TypeAlias = tuple[
+    int, bytes, bytes, int | None, str, bytes | None, bytes, bytes, str, int, str | None, int
+]
+
+COLUMNS = (
+    "event_row, member, entry_id, leaf_index, media_type, content, content_hash, event_hash, event_id,"
+    " is_declaration, hash_ambiguous, record_time_ms"
+)
+_INSERT = (
+    "INSERT INTO event (event_row, member, entry_id, leaf_index, media_type, content, content_hash,"
+    " event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
+    " read_point, biz_location, event_time_us, record_time_ms)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def insert_events(connection: sqlite3.Connection, events: Sequence[NewEvent]) -> None:
+    """Store events and their items; the caller has made sure that none is there yet."""
+    first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
+    connection.executemany(
+        _INSERT, [(row, *_values(event)) for row, event in enumerate(events, first)]
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO event_item (item, event_row, place) VALUES (?, ?, ?)",
+        [
+            (item, row, place)
+            for row, event in enumerate(events, first)
+            for item, place in event.items
+        ],
+    )
+
+
+def _values(e: NewEvent) -> tuple[object, ...]:
+    return (
+        e.member,
+        e.entry_id,
+        e.leaf_index,
+        e.media_type,
+        e.content,
+        e.content_hash,
+        e.event_hash,
+        e.event_id,
+        e.is_declaration,
+        e.hash_ambiguous,
+        e.event_type,
+        e.action,
+        e.biz_step,
+        e.disposition,
+        e.read_point,
+        e.biz_location,
+        e.event_time_us,
+        e.record_time_ms,
+    )
+
+
+def known_contents(
+    connection: sqlite3.Connection, member: bytes, content_hashes: Sequence[bytes]
+) -> dict[bytes, bytes]:
+    """Return content hash → entry id for those that ``member`` recorded already."""
+    found: dict[bytes, bytes] = {}
+    for chunk in _chunks(content_hashes):
+        found.update(
+            connection.execute(
+                "SELECT content_hash, entry_id FROM event WHERE member = ?"
+                f" AND content_hash IN ({_marks(chunk)})",
+                (member, *chunk),
+            )
+        )
+    return found
+
+
+def known_ids(
+    connection: sqlite3.Connection, member: bytes, event_ids: Sequence[str]
+) -> list[Known]:
+    """Return what ``member`` recorded under those event ids, in the order of recording."""
+    found: list[Known] = []
+    for chunk in _chunks(event_ids):
+        rows = connection.execute(
+            "SELECT event_id, content_hash, entry_id, is_declaration FROM event"
+            f" WHERE event_id IN ({_marks(chunk)}) AND member = ? ORDER BY event_row",
+            (*chunk, member),
+        )
+        found.extend(Known(row[0], row[1], row[2], bool(row[3])) for row in rows)
+    return found
+
+
+def load_by_entries(
+    connection: sqlite3.Connection, entry_ids: Iterable[bytes]
+) -> dict[bytes, StoredEvent]:
+    """Return entry id → event for those that are known."""
+    found: dict[bytes, StoredEvent] = {}
+    for chunk in _chunks(list(entry_ids)):
+        rows = connection.execute(
+            f"SELECT {COLUMNS} FROM event WHERE entry_id IN ({_marks(chunk)})", chunk
+        )
+        found.update((event.entry_id, event) for event in map(stored_event, rows))
+    return found
+
+
+def load_by_event_id(connection: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
+    """Return every event of that id in the order of arrival: an error declaration shares its event's."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM event WHERE event_id = ? ORDER BY event_row", (event_id,)
+    )
+    return [stored_event(row) for row in rows]
+
+
+def load_by_event_hash(connection: sqlite3.Connection, event_hash: bytes) -> list[StoredEvent]:
+    """Return every event of that CBV 2.0 hash in the order of arrival: equal hashes are no proof of equality."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM event WHERE event_hash = ? ORDER BY event_row", (event_hash,)
+    )
+    return [stored_event(row) for row in rows]
+
+
+def load_by_item(connection: sqlite3.Connection, item: str) -> list[tuple[StoredEvent, str]]:
+    """Return (event, place) for every event that names the canonical identifier, by event time."""
+    columns = ", ".join(f"event.{name.strip()}" for name in COLUMNS.split(","))
+    rows = connection.execute(
+        f"SELECT {columns}, event_item.place FROM event_item JOIN event USING (event_row)"
+        " WHERE event_item.item = ? ORDER BY event.event_time_us, event.event_row",
+        (item,),
+    )
+    return [(stored_event(row[:-1]), row[-1]) for row in rows]
+
+
+def require_content(event: StoredEvent) -> bytes:
+    """Return the recorded bytes.
+
+    Raises:
+        NotFoundError: erased (``content_erased``).
+    """
+    if event.content is None:
+        raise NotFoundError(
+            "content_erased",
+            f"the content of entry 0x{event.entry_id.hex()} was erased; its hash remains",
+            content_hash="0x" + event.content_hash.hex(),
+        )
+    return event.content
+
+
+def stored_event(row: Row) -> StoredEvent:
+    """Return the value of a row of :data:`COLUMNS`."""
+    return StoredEvent(
+        event_row=row[0],
+        member=row[1],
+        entry_id=row[2],
+        leaf_index=row[3],
+        media_type=row[4],
+        content=row[5],
+        content_hash=row[6],
+        event_hash=row[7],
+        event_id=row[8],
+        is_declaration=bool(row[9]),
+        hash_ambiguous=row[10],
+        record_time_ms=row[11],
+    )
+
+
+def _chunks(values: Sequence[bytes] | Sequence[str]) -> Iterable[Sequence[bytes] | Sequence[str]]:
+    return (values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
