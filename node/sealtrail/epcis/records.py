@@ -1,0 +1,49 @@
+"""What reading a document gives: each event as a value, in its recorded form, and what it names."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from sealtrail.epcis.events import AnyEvent
+from sealtrail.errors import InputError
+
+Place: TypeAlias = Literal[
+    "epc", "class", "parent", "input", "input_class", "output", "output_class", "lot"
+]
+
+
+class ItemMention(msgspec.Struct, frozen=True):
+    """An item that an event names (its canonical identifier), and in which place."""
+
+    item: str
+    place: Place
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event: its value, its content and both hashes.
+
+    ``content`` is what is sealed and kept; ``event_hash`` the 32 bytes of the CBV 2.0 hash;
+    ``hash_ambiguous`` says why another implementation may come to another event hash (comma-separated reasons);
+    ``pointer`` where the event stood in its document (RFC 6901).
+    """
+
+    event: AnyEvent
+    content: bytes
+    content_hash: bytes
+    event_hash: bytes
+    hash_ambiguous: str | None
+    items: tuple[ItemMention, ...]
+    media_type: str
+    pointer: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A document as read: its events in order, an ``InputError`` standing for each refused one."""
+
+    events: tuple[RecordedEvent | InputError, ...]
+    type: str
+    context: Any = None  # the document's @context, as JSON
+    schema_version: str | None = None
+    creation_date: str | None = None

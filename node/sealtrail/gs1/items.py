@@ -1,0 +1,173 @@
+"""Items as users and rules speak of them: read from what a user types or scans, or from an event's identifiers."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from sealtrail.errors import InputError
+from sealtrail.gs1.canonical import canonical
+from sealtrail.gs1.check_digit import check_digit, has_check_digit
+from sealtrail.gs1.digital_link import DigitalLink, parse_digital_link
+from sealtrail.gs1.elements import parse_elements
+from sealtrail.gs1.urn import digital_link_of_urn, is_epc_urn
+
+_SCHEMES = {
+    "00": "sscc", "253": "gdti", "255": "gcn", "401": "ginc", "402": "gsin", "414": "sgln", "417": "pgln",
+    "8003": "grai", "8004": "giai", "8006": "itip", "8010": "cpi", "8017": "gsrnp", "8018": "gsrn",
+}  # fmt: skip
+# How many leading digits of a key end in a check digit.
+_CHECKED = {
+    "00": 18, "01": 14, "253": 13, "255": 13, "402": 17, "414": 13, "417": 13, "8003": 14, "8006": 14,
+    "8017": 18, "8018": 18,
+}  # fmt: skip
+_ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
+_LEADING_DIGITS = re.compile(r"[0-9]+").match
+_ADVICE = (
+    "Give an EPC URN, a GS1 Digital Link, or element strings such as (01)04012345678901(21)A1."
+)
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item, and the elements that are known of it from its identifier alone.
+
+    ``scheme``: sgtin, lgtin, gtin, upui, sscc, sgln, ... or ``other``. ``expiry`` is AI (17) as given (YYMMDD).
+    """
+
+    canonical: str
+    scheme: str
+    gtin: str | None = None
+    serial: str | None = None
+    lot: str | None = None
+    sscc: str | None = None
+    expiry: str | None = None
+
+
+def parse_item(text: str) -> Item:
+    """Read what a user gives for an item: EPC URN, Digital Link, bracketed element string, or another URI.
+
+    Raises:
+        InputError: ``identifier_empty``, ``identifier_unrecognised``, ``identifier_malformed``,
+            ``identifier_check_digit`` or one of the element string's codes.
+    """
+    text = text.strip()
+    if not text:
+        raise InputError("identifier_empty", "There is no identifier.", advice=_ADVICE)
+    if text.startswith("("):
+        return _from_elements(parse_elements(text))
+    if is_epc_urn(text):
+        if (link_uri := digital_link_of_urn(text)) is None and text.count(":") >= 4:
+            raise InputError(
+                "identifier_malformed", f"{text[:100]!r} is no well-formed EPC URN.", advice=_ADVICE
+            )
+        return item_of(link_uri or text)
+    if (link := parse_digital_link(text)) is not None:
+        _require_check_digit(link.ai, link.value)
+        return _item(link)
+    if _ANY_URI(text):
+        return Item(canonical=text, scheme="other")
+    raise InputError(
+        "identifier_unrecognised", f"{text[:100]!r} is no identifier of an item.", advice=_ADVICE
+    )
+
+
+def item_of(identifier: str) -> Item:
+    """Return the item behind an identifier; anything that GS1 does not number is ``other``. Never raises."""
+    name = canonical(identifier)
+    link = parse_digital_link(identifier if name == identifier else name)
+    return Item(canonical=name, scheme="other") if link is None else _item(link)
+
+
+def numbering_digits(identifier: str) -> str | None:
+    """Return the digits that a numbering right is matched on; None if GS1 does not number the item.
+
+    A GTIN is taken without its indicator digit, an SSCC without its extension digit, a GRAI without its
+    leading zero; of a key that may hold letters, its leading digits.
+    """
+    link = parse_digital_link(canonical(identifier))
+    if link is None:
+        return None
+    if link.ai in ("00", "01", "8006", "8003"):
+        return link.value[1:18] if link.ai == "00" else link.value[1:14]
+    if link.ai in _CHECKED:
+        return link.value[: _CHECKED[link.ai]]
+    digits = _LEADING_DIGITS(link.value)
+    return digits[0] if digits else None
+
+
+def gln_of(identifier: str) -> str | None:
+    """Return the 13 digits of the GLN in an SGLN or PGLN (URN or Digital Link); None if it holds none."""
+    link = parse_digital_link(canonical(identifier))
+    return link.value if link is not None and link.ai in ("414", "417") else None
+
+
+def lot_in(identifier: str) -> str | None:
+    """Return the canonical identifier of the lot that a Digital Link names beside a pack's serial, if it does."""
+    if "/10/" not in identifier and "/lot/" not in identifier:
+        return None
+    link = parse_digital_link(identifier)
+    if link is None or link.ai != "01" or "10" not in link.qualifiers:
+        return None
+    if not ("21" in link.qualifiers or "235" in link.qualifiers):
+        return None
+    return lot_identifier(link.value, link.qualifiers["10"])
+
+
+def lot_identifier(gtin: str, lot: str) -> str:
+    """Return the canonical identifier of a lot: a GTIN's 14 digits and its batch, unescaped."""
+    return DigitalLink(ai="01", value=gtin, qualifiers={"10": lot}).canonical
+
+
+def _item(link: DigitalLink) -> Item:
+    qualifiers = link.qualifiers
+    serial, lot = qualifiers.get("21"), qualifiers.get("10")
+    if link.ai == "01":
+        scheme = "gtin" if lot is None else "lgtin"
+        scheme = "upui" if "235" in qualifiers else scheme
+        return Item(
+            canonical=link.canonical,
+            scheme="sgtin" if serial is not None else scheme,
+            gtin=link.value,
+            serial=serial if serial is not None else qualifiers.get("235"),
+            lot=lot,
+        )
+    return Item(
+        canonical=link.canonical,
+        scheme=_SCHEMES[link.ai],
+        gtin=link.value[:14] if link.ai == "8006" else None,
+        serial=serial,
+        lot=lot,
+        sscc=link.value if link.ai == "00" else None,
+    )
+
+
+def _from_elements(elements: dict[str, str]) -> Item:
+    keys = [ai for ai in elements if ai in _SCHEMES or ai == "01"]
+    if len(keys) != 1:
+        found = ", ".join(f"({ai})" for ai in keys) or "none"
+        raise InputError(
+            "identifier_key_count",
+            f"Expected one primary key such as (01) or (00), found {found}.",
+            advice=_ADVICE,
+        )
+    ai = keys[0]
+    _require_check_digit(ai, elements[ai])
+    link = DigitalLink(
+        ai=ai,
+        value=elements[ai],
+        qualifiers={q: elements[q] for q in ("21", "10", "235", "254", "8011") if q in elements},
+    )
+    return msgspec.structs.replace(_item(link), expiry=elements.get("17"))
+
+
+def _require_check_digit(ai: str, value: str) -> None:
+    size = _CHECKED.get(ai)
+    if size is None or has_check_digit(value[:size]):
+        return
+    expected = check_digit(value[: size - 1])
+    raise InputError(
+        "identifier_check_digit",
+        f"({ai}){value}: the check digit is {value[size - 1]}, {expected} was expected.",
+        advice="Look for a mistyped or swapped digit.",
+    )
