@@ -40,6 +40,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
     Blocks are block numbers; 0 in ``valid_until`` means "open", 0 in ``compromised_since`` "never reported".
     ``public`` has 32 bytes: an Ed25519 public key, or a 20-byte address padded with zeros on the left.
+    ``recovered`` marks an operator key that the stewards gave the member: less than the member's own word.
     """
 
     purpose: Purpose
@@ -48,6 +49,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: int = 0
     compromised_since: int = 0
     compromise_reported: int = 0
+    recovered: bool = False
 
     def valid_at(self, block: int) -> bool:
         """Tell whether the key was its owner's to use at ``block`` (compromise is judged apart)."""
