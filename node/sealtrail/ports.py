@@ -40,11 +40,19 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     nonce: int
 
 
+class Inclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """The block that holds a transaction, and whether it did what it was sent for (did not revert)."""
+
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+
+
 class Ledger(Protocol):
     """The chain that the members share, through one or more RPC endpoints.
 
     Every method may raise ``UnavailableError`` (nothing was learnt; a send may still have gone through)
-    and retries nothing itself.
+    and retries nothing itself. Two calls in a row may be answered from two different heads.
     """
 
     async def identity(self) -> tuple[int, bytes]:
@@ -55,8 +63,8 @@ class Ledger(Protocol):
         """Return the newest block."""
         ...
 
-    async def final_head(self) -> Head:
-        """Return the newest block that is final under the configured rule."""
+    async def heads(self) -> tuple[Head, Head]:
+        """Return the newest block, and the newest that is final under the configured rule."""
         ...
 
     async def block(self, number: int) -> Head | None:
@@ -67,24 +75,45 @@ class Ledger(Protocol):
         """Return sequence and checkpoint hash of the member's latest anchor at the head; (0, zeros) if none."""
         ...
 
+    async def find_anchor(self, member: bytes, sequence: int, first_block: int) -> Anchor | None:
+        """Return the member's anchor of that number, if it is in ``first_block`` or later."""
+        ...
+
     async def changes(
         self, first_block: int, last_block: int
     ) -> tuple[Sequence[Anchor], Sequence[ChainRecord]]:
         """Return what the contracts emitted in those blocks (inclusive), in chain order."""
         ...
 
-    async def sign_anchor(self, sequence: int, previous: bytes, checkpoint_hash: bytes) -> Sent:
-        """Sign the transaction that anchors a checkpoint, with fresh nonce and fees; sends nothing."""
-        ...
+    async def sign_anchor(
+        self,
+        sequence: int,
+        previous: bytes,
+        checkpoint_hash: bytes,
+        *,
+        replacing: Sent | None = None,
+    ) -> Sent:
+        """Sign the transaction that anchors a checkpoint; sends nothing.
 
-    async def send(self, raw: bytes) -> None:
-        """Send a signed transaction; one that the chain knows already is no error.
+        With a fresh nonce and today's fees; or with the nonce of ``replacing`` and fees so much higher than its own
+        that a transaction pool takes the new one instead (where transactions are free: ``replacing`` itself).
 
         Raises:
-            VerificationError: the chain refuses it for good (``transaction_refused``).
+            VerificationError: the contract would refuse it at the head (``anchor_refused``), or the fee is over the
+                configured limit (``fee_over_limit``).
         """
         ...
 
-    async def inclusion(self, transaction_hash: bytes) -> tuple[Head, bool] | None:
-        """Return the block that holds the transaction and whether it succeeded; None if in none."""
+    async def send(self, raw: bytes) -> None:
+        """Send a signed transaction; one that waits in the pool already is no error.
+
+        Raises:
+            VerificationError: the chain refuses it for good: another one used its nonce (``nonce_used``; perhaps
+                itself), its fee is too low (``fee_too_low``), the account can't pay (``balance_too_low``), or
+                something else (``transaction_refused``).
+        """
+        ...
+
+    async def inclusion(self, transaction_hash: bytes) -> Inclusion | None:
+        """Return where the transaction is; None if it is in no block."""
         ...

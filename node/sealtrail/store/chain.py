@@ -1,0 +1,144 @@
+"""What the chain said, as far as this node followed it: anchors and records of all members, and how far that is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from sealtrail.errors import IntegrityError
+from sealtrail.membership.records import Anchor
+from sealtrail.ports import ChainRecord
+
+_ANCHOR = "member, sequence, checkpoint_hash, suspended, block_number, block_hash, block_time, transaction_hash"
+_RECORD = "member, version, record, block_number, block_hash"
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """The last final block that was followed, and when the chain was last read up to its head (ms)."""
+
+    final_block: int
+    final_hash: bytes
+    checked_ms: int
+
+
+def load_cursor(connection: sqlite3.Connection) -> Cursor | None:
+    """Return how far the chain was followed; None before the first time."""
+    row = connection.execute(
+        "SELECT final_block, final_hash, checked_ms FROM chain_cursor"
+    ).fetchone()
+    return None if row is None else Cursor(final_block=row[0], final_hash=row[1], checked_ms=row[2])
+
+
+def save_changes(
+    connection: sqlite3.Connection,
+    cursor: Cursor,
+    anchors: Sequence[Anchor],
+    records: Sequence[ChainRecord],
+) -> None:
+    """Put what was read above the present cursor in the place of what stood there, and move the cursor.
+
+    What is not final yet is read anew each time, so a reorganisation needs no handling of its own.
+
+    Raises:
+        IntegrityError: the chain shows a second anchor or record at a place that was final
+            (``chain_contradiction``): the contracts do not allow that.
+    """
+    present = load_cursor(connection)
+    drop_above(connection, -1 if present is None else present.final_block)
+    try:
+        connection.executemany(
+            f"INSERT INTO chain_anchor ({_ANCHOR}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [msgspec.structs.astuple(a) for a in anchors],
+        )
+        connection.executemany(
+            f"INSERT INTO chain_member ({_RECORD}) VALUES (?, ?, ?, ?, ?)",
+            [msgspec.structs.astuple(r) for r in records],
+        )
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError(
+            "chain_contradiction",
+            f"the chain shows an anchor or record twice, below and above block {cursor.final_block}: {error}",
+            advice="compare the chain's endpoints; one may be lying, or chain.finality is too weak",
+        ) from error
+    connection.execute(
+        "INSERT OR REPLACE INTO chain_cursor (id, final_block, final_hash, checked_ms) VALUES (1, ?, ?, ?)",
+        (cursor.final_block, cursor.final_hash, cursor.checked_ms),
+    )
+
+
+def drop_above(connection: sqlite3.Connection, block: int) -> None:
+    """Forget what was read from blocks above ``block``."""
+    connection.execute("DELETE FROM chain_anchor WHERE block_number > ?", (block,))
+    connection.execute("DELETE FROM chain_member WHERE block_number > ?", (block,))
+
+
+def forget(connection: sqlite3.Connection) -> None:
+    """Forget everything that the chain said: it is to be read again from the start."""
+    drop_above(connection, -1)
+    connection.execute("DELETE FROM chain_cursor")
+
+
+def find_anchor(
+    connection: sqlite3.Connection, member: bytes, checkpoint_hash: bytes, last_block: int
+) -> Anchor | None:
+    """Return the member's anchor of that checkpoint, if it is in ``last_block`` or before."""
+    row = connection.execute(
+        f"SELECT {_ANCHOR} FROM chain_anchor"
+        " WHERE checkpoint_hash = ? AND member = ? AND block_number <= ? ORDER BY sequence LIMIT 1",
+        (checkpoint_hash, member, last_block),
+    ).fetchone()
+    return None if row is None else _anchor(row)
+
+
+def last_anchor(connection: sqlite3.Connection, member: bytes, last_block: int) -> Anchor | None:
+    """Return the member's newest anchor in ``last_block`` or before."""
+    row = connection.execute(
+        f"SELECT {_ANCHOR} FROM chain_anchor"
+        " WHERE member = ? AND block_number <= ? ORDER BY sequence DESC LIMIT 1",
+        (member, last_block),
+    ).fetchone()
+    return None if row is None else _anchor(row)
+
+
+def find_record(
+    connection: sqlite3.Connection, member: bytes, last_block: int
+) -> ChainRecord | None:
+    """Return the member's record as it stood after ``last_block``."""
+    row = connection.execute(
+        f"SELECT {_RECORD} FROM chain_member"
+        " WHERE member = ? AND block_number <= ? ORDER BY version DESC LIMIT 1",
+        (member, last_block),
+    ).fetchone()
+    return None if row is None else _record(row)
+
+
+def latest_records(connection: sqlite3.Connection, last_block: int) -> list[ChainRecord]:
+    """Return every member's record as it stood after ``last_block``, in the order of their addresses."""
+    rows = connection.execute(
+        f"SELECT {_RECORD} FROM chain_member AS newest"
+        " WHERE version = (SELECT max(version) FROM chain_member"
+        "  WHERE member = newest.member AND block_number <= ?) ORDER BY member",
+        (last_block,),
+    )
+    return [_record(row) for row in rows]
+
+
+def _anchor(row: tuple[bytes, int, bytes, int, int, bytes, int, bytes]) -> Anchor:
+    return Anchor(
+        member=row[0],
+        sequence=row[1],
+        checkpoint_hash=row[2],
+        suspended=bool(row[3]),
+        block_number=row[4],
+        block_hash=row[5],
+        block_time=row[6],
+        transaction_hash=row[7],
+    )
+
+
+def _record(row: tuple[bytes, int, bytes, int, bytes]) -> ChainRecord:
+    return ChainRecord(
+        member=row[0], version=row[1], record=row[2], block_number=row[3], block_hash=row[4]
+    )
