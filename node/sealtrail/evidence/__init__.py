@@ -1,1 +1,34 @@
-"""To be written."""
+"""Evidence: what proves an entry, the one verifier, and the container that carries it between nodes.
+
+Bytes and values in, a report out: no I/O, no clock. Nodes, peers and the offline tool all decide by this code.
+"""
+
+from sealtrail.evidence.container import (
+    PackageLimits,
+    encode_package,
+    parse_package,
+    verify_issuer,
+)
+from sealtrail.evidence.package import Package, PackageNetwork
+from sealtrail.evidence.record import AnchorReference, EntryRecord, LogProof, NetworkView
+from sealtrail.evidence.report import Grade, Outcome, Step, VerifiedEntry
+from sealtrail.evidence.verify import Verifier, verify_entry
+
+__all__ = [
+    "AnchorReference",
+    "EntryRecord",
+    "Grade",
+    "LogProof",
+    "NetworkView",
+    "Outcome",
+    "Package",
+    "PackageLimits",
+    "PackageNetwork",
+    "Step",
+    "VerifiedEntry",
+    "Verifier",
+    "encode_package",
+    "parse_package",
+    "verify_entry",
+    "verify_issuer",
+]

@@ -53,7 +53,7 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         key = PublicKey.from_signature_and_message(
             signature[:64] + bytes((signature[64] - 27,)), digest, hasher=None
         )
-    except Exception as e:  # coincurve raises it bare where nothing can be recovered
+    except ValueError as e:
         raise VerificationError("signature_wrong", "no key can have made this signature") from e
     return _address(key)
 

@@ -1,0 +1,104 @@
+"""What the verifier says: ten numbered steps, each with its outcome, and the grade that follows from them.
+
+"Could not check" and "does not hold" are different outcomes, and neither ever stands for the other.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from sealtrail.epcis import RecordedEvent
+from sealtrail.errors import VerificationError
+from sealtrail.log.checkpoint import Checkpoint
+from sealtrail.membership.records import Anchor
+from sealtrail.signing import Entry
+
+
+class Outcome(StrEnum):
+    """How a step came out."""
+
+    HOLDS = "holds"
+    DOES_NOT_HOLD = "does not hold"
+    COULD_NOT_CHECK = "could not check"
+
+
+class Grade(StrEnum):
+    """How well a statement stands, best first."""
+
+    CHAIN_PROVEN = "chain-proven"  # signed, in the log, and the checkpoint is anchored
+    SIGNATURE_PROVEN = "signature-proven"  # signed by the member; not (yet) anchored
+    PEER_ASSERTED = "peer-asserted"  # read, but nothing ties it to the member's signature
+    INFERRED = "inferred"  # follows from containment; never a verifier's answer
+    MISSING = "missing"  # ought to exist and is not there; never a verifier's answer
+
+
+class StepName(StrEnum):
+    """The steps in their order; docs/protocol.md section 10 has the same list."""
+
+    CONTENT = "content"
+    EVENT_HASH = "event_hash"
+    DISCLOSURE_ROOT = "disclosure_root"
+    ITEMS_ROOT = "items_root"
+    REFERENCES_ROOT = "references_root"
+    SIGNATURE = "signature"
+    EVENT_KEY = "event_key"
+    INCLUSION = "inclusion"
+    CHECKPOINT = "checkpoint"
+    ANCHOR = "anchor"
+
+
+STEP_NUMBERS = {name: number for number, name in enumerate(StepName, start=1)}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step's outcome; ``code`` is stable, ``reason`` says what was found, ``advice`` what to do about it."""
+
+    number: int
+    name: StepName
+    outcome: Outcome
+    code: str | None = None
+    reason: str | None = None
+    advice: str | None = None
+
+
+class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The verifier's answer on one entry.
+
+    ``grade`` is None if any step does not hold: nothing is to be concluded from such an entry.
+    ``event`` is there only if the content was disclosed and the entry's disclosure root covers it.
+    ``tainted``: signed by a key that was reported compromised since before the anchor.
+    """
+
+    entry: Entry
+    entry_id: bytes
+    grade: Grade | None
+    steps: tuple[Step, ...]
+    event: RecordedEvent | None
+    signer: bytes | None
+    leaf_index: int | None
+    checkpoint: Checkpoint | None
+    anchor: Anchor | None
+    tainted: bool
+
+    def failures(self) -> tuple[Step, ...]:
+        """Return the steps that do not hold."""
+        return tuple(s for s in self.steps if s.outcome is Outcome.DOES_NOT_HOLD)
+
+    def require(self) -> Grade:
+        """Return the grade.
+
+        Raises:
+            VerificationError: a step does not hold; with that step's code, reason and advice.
+        """
+        if self.grade is not None:
+            return self.grade
+        first = self.failures()[0]
+        raise VerificationError(
+            first.code or "entry_does_not_hold",
+            f"step {first.number}, {first.name}, of entry 0x{self.entry_id.hex()}: {first.reason}",
+            advice=first.advice,
+            entry_id="0x" + self.entry_id.hex(),
+            step=str(first.name),
+        )

@@ -1,0 +1,204 @@
+"""The one verifier: one entry in, ten steps and a grade out.
+
+Each step stands alone and says one of three things. What a step needs and does not have makes it
+"could not check"; only what was recomputed and differs makes it "does not hold".
+
+Source: docs/protocol.md section 10 has the steps in the same numbers.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from sealtrail.epcis import RecordedEvent, read_content
+from sealtrail.errors import InputError, UnsupportedMediaError, VerificationError
+from sealtrail.evidence.chain import ChainSteps
+from sealtrail.evidence.record import EntryRecord, NetworkView
+from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
+from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
+from sealtrail.log.tree import EMPTY_ROOT
+from sealtrail.signing import (
+    EVENT_KINDS,
+    NO_EVENT_HASH,
+    Domain,
+    Entry,
+    disclosure_root,
+    entry_id,
+    item_key,
+    items_root,
+    parse_leaf,
+    recover,
+    references_root,
+)
+
+
+def verify_entry(record: EntryRecord, *, domain: Domain, network: NetworkView) -> VerifiedEntry:
+    """Verify one entry; see :class:`Verifier`, which does many at less cost."""
+    return Verifier(domain=domain, network=network).verify(record)
+
+
+class Verifier:
+    """Verifies entries against one view of one network.
+
+    Remembers checkpoints whose signature it has checked; make a new one for each question, so that an answer
+    never rests on an older view.
+    """
+
+    def __init__(self, *, domain: Domain, network: NetworkView) -> None:
+        self._domain = domain
+        self._chain = ChainSteps(domain, network)
+
+    def verify(self, record: EntryRecord) -> VerifiedEntry:
+        """Verify one entry; what does not hold is in the answer, not raised.
+
+        Raises:
+            InputError: ``leaf_…``, the leaf's bytes are no entry at all.
+        """
+        signed = parse_leaf(record.leaf)
+        entry = signed.entry
+        digest = entry_id(entry, self._domain)
+        event, content, event_hash = _read(record, entry)
+        disclosure = _disclosure_step(record, entry, event)
+        located = self._chain.locate(record, entry)
+        signature, signer = _signature_step(digest, signed.signature)
+        key, tainted = self._chain.event_key_step(entry.member, signer, located)
+        steps = (
+            content,
+            event_hash,
+            disclosure,
+            _items_step(record, entry, event),
+            _references_step(record, entry),
+            signature,
+            key,
+            self._chain.inclusion_step(record, located),
+            located.checkpoint_step,
+            located.anchor_step,
+        )
+        return VerifiedEntry(
+            entry=entry,
+            entry_id=digest,
+            grade=_grade(steps, record),
+            steps=steps,
+            event=event if disclosure.outcome is Outcome.HOLDS else None,
+            signer=signer,
+            leaf_index=record.proof.leaf_index if record.proof else None,
+            checkpoint=located.checkpoint,
+            anchor=located.anchor,
+            tainted=tainted,
+        )
+
+
+def _read(record: EntryRecord, entry: Entry) -> tuple[RecordedEvent | None, Step, Step]:
+    """Steps 1 and 2: the content reads as what the entry's kind says, and its hashes are recomputed from it."""
+    if record.content is None:
+        advice = "ask the member that recorded it"
+        return (
+            None,
+            could_not_check(StepName.CONTENT, "content_withheld", "no content was given", advice),
+            could_not_check(StepName.EVENT_HASH, "content_withheld", "no content was given"),
+        )
+    if entry.kind not in EVENT_KINDS:
+        return None, HOLDS[StepName.CONTENT], HOLDS[StepName.EVENT_HASH]
+    try:
+        event = read_content(record.content, record.media_type)
+    except UnsupportedMediaError as e:
+        advice = "use a newer version of this program"
+        return (
+            None,
+            could_not_check(StepName.CONTENT, e.code, e.message, advice),
+            could_not_check(StepName.EVENT_HASH, e.code, "the content could not be read"),
+        )
+    except InputError as e:
+        return (
+            None,
+            does_not_hold(StepName.CONTENT, "content_unreadable", f"no EPCIS event: {e}"),
+            could_not_check(StepName.EVENT_HASH, "content_unreadable", "the content is no event"),
+        )
+    return event, _content_step(record.content, event), HOLDS[StepName.EVENT_HASH]
+
+
+def _content_step(content: bytes, event: RecordedEvent) -> Step:
+    # A reader that normalised what it read would let bytes differ from what was sealed.
+    if event.content != content or event.content_hash != sha256(content).digest():
+        return does_not_hold(
+            StepName.CONTENT, "content_form", "the content is not in its one byte form"
+        )
+    return HOLDS[StepName.CONTENT]
+
+
+def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
+    """Step 3: content hash and event hash under the entry's seed give the disclosure root that was signed."""
+    name = StepName.DISCLOSURE_ROOT
+    if record.content is None:
+        return could_not_check(name, "content_withheld", "no content was given")
+    if record.seed is None:
+        advice = "ask the member that recorded it for the seed"
+        return could_not_check(name, "seed_withheld", "no seed was given", advice)
+    if event is None and entry.kind in EVENT_KINDS:
+        return could_not_check(name, "content_unreadable", "the content could not be read")
+    event_hash = NO_EVENT_HASH if event is None else event.event_hash
+    found = disclosure_root(record.seed, (sha256(record.content).digest(), event_hash))
+    if found != entry.disclosure_root:
+        return does_not_hold(
+            name,
+            "disclosure_root_differs",
+            f"content and seed give {found.hex()}, the entry has {entry.disclosure_root.hex()}",
+            "the content was changed after it was signed, or belongs to another entry",
+        )
+    return HOLDS[name]
+
+
+def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
+    """Step 4: the items that the content names, under the log's salt, give the items root that was signed."""
+    name = StepName.ITEMS_ROOT
+    if record.item_salt is not None and event is not None:
+        salt = record.item_salt
+        found = items_root(item_key(salt, mention.item) for mention in event.items)
+    elif record.item_keys:
+        found = items_root(record.item_keys)  # shows the keys, not that they are the content's
+    elif entry.items_root == EMPTY_ROOT:
+        found = EMPTY_ROOT
+    else:
+        advice = "ask the member for its log's item salt or for the entry's item keys"
+        return could_not_check(name, "item_keys_withheld", "neither salt nor keys", advice)
+    if found != entry.items_root:
+        return does_not_hold(
+            name,
+            "items_root_differs",
+            f"the items give {found.hex()}, the entry has {entry.items_root.hex()}",
+            "the entry hides an item that its event names, or the salt is another log's",
+        )
+    return HOLDS[name]
+
+
+def _references_step(record: EntryRecord, entry: Entry) -> Step:
+    """Step 5: the references give the references root that was signed."""
+    found = references_root(record.references)
+    if found != entry.references_root:
+        return does_not_hold(
+            StepName.REFERENCES_ROOT,
+            "references_root_differs",
+            f"the references give {found.hex()}, the entry has {entry.references_root.hex()}",
+        )
+    return HOLDS[StepName.REFERENCES_ROOT]
+
+
+def _signature_step(digest: bytes, signature: bytes) -> tuple[Step, bytes | None]:
+    """Step 6: the entry's id is the digest of its fields in this network's domain; some key signed it."""
+    try:
+        return HOLDS[StepName.SIGNATURE], recover(digest, signature)
+    except VerificationError as e:
+        return does_not_hold(StepName.SIGNATURE, e.code, e.message), None
+
+
+def _grade(steps: tuple[Step, ...], record: EntryRecord) -> Grade | None:
+    if any(step.outcome is Outcome.DOES_NOT_HOLD for step in steps):
+        return None
+    holding = {step.name for step in steps if step.outcome is Outcome.HOLDS}
+    if StepName.EVENT_KEY not in holding:
+        return Grade.PEER_ASSERTED
+    if record.content is not None and StepName.DISCLOSURE_ROOT not in holding:
+        return Grade.PEER_ASSERTED  # the signature does not reach the content
+    if {StepName.INCLUSION, StepName.CHECKPOINT, StepName.ANCHOR} <= holding:
+        return Grade.CHAIN_PROVEN
+    return Grade.SIGNATURE_PROVEN
