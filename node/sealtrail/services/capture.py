@@ -1,0 +1,248 @@
+"""Capture: a document of events comes in, each is recorded, signed and durable, and gets a receipt.
+
+Write order, and what a crash after each step means:
+
+1. parse, hash, sign in memory: nothing happened.
+2. one transaction: same-or-other decided, entries, leaves, events, items, job written: all or nothing.
+3. fsync, then receipts: a client that saw none asks again and gets the same ones (duplicates).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from sealtrail.epcis import Document, Limits, RecordedEvent, parse_document
+from sealtrail.errors import InputError, SealtrailError
+from sealtrail.services.drafts import Draft, Drafter, new_event
+from sealtrail.services.problems import as_problem
+from sealtrail.services.receipts import Receipt, load_receipts, make_receipt
+from sealtrail.services.sameness import Decision, Fresh, Same, decide
+from sealtrail.signing import Kind
+from sealtrail.store.database import Database
+from sealtrail.store.events import insert_events
+from sealtrail.store.jobs import CaptureJob, insert_job
+from sealtrail.store.log import LogStore
+
+Behaviour: TypeAlias = Literal["rollback", "proceed"]
+Result: TypeAlias = "Receipt | SealtrailError"
+
+# Larger bodies are parsed and signed in a thread, so that they don't hold up the others' requests.
+INLINE_BYTES_MAX = 8 * 1024
+# Errors that a job keeps at most; the rest are counted.
+ERRORS_MAX = 100
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a document: one result an event, in its order."""
+
+    job: CaptureJob
+    results: tuple[Result, ...]
+    duplicates: int
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """The receipts, in the document's order."""
+        return tuple(r for r in self.results if isinstance(r, Receipt))
+
+    @property
+    def errors(self) -> tuple[SealtrailError, ...]:
+        """The refusals, in the document's order."""
+        return tuple(r for r in self.results if isinstance(r, SealtrailError))
+
+
+@dataclass(slots=True)
+class CaptureStatistics:
+    """Counts since start, for metrics."""
+
+    documents: int = 0
+    events: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+
+class CaptureService:
+    """Records events for one member.
+
+    Args:
+        executor: threads in which large documents are parsed and signed.
+        clock: gives Unix milliseconds.
+        anchor_delay_ms: the network's maximum delay from receipt to anchored checkpoint.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log: LogStore,
+        drafter: Drafter,
+        *,
+        executor: Executor,
+        clock: Callable[[], int],
+        random: Callable[[int], bytes],
+        anchor_delay_ms: int,
+        limits: Limits,
+    ) -> None:
+        self.statistics = CaptureStatistics()
+        self.anchor_delay_ms = anchor_delay_ms
+        self._database = database
+        self._log = log
+        self._drafter = drafter
+        self._executor = executor
+        self._clock = clock
+        self._random = random
+        self._limits = limits
+
+    async def capture(
+        self, data: bytes, *, behaviour: Behaviour = "rollback", kind: Kind = Kind.EVENT
+    ) -> Captured:
+        """Record a document's events and return a finished job.
+
+        With ``rollback`` one refused event refuses all; with ``proceed`` the others are recorded. The job,
+        and each receipt, is durable on return.
+
+        Raises:
+            InputError: the document itself can't be read; nothing was recorded, not even a job.
+            UnavailableError: nothing was recorded; try again.
+        """
+        created_ms = self._clock()
+        drafts = await self._prepare(data, kind)
+        job_id = self._random(16).hex()
+
+        def write(connection: sqlite3.Connection) -> Captured:
+            results, duplicates = self._record(connection, drafts, behaviour)
+            job = self._job(job_id, created_ms, behaviour, results)
+            insert_job(connection, job)
+            return Captured(job=job, results=results, duplicates=duplicates)
+
+        captured = await self._database.write(write)
+        self._count(captured.results, captured.duplicates)
+        return captured
+
+    async def capture_event(self, data: bytes, *, kind: Kind = Kind.EVENT) -> tuple[Receipt, bool]:
+        """Record one event; return its receipt, durable, and whether it was recorded before.
+
+        Raises:
+            InputError: it can't be read, or it isn't one event (``one_event_expected``).
+            ConflictError: its id is taken (``event_id_conflict``).
+            UnavailableError: nothing was recorded; try again.
+        """
+        drafts = await self._prepare(data, kind)
+        if len(drafts) != 1:
+            raise InputError(
+                "one_event_expected",
+                f"{len(drafts)} events where one is expected",
+                advice="send documents to /capture",
+            )
+        results, duplicates = await self._database.write(
+            lambda connection: self._record(connection, drafts, "proceed")
+        )
+        self._count(results, duplicates)
+        if isinstance(results[0], SealtrailError):
+            raise results[0]
+        return results[0], bool(duplicates)
+
+    async def _prepare(self, data: bytes, kind: Kind) -> list[Draft | InputError]:
+        if len(data) <= INLINE_BYTES_MAX:
+            return self._drafts(data, kind)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._drafts, data, kind)
+
+    def _drafts(self, data: bytes, kind: Kind) -> list[Draft | InputError]:
+        document: Document = parse_document(data, limits=self._limits)
+        good = [e for e in document.events if isinstance(e, RecordedEvent)]
+        drafts = iter(self._drafter.draft(good, kind=kind, record_time_ms=self._clock()))
+        return [e if isinstance(e, InputError) else next(drafts) for e in document.events]
+
+    def _record(
+        self,
+        connection: sqlite3.Connection,
+        drafts: Sequence[Draft | InputError],
+        behaviour: Behaviour,
+    ) -> tuple[tuple[Result, ...], int]:
+        """Decide and write, in the writer thread; all of it is one savepoint."""
+        good = [d for d in drafts if isinstance(d, Draft)]
+        decisions = decide(connection, self._drafter, good)
+        refused = len(good) < len(drafts) or any(isinstance(d, SealtrailError) for d in decisions)
+        if refused and behaviour == "rollback":
+            outcomes: list[Receipt | SealtrailError | None] = [
+                d if isinstance(d, SealtrailError) else None for d in decisions
+            ]
+        else:
+            outcomes = list(self._write(connection, decisions))
+        in_order = iter(outcomes)
+        results = [d if isinstance(d, InputError) else next(in_order) for d in drafts]
+        duplicates = sum(isinstance(d, Same) for d in decisions)
+        return tuple(r for r in results if r is not None), duplicates
+
+    def _write(
+        self, connection: sqlite3.Connection, decisions: Sequence[Decision]
+    ) -> list[Receipt | SealtrailError]:
+        fresh = [d for d in decisions if isinstance(d, Fresh)]
+        first = self._log.append(connection, [f.entry for f in fresh]) if fresh else 0
+        member = self._drafter.member
+        insert_events(
+            connection,
+            [
+                new_event(f.draft, f.entry, member=member, leaf_index=first + n)
+                for n, f in enumerate(fresh)
+            ],
+        )
+        receipts = {f.entry.entry_id: self._receipt(f, first + n) for n, f in enumerate(fresh)}
+        before = {
+            d.entry_id for d in decisions if isinstance(d, Same) and d.entry_id not in receipts
+        }
+        for entry_id, receipt in zip(
+            before,
+            load_receipts(connection, tuple(before), anchor_delay_ms=self.anchor_delay_ms),
+            strict=True,
+        ):
+            receipts[entry_id] = receipt
+        return [
+            d
+            if isinstance(d, SealtrailError)
+            else receipts[d.entry.entry_id if isinstance(d, Fresh) else d.entry_id]
+            for d in decisions
+        ]
+
+    def _receipt(self, fresh: Fresh, leaf_index: int) -> Receipt:
+        recorded = fresh.draft.recorded
+        return make_receipt(
+            entry_id=fresh.entry.entry_id,
+            leaf=fresh.entry.leaf,
+            leaf_index=leaf_index,
+            content_hash=recorded.content_hash,
+            event_hash=recorded.event_hash,
+            event_id=fresh.draft.event_id,
+            anchor_delay_ms=self.anchor_delay_ms,
+        )
+
+    def _job(
+        self, job_id: str, created_ms: int, behaviour: Behaviour, results: Sequence[Result]
+    ) -> CaptureJob:
+        errors: list[dict[str, Any]] = [
+            as_problem(r) for r in results if isinstance(r, SealtrailError)
+        ]
+        return CaptureJob(
+            job_id=job_id,
+            created_ms=created_ms,
+            finished_ms=self._clock(),
+            success=not errors,
+            error_behaviour=behaviour,
+            errors=tuple(errors[:ERRORS_MAX]),
+            entry_ids=tuple(
+                bytes.fromhex(r.entry_id[2:]) for r in results if isinstance(r, Receipt)
+            ),
+        )
+
+    def _count(self, results: Sequence[Result], duplicates: int) -> None:
+        refused = sum(isinstance(r, SealtrailError) for r in results)
+        self.statistics.documents += 1
+        self.statistics.refused += refused
+        self.statistics.duplicates += duplicates
+        self.statistics.events += max(0, len(results) - refused - duplicates)
