@@ -76,7 +76,7 @@ def own_events_after(
     rows = connection.execute(
         "SELECT event_row, entry_id, leaf_index, content, media_type FROM event"
         " WHERE event_row > ? AND event_row <= ? AND leaf_index IS NOT NULL AND content IS NOT NULL"
-        f" AND biz_step IN ({marks}) ORDER BY event_row",  # noqa: S608 - question marks only
+        f" AND biz_step IN ({marks}) ORDER BY event_row",
         (event_row, last, *steps),
     ).fetchall()
     return [
