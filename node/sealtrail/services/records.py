@@ -1,0 +1,159 @@
+"""Puts together what the verifier takes: entries, this node's own and others', with their contents and proofs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from sealtrail.evidence import AnchorReference, EntryRecord, LogProof
+from sealtrail.signing import parse_references
+from sealtrail.store import foreign
+from sealtrail.store.events import StoredEvent, load_by_entries
+from sealtrail.store.identity import Identity
+from sealtrail.store.log import LogStore, StoredEntry, load_entry
+
+_HASH_BYTES = 32
+
+
+class AnchoredCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest checkpoint of the own log that the chain has, as far as it was followed."""
+
+    tree_size: int
+    note: str
+    reference: AnchorReference
+
+
+class Provable(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored event, and its entry as the verifier takes it."""
+
+    event: StoredEvent
+    record: EntryRecord
+
+
+def anchored_checkpoint(connection: sqlite3.Connection, member: bytes) -> AnchoredCheckpoint | None:
+    """Return the member's newest checkpoint that is kept here and was seen anchored; None if there is none."""
+    row = connection.execute(
+        "SELECT tree_size, note, chain_anchor.sequence, block_number, transaction_hash"
+        " FROM chain_anchor JOIN checkpoint USING (checkpoint_hash)"
+        " WHERE chain_anchor.member = ? ORDER BY chain_anchor.sequence DESC LIMIT 1",
+        (member,),
+    ).fetchone()
+    if row is None:
+        return None
+    reference = AnchorReference(sequence=row[2], block_number=row[3], transaction_hash=row[4])
+    return AnchoredCheckpoint(tree_size=row[0], note=row[1], reference=reference)
+
+
+def load_provable(
+    connection: sqlite3.Connection,
+    log: LogStore,
+    identity: Identity,
+    entry_ids: Iterable[bytes],
+) -> list[Provable]:
+    """Return the events behind those entries, in the order asked for; unknown ones are left out."""
+    wanted = list(dict.fromkeys(entry_ids))
+    events = load_by_entries(connection, wanted)
+    own = _OwnRecords(connection, log, identity)
+    others = _ForeignRecords(
+        connection, [e.entry_id for e in events.values() if e.leaf_index is None]
+    )
+    found = []
+    for entry_id in wanted:
+        event = events.get(entry_id)
+        if event is None:
+            continue
+        record = others.record(event) if event.leaf_index is None else own.record(event)
+        if record is not None:
+            found.append(Provable(event=event, record=record))
+    return found
+
+
+class _OwnRecords:
+    def __init__(self, connection: sqlite3.Connection, log: LogStore, identity: Identity) -> None:
+        self._connection = connection
+        self._log = log
+        self._salt = identity.item_salt
+        self._checkpoint = anchored_checkpoint(connection, identity.member)
+
+    def record(self, event: StoredEvent) -> EntryRecord | None:
+        entry = load_entry(self._connection, event.entry_id)
+        if entry is None:
+            return None
+        return EntryRecord(
+            leaf=entry.leaf,
+            content=event.content,
+            media_type=event.media_type,
+            seed=entry.seed,
+            references=parse_references(entry.refs),
+            item_keys=_split(entry.item_keys),
+            item_salt=self._salt,
+            proof=self._proof(entry),
+        )
+
+    def _proof(self, entry: StoredEntry) -> LogProof | None:
+        checkpoint = self._checkpoint
+        if checkpoint is None or entry.leaf_index >= checkpoint.tree_size:
+            return None
+        hashes = self._log.inclusion_proof(self._connection, entry.leaf_index, checkpoint.tree_size)
+        return LogProof(
+            leaf_index=entry.leaf_index,
+            note=checkpoint.note,
+            hashes=tuple(hashes),
+            anchor=checkpoint.reference,
+        )
+
+
+class _ForeignRecords:
+    def __init__(self, connection: sqlite3.Connection, entry_ids: list[bytes]) -> None:
+        self._entries = foreign.load_entries(connection, entry_ids)
+        proofs = [e.proof.checkpoint_hash for e in self._entries.values() if e.proof]
+        self._notes = foreign.load_notes(connection, proofs)
+        self._references = _references(connection, proofs)
+
+    def record(self, event: StoredEvent) -> EntryRecord | None:
+        entry = self._entries.get(event.entry_id)
+        if entry is None:
+            return None
+        return EntryRecord(
+            leaf=entry.leaf,
+            content=event.content,
+            media_type=event.media_type,
+            seed=entry.seed,
+            references=parse_references(entry.refs),
+            item_keys=_split(entry.item_keys),
+            item_salt=entry.item_salt,
+            proof=self._proof(entry.proof),
+        )
+
+    def _proof(self, proof: foreign.ForeignProof | None) -> LogProof | None:
+        if proof is None or proof.checkpoint_hash not in self._notes:
+            return None
+        return LogProof(
+            leaf_index=proof.leaf_index,
+            note=self._notes[proof.checkpoint_hash],
+            hashes=_split(proof.hashes),
+            anchor=self._references.get(proof.checkpoint_hash),
+        )
+
+
+def _references(
+    connection: sqlite3.Connection, checkpoint_hashes: Iterable[bytes]
+) -> dict[bytes, AnchorReference]:
+    found = {}
+    for checkpoint_hash in set(checkpoint_hashes):
+        row = connection.execute(
+            "SELECT sequence, block_number, transaction_hash FROM chain_anchor"
+            " WHERE checkpoint_hash = ?",
+            (checkpoint_hash,),
+        ).fetchone()
+        if row is not None:
+            found[checkpoint_hash] = AnchorReference(
+                sequence=row[0], block_number=row[1], transaction_hash=row[2]
+            )
+    return found
+
+
+def _split(hashes: bytes) -> tuple[bytes, ...]:
+    return tuple(hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES))
