@@ -1,0 +1,1 @@
+"""JSON-RPC: parameters in, values out, in geth's forms, numbers and words."""
