@@ -20,10 +20,10 @@ interface IRegistry is IStewards {
     struct Key {
         Purpose purpose;
         bytes32 publicKey;
-        uint48 validFrom;
-        uint48 validUntil;
-        uint48 compromisedSince;
-        uint48 compromiseReported;
+        uint40 validFrom;
+        uint40 validUntil;
+        uint40 compromisedSince;
+        uint40 compromiseReported;
         bool recovered;
     }
 
@@ -57,13 +57,13 @@ interface IRegistry is IStewards {
     }
 
     /// @notice The network is named by its chain, this address and the hash of the chain's block 0.
-    event NetworkFounded(bytes32 genesisHash, address anchors, uint48 recoveryDelay);
+    event NetworkFounded(bytes32 genesisHash, address anchors, uint40 recoveryDelay);
 
     /// @notice A member's record is now this one. Enough to rebuild every record at every block.
     event MemberRecorded(address indexed member, uint64 indexed version, bytes record);
 
     /// @notice From `dueBlock` on, `newOperator` may replace all operator keys of `member`, unless cancelled.
-    event RecoveryAnnounced(address indexed member, address indexed newOperator, uint48 dueBlock);
+    event RecoveryAnnounced(address indexed member, address indexed newOperator, uint40 dueBlock);
     event RecoveryCancelled(address indexed member, address indexed newOperator, address indexed operator);
     event RecoveryCompleted(address indexed member, address indexed newOperator);
 
@@ -78,13 +78,13 @@ interface IRegistry is IStewards {
     error GlnTaken(string gln, address member);
     error NoSuchKey(uint256 position, uint256 length);
     error KeyRepeated(bytes32 publicKey);
-    error KeyAlreadyEnded(uint48 validUntil);
+    error KeyAlreadyEnded(uint40 validUntil);
     error LastOperatorKey(bytes32 publicKey);
-    error WrongCompromiseBlock(uint48 since, uint256 latest);
+    error WrongCompromiseBlock(uint40 since, uint256 latest);
     error ZeroOperator();
     error NoRecovery(address member);
     error NotTheNewOperator(address caller, address newOperator);
-    error RecoveryNotDue(uint48 dueBlock, uint256 blockNumber);
+    error RecoveryNotDue(uint40 dueBlock, uint256 blockNumber);
 
     /// @notice Admit a member as it asked for; a steward's vote.
     /// @param record as requested: the contract sets version, status and the keys' blocks itself.
@@ -112,15 +112,15 @@ interface IRegistry is IStewards {
     function completeRecovery(Member memory current) external;
 
     /// @notice Add a key to the caller's member. @param validFrom a block; one that has passed means now.
-    function addKey(Member memory current, Purpose purpose, bytes32 publicKey, uint48 validFrom) external;
+    function addKey(Member memory current, Purpose purpose, bytes32 publicKey, uint40 validFrom) external;
 
     /// @notice End the key at `position` of the caller's member; an end that is still to come may be brought forward.
     /// @param validUntil a block; one that has passed means now.
-    function endKey(Member memory current, uint256 position, uint48 validUntil) external;
+    function endKey(Member memory current, uint256 position, uint40 validUntil) external;
 
     /// @notice Say that others may have had the key at `position` since block `since`. May be repeated with an earlier
     ///         block. It doesn't end the key.
-    function reportCompromised(Member memory current, uint256 position, uint48 since) external;
+    function reportCompromised(Member memory current, uint256 position, uint40 since) external;
 
     /// @notice Set where the node of the caller's member is reached.
     function setNodeUrl(Member memory current, string calldata nodeUrl) external;
@@ -135,7 +135,7 @@ interface IRegistry is IStewards {
     function memberOfGln(string calldata gln) external view returns (address);
 
     /// @notice The recovery that is under way for a member; zeros if none.
-    function recoveryOf(address member) external view returns (address newOperator, uint48 dueBlock);
+    function recoveryOf(address member) external view returns (address newOperator, uint40 dueBlock);
 
     /// @notice The EIP-712 domain of the network: of consents here, and of the entries in the members' logs.
     function domainSeparator() external view returns (bytes32);
@@ -144,5 +144,5 @@ interface IRegistry is IStewards {
     function anchors() external view returns (address);
 
     /// @notice Blocks between a recovery's announcement and its completion.
-    function recoveryDelay() external view returns (uint48);
+    function recoveryDelay() external view returns (uint40);
 }

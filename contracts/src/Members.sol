@@ -6,20 +6,20 @@ import {RecordRules} from "./RecordRules.sol";
 
 /// @title The members' records, and what a member changes itself
 abstract contract Members is IRegistry {
-    /// @dev One slot. An address stays a member's for good, ended or not.
+    /// @dev One slot, status included: all that an anchor needs. An address stays a member's for good, ended or not.
     struct Operator {
         address member;
-        uint48 validFrom;
-        uint48 validUntil;
+        uint40 validFrom;
+        uint40 validUntil;
+        Status status;
     }
 
     /// @inheritdoc IRegistry
     mapping(address member => bytes32) public recordDigest;
-    mapping(address member => Status) internal _statusOf;
-    mapping(address operator => Operator) internal _operators;
+    mapping(address operator => Operator) private _operators;
 
     /// @inheritdoc IRegistry
-    function addKey(Member memory current, Purpose purpose, bytes32 publicKey, uint48 validFrom) external {
+    function addKey(Member memory current, Purpose purpose, bytes32 publicKey, uint40 validFrom) external {
         _checkOwn(current);
         RecordRules.checkKeyCount(current.keys.length + 1);
         _addKey(current, Key(purpose, publicKey, _nowOrLater(validFrom), 0, 0, 0, false));
@@ -27,10 +27,10 @@ abstract contract Members is IRegistry {
     }
 
     /// @inheritdoc IRegistry
-    function endKey(Member memory current, uint256 position, uint48 validUntil) external {
+    function endKey(Member memory current, uint256 position, uint40 validUntil) external {
         _checkOwn(current);
         Key memory key = _keyAt(current, position);
-        uint48 end = _nowOrLater(validUntil);
+        uint40 end = _nowOrLater(validUntil);
         if (key.validUntil != 0 && key.validUntil <= end) revert KeyAlreadyEnded(key.validUntil);
         _endKey(key, end);
         if (key.purpose == Purpose.Operator && !_hasOpenOperator(current)) revert LastOperatorKey(key.publicKey);
@@ -38,13 +38,13 @@ abstract contract Members is IRegistry {
     }
 
     /// @inheritdoc IRegistry
-    function reportCompromised(Member memory current, uint256 position, uint48 since) external {
+    function reportCompromised(Member memory current, uint256 position, uint40 since) external {
         _checkOwn(current);
         Key memory key = _keyAt(current, position);
         uint256 latest = key.compromisedSince == 0 ? block.number : key.compromisedSince - 1;
         if (since == 0 || since > latest) revert WrongCompromiseBlock(since, latest);
         key.compromisedSince = since;
-        key.compromiseReported = uint48(block.number);
+        key.compromiseReported = uint40(block.number);
         _record(current);
     }
 
@@ -63,7 +63,7 @@ abstract contract Members is IRegistry {
         bool ended = found.validUntil != 0 && found.validUntil <= block.number;
         if (begun && !ended) {
             member = found.member;
-            status = _statusOf[member];
+            status = found.status;
         }
     }
 
@@ -95,12 +95,19 @@ abstract contract Members is IRegistry {
         address operator = _addressOf(key);
         address holder = _operators[operator].member;
         if (holder != address(0)) revert OperatorTaken(operator, holder);
-        _operators[operator] = Operator(record.member, key.validFrom, 0);
+        _operators[operator] = Operator(record.member, key.validFrom, 0, record.status);
     }
 
-    function _endKey(Key memory key, uint48 validUntil) internal {
+    function _endKey(Key memory key, uint40 validUntil) internal {
         key.validUntil = validUntil;
         if (key.purpose == Purpose.Operator) _operators[_addressOf(key)].validUntil = validUntil;
+    }
+
+    function _setStatus(Member memory record, Status status) internal {
+        record.status = status;
+        for (uint256 i = 0; i < record.keys.length; i++) {
+            if (record.keys[i].purpose == Purpose.Operator) _operators[_addressOf(record.keys[i])].status = status;
+        }
     }
 
     /// @dev The last step of every change: next version, digest, event.
@@ -128,7 +135,7 @@ abstract contract Members is IRegistry {
     }
 
     /// @dev A past block means now, so that nobody changes what his keys were worth yesterday.
-    function _nowOrLater(uint48 blockNumber) private view returns (uint48) {
-        return blockNumber > block.number ? blockNumber : uint48(block.number);
+    function _nowOrLater(uint40 blockNumber) private view returns (uint40) {
+        return blockNumber > block.number ? blockNumber : uint40(block.number);
     }
 }

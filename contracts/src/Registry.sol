@@ -16,11 +16,11 @@ contract Registry is Stewards, Members {
 
     struct Recovery {
         address newOperator;
-        uint48 dueBlock;
+        uint40 dueBlock;
     }
 
     address public immutable anchors;
-    uint48 public immutable recoveryDelay;
+    uint40 public immutable recoveryDelay;
     bytes32 public immutable domainSeparator;
 
     mapping(address member => Recovery) public recoveryOf;
@@ -28,7 +28,7 @@ contract Registry is Stewards, Members {
 
     /// @param genesisHash hash of this chain's block 0. @dev A contract can't look it up: readers compare it.
     /// @param delay blocks between a recovery's announcement and its completion.
-    constructor(address[] memory stewards_, bytes32 genesisHash, uint48 delay) Stewards(stewards_) {
+    constructor(address[] memory stewards_, bytes32 genesisHash, uint40 delay) Stewards(stewards_) {
         anchors = address(new Anchors());
         recoveryDelay = delay;
         domainSeparator = keccak256(
@@ -50,7 +50,7 @@ contract Registry is Stewards, Members {
         RecordRules.checkUrl(record.nodeUrl);
         RecordRules.checkKeyCount(record.keys.length);
         record.version = 0;
-        _setStatus(record, Status.Active);
+        record.status = Status.Active;
         _claimGlns(record);
         _beginKeys(record);
         IAnchors(anchors).open(record.member);
@@ -93,7 +93,7 @@ contract Registry is Stewards, Members {
         if (recordDigest[member] == 0) revert UnknownMember(member);
         if (newOperator == address(0)) revert ZeroOperator();
         if (!_vote(this.recoverKey.selector, lastBlock, abi.encode(member, newOperator))) return;
-        uint48 dueBlock = uint48(block.number) + recoveryDelay;
+        uint40 dueBlock = uint40(block.number) + recoveryDelay;
         recoveryOf[member] = Recovery(newOperator, dueBlock);
         emit RecoveryAnnounced(member, newOperator, dueBlock);
     }
@@ -114,7 +114,7 @@ contract Registry is Stewards, Members {
         if (recovery.newOperator == address(0)) revert NoRecovery(current.member);
         if (recovery.newOperator != msg.sender) revert NotTheNewOperator(msg.sender, recovery.newOperator);
         if (block.number < recovery.dueBlock) revert RecoveryNotDue(recovery.dueBlock, block.number);
-        uint48 now_ = uint48(block.number);
+        uint40 now_ = uint40(block.number);
 
         delete recoveryOf[current.member];
         for (uint256 i = 0; i < current.keys.length; i++) {
@@ -147,13 +147,8 @@ contract Registry is Stewards, Members {
         if (!first) revert FirstKeyNotTheMembers(record.member);
         record.keys = new Key[](0);
         for (uint256 i = 0; i < requested.length; i++) {
-            _addKey(record, Key(requested[i].purpose, requested[i].publicKey, uint48(block.number), 0, 0, 0, false));
+            _addKey(record, Key(requested[i].purpose, requested[i].publicKey, uint40(block.number), 0, 0, 0, false));
         }
-    }
-
-    function _setStatus(Member memory record, Status status) private {
-        record.status = status;
-        _statusOf[record.member] = status;
     }
 
     function _releaseGlns(Member memory record) private {

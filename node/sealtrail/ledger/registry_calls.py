@@ -19,7 +19,7 @@ from sealtrail.membership.records import MemberRecord, NumberingRight, Purpose, 
 from sealtrail_contracts import artifact
 
 _RIGHT = "(string,uint64,uint64)"
-_KEY = "(uint8,bytes32,uint48,uint48,uint48,uint48,bool)"
+_KEY = "(uint8,bytes32,uint40,uint40,uint40,uint40,bool)"
 _RECORD = f"(address,uint64,uint8,uint16,string,string,string[],{_RIGHT}[],{_KEY}[])"
 _PROFILE = f"(uint16,string,string[],{_RIGHT}[])"
 
@@ -39,7 +39,7 @@ def deployment(
 ) -> bytes:
     """Return the init code that creates a Registry, which creates its Anchors contract."""
     arguments = _encode(
-        ["address[]", "bytes32", "uint48"], [list(stewards), genesis_hash, recovery_delay_blocks]
+        ["address[]", "bytes32", "uint40"], [list(stewards), genesis_hash, recovery_delay_blocks]
     )
     return artifact("Registry").bytecode + arguments
 
@@ -113,7 +113,7 @@ def add_key(
     """Add a key (32 bytes, or an address of 20) to the sender's member, from a block on; 0 means now."""
     return _call(
         "addKey",
-        [_RECORD, "uint8", "bytes32", "uint48"],
+        [_RECORD, "uint8", "bytes32", "uint40"],
         [record_values(current), int(purpose), public.rjust(32, b"\x00"), valid_from],
     )
 
@@ -121,7 +121,7 @@ def add_key(
 def end_key(current: MemberRecord, position: int, *, valid_until: int = 0) -> bytes:
     """End the key at ``position`` of ``current.keys``; 0 means now."""
     return _call(
-        "endKey", [_RECORD, "uint256", "uint48"], [record_values(current), position, valid_until]
+        "endKey", [_RECORD, "uint256", "uint40"], [record_values(current), position, valid_until]
     )
 
 
@@ -129,7 +129,7 @@ def report_compromised(current: MemberRecord, position: int, *, since: int) -> b
     """Say that others may have had the key at ``position`` since block ``since``; doesn't end it."""
     return _call(
         "reportCompromised",
-        [_RECORD, "uint256", "uint48"],
+        [_RECORD, "uint256", "uint40"],
         [record_values(current), position, since],
     )
 

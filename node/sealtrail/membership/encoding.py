@@ -18,7 +18,7 @@ RECORD_BYTES_MAX = 500_000
 
 # `bytes` stands where the contract says `string`, with the same encoding: a name is steward-given text that
 # nothing on chain checks to be UTF-8, and a record that doesn't decode would stop whoever follows the chain.
-_KEY = "(uint8,bytes32,uint48,uint48,uint48,uint48,bool)"
+_KEY = "(uint8,bytes32,uint40,uint40,uint40,uint40,bool)"
 _RIGHT = "(bytes,uint64,uint64)"
 _RECORD = f"(address,uint64,uint8,uint16,bytes,bytes,bytes[],{_RIGHT}[],{_KEY}[])"
 
