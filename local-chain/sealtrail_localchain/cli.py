@@ -7,13 +7,14 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sealtrail_localchain.accounts import WARNING
 from sealtrail_localchain.chain import DEFAULT_IDLE_PERIOD_SECONDS, Settings
 from sealtrail_localchain.errors import LocalChainError
+from sealtrail_localchain.export import export_blocks, export_genesis
 from sealtrail_localchain.run import Listen, run_embedded
 from sealtrail_localchain.server import is_loopback
 
@@ -135,7 +136,26 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _write_file(args: argparse.Namespace) -> None:
-    raise NotImplementedError
+    if args.command == "genesis":
+        written = {"file": str(args.file), "bytes": export_genesis(args.dir, args.file)}
+        said = f"wrote the genesis file {args.file}; next: geth init {args.file}"
+    else:
+        written = {"file": str(args.file), "blocks": export_blocks(args.dir, args.file, _progress())}
+        said = f"wrote {written['blocks']} blocks to {args.file}; next: geth import {args.file}"
+    print(json.dumps(written) if args.json else said)  # noqa: T201 - this is the command's output
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Return a progress line on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, total: None
+
+    def show(done: int, total: int) -> None:
+        if done % 500 == 0 or done == total:
+            end = "\n" if done == total else ""
+            print(f"\r{done} of {total} blocks", end=end, file=sys.stderr, flush=True)  # noqa: T201
+
+    return show
 
 
 def _show_json(content: dict[str, Any]) -> None:
