@@ -111,22 +111,30 @@ def load_key(
             f"{path} holds a {label.purpose.name.lower()} key; wanted: {purpose.name.lower()}",
             pointer=str(path),
         )
-    if label.encrypted:
-        private = _decrypt(path, document, passphrase)
-    elif allow_plaintext:
-        private = _hex(path, document.get("private_key"))
-    else:
+    if not label.encrypted and not allow_plaintext:
         raise InputError(
             "key_file_plaintext",
             f"{path} is not encrypted",
             pointer=str(path),
             advice="make a new key with `sealtrail keys new`; on a devnet set keys.devnet_plaintext",
         )
+    private = open_document(path, document, passphrase)
     if public_of(purpose, private) != label.public:
         raise IntegrityError(
             "key_file_contradicts", f"{path} holds another key than it names", pointer=str(path)
         )
     return private
+
+
+def open_document(path: Path, document: dict[str, Any], passphrase: str | None) -> bytes:
+    """Return the private key in a key file's JSON, whoever wrote it; ``path`` is named in errors.
+
+    Raises:
+        InputError: ``key_file_malformed``, ``passphrase_missing``, ``passphrase_wrong``.
+    """
+    if "private_key" in document:
+        return _hex(path, document["private_key"])
+    return _decrypt(path, document, passphrase)
 
 
 def _encrypt(purpose: Purpose, private: bytes, passphrase: str) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def _decrypt(path: Path, document: dict[str, Any], passphrase: str | None) -> by
     from eth_keyfile.keyfile import decode_keyfile_json  # imported here: see _encrypt
 
     try:
-        return bytes(decode_keyfile_json(document, passphrase.encode()))  # type: ignore[arg-type]
+        return bytes(decode_keyfile_json(document, passphrase.encode()))
     except (KeyError, TypeError, NotImplementedError, OverflowError) as e:
         raise _malformed(path, "its encrypted part is no Web3 Secret Storage") from e
     except ValueError as e:

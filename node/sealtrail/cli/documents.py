@@ -1,0 +1,134 @@
+"""EPCIS documents in files, cut into parts that a node takes at once.
+
+Events stay the bytes that stood in the file: what is wrong in one (a duplicate key, say) is the
+node's to find, and must not be mended on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sealtrail.errors import InputError, NotFoundError
+
+LIST_POINTER = "/epcisBody/eventList"
+_LINE_SUFFIXES = (".jsonl", ".ndjson")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A document to send. ``first``: index of its first event in the file; ``line``: of the file, 0 if whole."""
+
+    document: bytes
+    events: int
+    first: int = 0
+    line: int = 0
+    file_bytes: int = 0
+    list_pointer: str = LIST_POINTER
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document as sent."""
+        return hashlib.sha256(self.document).hexdigest()
+
+
+def split_documents(path: Path, events_max: int) -> Iterator[Part]:
+    """Yield the documents of a file, none with more than ``events_max`` events.
+
+    Raises:
+        NotFoundError: ``file_missing``.
+        InputError: ``file_unreadable``, ``json_invalid``.
+    """
+    content = _read(path)
+    if path.suffix not in _LINE_SUFFIXES:
+        try:
+            yield from _split(content, events_max, line=0)
+        except msgspec.DecodeError as e:
+            if not _many_lines(content):
+                raise InputError("json_invalid", f"{path}: {e}", pointer=str(path)) from e
+        else:
+            return
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
+        if line.strip():
+            try:
+                yield from _split(line, events_max, line=number)
+            except msgspec.DecodeError as e:
+                raise InputError(
+                    "json_invalid", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
+                ) from e
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except FileNotFoundError as e:
+        raise NotFoundError("file_missing", f"no file {path}", pointer=str(path)) from e
+    except OSError as e:
+        raise InputError("file_unreadable", f"{path}: {e.strerror}", pointer=str(path)) from e
+
+
+def _many_lines(content: bytes) -> bool:
+    """Tell whether the first line is a whole JSON value, as in a file of one document a line."""
+    first, _, rest = content.lstrip().partition(b"\n")
+    if not rest.strip():
+        return False
+    try:
+        msgspec.json.decode(first, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _split(content: bytes, events_max: int, *, line: int) -> Iterator[Part]:
+    found = _event_list(content)
+    if found is None or len(found[2]) <= events_max:
+        count = 1 if found is None else len(found[2])
+        yield Part(document=content, events=count, line=line, file_bytes=len(content))
+        return
+    document, body, events = found
+    _refuse_duplicate_keys(content)
+    for first in range(0, len(events), events_max):
+        chunk = events[first : first + events_max]
+        cut: dict[str, Any] = {**document, "epcisBody": {**body, "eventList": chunk}}
+        encoded = msgspec.json.encode(cut)
+        yield Part(
+            document=encoded, events=len(chunk), first=first, line=line, file_bytes=len(encoded)
+        )
+
+
+def _event_list(
+    content: bytes,
+) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw], list[msgspec.Raw]] | None:
+    """Return document, body and events, their insides unread; None if it is no document of events."""
+    msgspec.json.decode(content, type=msgspec.Raw)  # is it JSON at all? raises DecodeError
+    try:
+        document = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        body = msgspec.json.decode(document["epcisBody"], type=dict[str, msgspec.Raw])
+        events = msgspec.json.decode(body["eventList"], type=list[msgspec.Raw])
+    except (KeyError, msgspec.ValidationError):
+        return None
+    return document, body, events
+
+
+def _refuse_duplicate_keys(content: bytes) -> None:
+    """Refuse what cutting would hide: of two equal keys, only the last would be sent."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            repeated = next(n for n in names if names.count(n) > 1)
+            raise InputError(
+                "json_duplicate_key",
+                f"the key {repeated!r} stands twice in one object",
+                advice="a document of this size is cut before it is sent; mend it first",
+            )
+
+    try:
+        json.loads(content, object_pairs_hook=checked)
+    except (ValueError, RecursionError) as e:
+        raise InputError("json_invalid", str(e)) from e

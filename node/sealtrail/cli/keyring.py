@@ -1,0 +1,70 @@
+"""This member's four keys, opened as the configuration says."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+from sealtrail.config import Config
+from sealtrail.membership.records import Purpose
+from sealtrail.store.keystore import KeyLabel, load_key, load_label
+from sealtrail.store.passphrase import load_passphrase
+
+PURPOSES = (Purpose.EVENT, Purpose.OPERATOR, Purpose.LOG, Purpose.PEER)
+
+
+class KeyFiles(msgspec.Struct, frozen=True):
+    """Where the key for each purpose is."""
+
+    paths: Mapping[Purpose, Path]
+
+    @classmethod
+    def of(cls, config: Config) -> KeyFiles:
+        """Return the configuration's key files."""
+        return cls({p: config.resolve(getattr(config.keys, p.name.lower())) for p in PURPOSES})
+
+    def label(self, purpose: Purpose) -> KeyLabel:
+        """Read what a key file says in clear. Raises: as :func:`load_label`."""
+        return load_label(self.paths[purpose])
+
+
+def open_keys(config: Config, purposes: tuple[Purpose, ...] = PURPOSES) -> dict[Purpose, bytes]:
+    """Return the private keys for ``purposes``, asking for the passphrase where need be.
+
+    Raises:
+        SealtrailError: as :func:`load_key` and :func:`load_passphrase`.
+    """
+    files = KeyFiles.of(config)
+    encrypted = any(files.label(p).encrypted for p in purposes)
+    passphrase = configured_passphrase(config) if encrypted else None
+    return {
+        p: load_key(
+            files.paths[p],
+            p,
+            passphrase=passphrase,
+            allow_plaintext=config.keys.devnet_plaintext,
+        )
+        for p in purposes
+    }
+
+
+def configured_passphrase(config: Config) -> str | None:
+    """Return the passphrase from where the configuration says. Raises: as :func:`load_passphrase`."""
+    file = config.resolve(config.keys.passphrase_file) if config.keys.passphrase_file else None
+    return load_passphrase(file, config.keys.passphrase_env, os.environ, terminal_prompt())
+
+
+def terminal_prompt(*, confirm: bool = False) -> Callable[[], str] | None:
+    """Return a function that asks at the terminal; None if nobody is there."""
+    if not sys.stdin.isatty():
+        return None
+    return lambda: str(
+        click.prompt(
+            "Passphrase of the keys", hide_input=True, confirmation_prompt=confirm, err=True
+        )
+    )

@@ -1,0 +1,108 @@
+"""``sealtrail keys``: the key files of a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase, open_keys
+from sealtrail.cli.output import common_options, print_json, sign
+from sealtrail.cli.target import config_option
+from sealtrail.config import load_config
+from sealtrail.errors import SealtrailError
+from sealtrail.membership.records import Purpose
+from sealtrail.store.keystore import generate_private_key, load_label, save_key
+
+_NAMES = [p.name.lower() for p in Purpose]
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """List, show and make keys."""
+
+
+@keys_group.command("list")
+@click.option("--check", is_flag=True, help="Open each key too, with the passphrase.")
+@config_option
+@common_options
+def keys_list(config_path: Path, check: bool, as_json: bool) -> None:
+    """List this node's keys: what each is for, where it is, and its public half."""
+    config = load_config(config_path)
+    if check:
+        open_keys(config)
+    rows = [_row(purpose, path) for purpose, path in KeyFiles.of(config).paths.items()]
+    if as_json:
+        print_json(rows)
+    else:
+        for row in rows:
+            click.echo(_line(row, check))
+    faults = [row for row in rows if "error" in row]
+    if faults:
+        raise click.exceptions.Exit(2)
+
+
+def _row(purpose: Purpose, path: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"purpose": purpose.name.lower(), "path": str(path)}
+    try:
+        label = load_label(path)
+    except SealtrailError as e:
+        return row | {"error": {"code": e.code, "message": e.message, "advice": e.advice}}
+    return row | {"public": "0x" + label.public.hex(), "encrypted": label.encrypted}
+
+
+def _line(row: dict[str, Any], checked: bool) -> str:
+    if "error" in row:
+        return f"{sign('problem')} {row['purpose']:9} {row['error']['message']}"
+    state = "opened" if checked else "encrypted" if row["encrypted"] else "NOT ENCRYPTED (devnet)"
+    return f"{sign('ok')} {row['purpose']:9} {row['public']}  {state}  {row['path']}"
+
+
+@keys_group.command("show")
+@click.argument("purpose", type=click.Choice([p.name.lower() for p in PURPOSES]))
+@config_option
+@common_options
+def keys_show(purpose: str, config_path: Path, as_json: bool) -> None:
+    """Show the public half of one key. Private keys are never shown."""
+    path = KeyFiles.of(load_config(config_path)).paths[Purpose[purpose.upper()]]
+    label = load_label(path)
+    if as_json:
+        public = "0x" + label.public.hex()
+        print_json({"purpose": purpose, "path": str(path), "public": public})
+    else:
+        click.echo("0x" + label.public.hex())
+
+
+@keys_group.command("new")
+@click.argument("purpose", type=click.Choice(_NAMES))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@common_options
+def keys_new(purpose: str, file: Path, config_path: Path, as_json: bool) -> None:
+    """Make a key for PURPOSE in FILE, under the passphrase of the configuration.
+
+    It counts for nothing until the registry has it and the configuration names it.
+    """
+    config = load_config(config_path)
+    passphrase = None if config.keys.devnet_plaintext else _passphrase(config)
+    kind = Purpose[purpose.upper()]
+    save_key(file, kind, generate_private_key(kind), passphrase=passphrase)
+    public = "0x" + load_label(file).public.hex()
+    if as_json:
+        print_json({"purpose": purpose, "path": str(file), "public": public})
+    else:
+        click.echo(f"Made {file}: {public}")
+
+
+def _passphrase(config: Any) -> str:
+    from sealtrail.errors import InputError
+
+    passphrase = configured_passphrase(config)
+    if passphrase is None:
+        raise InputError(
+            "passphrase_missing",
+            "the new key needs a passphrase and there is no terminal to ask at",
+            advice="set keys.passphrase_file, or the variable that keys.passphrase_env names",
+        )
+    return passphrase

@@ -1,0 +1,170 @@
+"""A node's HTTP interface, as the command line uses it: one connection, kept open.
+
+It is the standard library's blocking client, because the commands start faster without a bigger one.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sealtrail.errors import (
+    ConflictError,
+    ForbiddenError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+    RateLimitedError,
+    SealtrailError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+    VerificationError,
+)
+
+TIMEOUT_SECONDS = 120.0
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+_BY_STATUS: Mapping[int, type[SealtrailError]] = {
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: TooLargeError,
+    422: VerificationError,
+    429: RateLimitedError,
+    500: IntegrityError,
+}
+_PROBLEM_MEMBERS = {"type", "title", "status", "detail", "instance", "code", "pointer", "advice"}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node answered; ``headers`` by lower-case name."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON.
+
+        Raises:
+            UnavailableError: ``node_garbage``.
+        """
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError as e:
+            raise UnavailableError(
+                "node_garbage", f"the answer is no JSON: {self.body[:80]!r}"
+            ) from e
+
+
+class NodeClient:
+    """Asks one node, as the user whose token it is given."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError("node_url_invalid", f"{url!r} is no http or https URL of a node")
+        if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise InputError("token_malformed", "the token holds characters that no token has")
+        self.url = url.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
+        self._token = token
+        make = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._connection = make(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask for ``path`` (already percent-encoded).
+
+        Raises:
+            SealtrailError: what the node answered as a problem; ``node_unreachable``.
+        """
+        return self._ask("GET", path, None, headers)
+
+    def post(self, path: str, body: bytes, **headers: str) -> Answer:
+        """Send ``body`` to ``path``.
+
+        Raises:
+            SealtrailError: what the node answered as a problem; ``node_unreachable``.
+        """
+        return self._ask("POST", path, body, headers)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given.setdefault("Accept", "application/json, application/problem+json")
+        if self._token:
+            given["Authorization"] = f"Bearer {self._token}"
+        try:
+            answer = self._exchange(method, path, body, given)
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # a connection that idled out; every request here is harmless to repeat
+            self._connection.close()
+            answer = self._retry(method, path, body, given)
+        except (OSError, http.client.HTTPException) as e:
+            raise self._unreachable(e) from e
+        if answer.status >= 400:
+            raise _problem(answer)
+        return answer
+
+    def _retry(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        try:
+            return self._exchange(method, path, body, headers)
+        except (OSError, http.client.HTTPException) as e:
+            raise self._unreachable(e) from e
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> Answer:
+        self._connection.request(method, self._prefix + path, body, headers)
+        response = self._connection.getresponse()
+        content = response.read(ANSWER_BYTES_MAX + 1)
+        if len(content) > ANSWER_BYTES_MAX:
+            raise UnavailableError("node_garbage", f"an answer of over {ANSWER_BYTES_MAX} bytes")
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(status=response.status, headers=found, body=content)
+
+    def _unreachable(self, error: Exception) -> UnavailableError:
+        self._connection.close()
+        return UnavailableError(
+            "node_unreachable",
+            f"no node answers at {self.url}: {error or type(error).__name__}",
+            advice="is the node running (`sealtrail run`, `sealtrail devnet`), and is the URL right?",
+        )
+
+
+def _problem(answer: Answer) -> SealtrailError:
+    """Return the error that a problem document (RFC 9457) tells of."""
+    kind = _BY_STATUS.get(answer.status, UnavailableError if answer.status > 500 else InputError)
+    try:
+        found = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        found = None
+    if not isinstance(found, dict):
+        return kind("http_error", f"the node answered {answer.status}: {answer.body[:200]!r}")
+    name = str(found.get("code") or str(found.get("type", "")).rpartition("/")[2] or "http_error")
+    return kind(
+        name,
+        str(found.get("detail") or found.get("title") or answer.status),
+        pointer=found.get("pointer"),
+        advice=found.get("advice") or _advice(answer.status),
+        **{str(k): v for k, v in found.items() if k not in _PROBLEM_MEMBERS},
+    )
+
+
+def _advice(status: int) -> str | None:
+    if status == 401:
+        return "give a token with --token or SEALTRAIL_TOKEN; `sealtrail token new` makes one"
+    if status == 403:
+        return "use a token that has the scope for this"
+    return None
