@@ -32,13 +32,16 @@ class Provable(msgspec.Struct, frozen=True, kw_only=True):
     record: EntryRecord
 
 
-def anchored_checkpoint(connection: sqlite3.Connection, member: bytes) -> AnchoredCheckpoint | None:
-    """Return the member's newest checkpoint that is kept here and was seen anchored; None if there is none."""
+def anchored_checkpoint(
+    connection: sqlite3.Connection, member: bytes, last_block: int
+) -> AnchoredCheckpoint | None:
+    """Return the member's newest checkpoint that is kept here and anchored in ``last_block`` or before."""
     row = connection.execute(
         "SELECT tree_size, note, chain_anchor.sequence, block_number, transaction_hash"
         " FROM chain_anchor JOIN checkpoint USING (checkpoint_hash)"
-        " WHERE chain_anchor.member = ? ORDER BY chain_anchor.sequence DESC LIMIT 1",
-        (member,),
+        " WHERE chain_anchor.member = ? AND block_number <= ?"
+        " ORDER BY chain_anchor.sequence DESC LIMIT 1",
+        (member, last_block),
     ).fetchone()
     if row is None:
         return None
@@ -51,11 +54,16 @@ def load_provable(
     log: LogStore,
     identity: Identity,
     entry_ids: Iterable[bytes],
+    *,
+    last_block: int,
 ) -> list[Provable]:
-    """Return the events behind those entries, in the order asked for; unknown ones are left out."""
+    """Return the events behind those entries, in the order asked for; unknown ones are left out.
+
+    Own entries are proven to the newest checkpoint anchored in ``last_block`` or before.
+    """
     wanted = list(dict.fromkeys(entry_ids))
     events = load_by_entries(connection, wanted)
-    own = _OwnRecords(connection, log, identity)
+    own = _OwnRecords(connection, log, identity, last_block)
     others = _ForeignRecords(
         connection, [e.entry_id for e in events.values() if e.leaf_index is None]
     )
@@ -71,11 +79,13 @@ def load_provable(
 
 
 class _OwnRecords:
-    def __init__(self, connection: sqlite3.Connection, log: LogStore, identity: Identity) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, log: LogStore, identity: Identity, last_block: int
+    ) -> None:
         self._connection = connection
         self._log = log
         self._salt = identity.item_salt
-        self._checkpoint = anchored_checkpoint(connection, identity.member)
+        self._checkpoint = anchored_checkpoint(connection, identity.member, last_block)
 
     def record(self, event: StoredEvent) -> EntryRecord | None:
         entry = load_entry(self._connection, event.entry_id)
