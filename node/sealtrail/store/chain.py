@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sealtrail.errors import IntegrityError
+from sealtrail.errors import IntegrityError, UnavailableError
 from sealtrail.membership.records import Anchor
 from sealtrail.ports import ChainRecord
 
@@ -44,9 +44,11 @@ def save_changes(
     Raises:
         IntegrityError: the chain shows a second anchor or record at a place that was final
             (``chain_contradiction``): the contracts do not allow that.
+        UnavailableError: an anchor is missing before one that was read (``chain_gap``): the endpoint held some back.
     """
     present = load_cursor(connection)
     drop_above(connection, -1 if present is None else present.final_block)
+    _check_dense(connection, anchors)
     try:
         connection.executemany(
             f"INSERT INTO chain_anchor ({_ANCHOR}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -66,6 +68,24 @@ def save_changes(
         "INSERT OR REPLACE INTO chain_cursor (id, final_block, final_hash, checked_ms) VALUES (1, ?, ?, ?)",
         (cursor.final_block, cursor.final_hash, cursor.checked_ms),
     )
+
+
+def _check_dense(connection: sqlite3.Connection, anchors: Sequence[Anchor]) -> None:
+    last: dict[bytes, int] = {}
+    for anchor in anchors:
+        if anchor.member not in last:
+            row = connection.execute(
+                "SELECT max(sequence) FROM chain_anchor WHERE member = ?", (anchor.member,)
+            ).fetchone()
+            last[anchor.member] = row[0] or 0
+        if anchor.sequence > last[anchor.member] + 1:
+            raise UnavailableError(
+                "chain_gap",
+                f"the chain shows anchor {anchor.sequence} of 0x{anchor.member.hex()} after"
+                f" {last[anchor.member]}, and none between",
+                advice="is chain.start_block at or before the contracts' deployment? Or an endpoint without history",
+            )
+        last[anchor.member] = anchor.sequence
 
 
 def drop_above(connection: sqlite3.Connection, block: int) -> None:

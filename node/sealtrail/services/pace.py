@@ -1,0 +1,30 @@
+"""How long a loop waits before it tries again: longer after each failure, and never in step with other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 30.0
+
+
+class BackOff:
+    """Doubling pauses, each cut by a random part of up to a half.
+
+    Args:
+        random: gives numbers from 0 to 1.
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._failures = 0
+
+    def failed(self) -> float:
+        """Count a failure; return the seconds to wait."""
+        whole: float = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        return whole * (1 - self._random() / 2)
+
+    def succeeded(self) -> None:
+        """Start again with the shortest pause."""
+        self._failures = 0
