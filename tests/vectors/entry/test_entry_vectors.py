@@ -1,0 +1,104 @@
+"""Entries, leaves, signatures and roots against vectors whose digests eth_account made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealtrail.errors import InputError
+from sealtrail.log.tree import EMPTY_ROOT, leaf_hash
+from sealtrail.signing import (
+    Domain,
+    Entry,
+    EventSigner,
+    Kind,
+    Reference,
+    Relation,
+    SignedEntry,
+    disclosure_root,
+    encode_leaf,
+    entry_id,
+    item_key,
+    items_root,
+    parse_leaf,
+    recover,
+    references_root,
+)
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "entry.json").read_text())
+ROOTS = VECTORS["roots"]
+
+
+def unhex(case: dict[str, Any], name: str) -> bytes:
+    return bytes.fromhex(case[name])
+
+
+def read(case: dict[str, Any]) -> tuple[Domain, Entry]:
+    domain = Domain(
+        chain_id=case["chain_id"],
+        registry=unhex(case, "registry"),
+        genesis_hash=unhex(case, "genesis_hash"),
+    )
+    entry = Entry(
+        kind=Kind(case["kind"]),
+        member=unhex(case, "member"),
+        record_time_ms=case["record_time_ms"],
+        disclosure_root=unhex(case, "disclosure_root"),
+        items_root=unhex(case, "items_root"),
+        references_root=unhex(case, "references_root"),
+    )
+    return domain, entry
+
+
+@pytest.mark.parametrize("case", VECTORS["entries"], ids=lambda case: case["name"])
+def test_an_entry_is_signed_and_encoded_as_eth_account_does(case: dict[str, Any]) -> None:
+    domain, entry = read(case)
+    signer = EventSigner(unhex(case, "private_key"))
+    digest = entry_id(entry, domain)
+    assert digest == unhex(case, "entry_id")
+    assert signer.address == unhex(case, "address")
+    leaf = encode_leaf(SignedEntry(entry, signer.sign(digest)))
+    assert leaf == unhex(case, "leaf")
+    assert leaf_hash(leaf) == unhex(case, "leaf_hash")
+
+
+@pytest.mark.parametrize("case", VECTORS["entries"], ids=lambda case: case["name"])
+def test_a_leaf_reads_back_to_the_entry_and_its_signer(case: dict[str, Any]) -> None:
+    domain, entry = read(case)
+    signed = parse_leaf(unhex(case, "leaf"))
+    assert signed.entry == entry
+    assert recover(entry_id(entry, domain), signed.signature) == unhex(case, "address")
+
+
+@pytest.mark.parametrize("case", VECTORS["bad_leaves"], ids=lambda case: case["name"])
+def test_a_malformed_leaf_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as e:
+        parse_leaf(unhex(case, "leaf"))
+    assert e.value.code == case["code"]
+
+
+def test_the_disclosure_root_is_the_salted_tree() -> None:
+    case = ROOTS["disclosure"]
+    values = [bytes.fromhex(value) for value in case["values"]]
+    assert disclosure_root(unhex(case, "seed"), values) == unhex(case, "root")
+
+
+def test_the_items_root_is_over_distinct_keys_in_order() -> None:
+    case = ROOTS["items"]
+    keys = [item_key(unhex(case, "item_salt"), item) for item in case["items"]]
+    assert [key.hex() for key in keys] == case["item_keys"]
+    assert items_root(keys) == items_root(reversed(keys)) == unhex(case, "root")
+
+
+def test_the_references_root_keeps_their_order() -> None:
+    case = ROOTS["references"]
+    references = [Reference(Relation(n), bytes.fromhex(i)) for n, i in case["references"]]
+    assert references_root(references) == unhex(case, "root")
+    assert references_root(references[::-1]) != unhex(case, "root")
+
+
+def test_roots_of_nothing_are_the_empty_trees() -> None:
+    assert items_root([]) == references_root([]) == EMPTY_ROOT == unhex(ROOTS, "empty_root")
