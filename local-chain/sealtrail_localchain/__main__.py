@@ -7,7 +7,7 @@ import sys
 # its first use, so before anything of py-evm is imported.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
 
-from sealtrail_localchain.cli import main  # noqa: E402
+from sealtrail_localchain.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sealtrail_localchain.accounts import WARNING
+from sealtrail_localchain.anvil import run_anvil
 from sealtrail_localchain.chain import DEFAULT_IDLE_PERIOD_SECONDS, Settings
 from sealtrail_localchain.errors import LocalChainError
 from sealtrail_localchain.export import export_blocks, export_genesis
@@ -132,7 +133,8 @@ def _run(args: argparse.Namespace) -> None:
         idle_period_seconds=args.idle_period,
     )
     show = _show_json if args.json else _show_banner
-    asyncio.run(run_embedded(args.dir, listen, settings, show))
+    run = run_anvil if args.backend == "anvil" else run_embedded
+    asyncio.run(run(args.dir, listen, settings, show))
 
 
 def _write_file(args: argparse.Namespace) -> None:
@@ -140,7 +142,10 @@ def _write_file(args: argparse.Namespace) -> None:
         written = {"file": str(args.file), "bytes": export_genesis(args.dir, args.file)}
         said = f"wrote the genesis file {args.file}; next: geth init {args.file}"
     else:
-        written = {"file": str(args.file), "blocks": export_blocks(args.dir, args.file, _progress())}
+        written = {
+            "file": str(args.file),
+            "blocks": export_blocks(args.dir, args.file, _progress()),
+        }
         said = f"wrote {written['blocks']} blocks to {args.file}; next: geth import {args.file}"
     print(json.dumps(written) if args.json else said)  # noqa: T201 - this is the command's output
 

@@ -257,7 +257,7 @@ class Database:
             else:
                 where.append(f"topic{place} IS NOT NULL")
         rows = self._connection.execute(
-            "SELECT log.*, tx.hash FROM log JOIN tx ON tx.block_number = log.block_number"  # noqa: S608
+            "SELECT log.*, tx.hash FROM log JOIN tx ON tx.block_number = log.block_number"
             f" AND tx.position = log.tx_position WHERE {' AND '.join(where)}"
             " ORDER BY log.block_number, log.log_index LIMIT ?",
             (*values, limit),

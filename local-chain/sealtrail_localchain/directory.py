@@ -4,6 +4,7 @@
 |---|---|
 | ``chain.db`` | everything on chain (SQLite, with ``-wal`` and ``-shm`` beside it while running) |
 | ``signer.key`` | the sealing key, hexadecimal, mode 0600: whoever has it can seal other blocks |
+| ``backend`` | which back end made the directory: one never goes on with the other's chain |
 | ``chain.lock`` | locked by the running process; the lock goes with the process, the file stays |
 | ``chain.json`` | written when the chain answers, removed at a clean stop |
 """
@@ -25,12 +26,13 @@ DATABASE_NAME = "chain.db"
 _LOCK_NAME = "chain.lock"
 _KEY_NAME = "signer.key"
 _READY_NAME = "chain.json"
+_BACKEND_NAME = "backend"
 
 
 class Directory:
     """The directory of one chain, locked for this process until :meth:`release`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, backend: str) -> None:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ class Directory:
                 advice="name a directory that this user may write to",
             ) from error
         self._take_lock()
+        self._check_backend(backend)
         # left behind by a kill: it would tell a starter that the chain is ready
         self.ready_file.unlink(missing_ok=True)
 
@@ -58,6 +61,17 @@ class Directory:
             ) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _check_backend(self, backend: str) -> None:
+        path = self.path / _BACKEND_NAME
+        if not path.exists():
+            write_durably(path, backend + "\n", mode=0o644)
+        elif (found := path.read_text().strip()) != backend:
+            raise LocalChainError(
+                "directory_of_other_backend",
+                f"{self.path} holds a chain of the {found} back end, not of {backend}",
+                advice=f"use --backend {found}, or another --dir",
+            )
 
     @property
     def database(self) -> Path:

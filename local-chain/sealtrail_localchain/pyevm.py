@@ -19,7 +19,7 @@ from eth.exceptions import OutOfGas, Revert, VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.london import LondonVM
 from eth.vm.forks.london.state import LondonTransactionExecutor
-from eth_utils import ValidationError
+from eth_utils.exceptions import ValidationError
 
 from sealtrail_localchain.engine import BlockRun, Call, Environment, Outcome, TransactionRefused
 from sealtrail_localchain.transactions import AccessList, Transaction, intrinsic_gas

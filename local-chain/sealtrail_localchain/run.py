@@ -60,11 +60,9 @@ async def run_embedded(
     Raises:
         LocalChainError: the directory or the port cannot be used.
     """
-    directory = Directory(path)
+    directory = Directory(path, backend="embedded")
     try:
-        chain = open_chain(
-            directory.database, directory.signing_key(), PyEvmEngine(), settings
-        )
+        chain = open_chain(directory.database, directory.signing_key(), PyEvmEngine(), settings)
         try:
             await _serve(directory, chain, listen, announce)
         finally:
@@ -77,10 +75,7 @@ async def _serve(
     directory: Directory, chain: Chain, listen: Listen, announce: Callable[[dict[str, Any]], None]
 ) -> None:
     server = RpcServer(Dispatcher(methods_of(chain)), remote_allowed=listen.remote_allowed)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    stopped = stop_signals()
     try:
         port = await server.start(listen.host, listen.port)
         content = _ready(chain, listen.host, port)
@@ -89,6 +84,15 @@ async def _serve(
         await _until_stopped(chain, stopped)
     finally:
         await server.stop()
+
+
+def stop_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
 
 
 async def _until_stopped(chain: Chain, stopped: asyncio.Event) -> None:

@@ -91,9 +91,7 @@ def decode_transaction(raw: bytes, chain_id: int) -> Transaction:
     if not raw:
         raise refused("typed transaction too short")
     if len(raw) > TRANSACTION_BYTES_MAX:
-        raise refused(
-            f"oversized data: transaction size {len(raw)}, limit {TRANSACTION_BYTES_MAX}"
-        )
+        raise refused(f"oversized data: transaction size {len(raw)}, limit {TRANSACTION_BYTES_MAX}")
     if raw[0] >= 0xC0:
         return _decode_legacy(raw, chain_id)
     if raw[0] in (1, 2):
@@ -214,9 +212,7 @@ def _access(item: Any) -> tuple[bytes, tuple[int, ...]]:
 
 
 def _wrong_chain(claimed: int, chain_id: int) -> RpcError:
-    return refused(
-        f"invalid sender: invalid chain id for signer: have {claimed} want {chain_id}"
-    )
+    return refused(f"invalid sender: invalid chain id for signer: have {claimed} want {chain_id}")
 
 
 def _recover(digest: bytes, parity: int, r: int, s: int) -> bytes:
@@ -226,6 +222,6 @@ def _recover(digest: bytes, parity: int, r: int, s: int) -> bytes:
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([parity])
     try:
         key = coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
-    except Exception as error:  # noqa: BLE001 - coincurve raises plain Exception for a bad point
+    except Exception as error:  # coincurve raises no narrower one for a bad point
         raise refused("invalid sender: recovery failed") from error
     return keccak(key.format(compressed=False)[1:])[12:]

@@ -136,8 +136,6 @@ class Block:
 
     def encode(self) -> bytes:
         """Return the block as geth exports and imports it: header, transactions, uncles."""
-        transactions = [
-            rlp.decode(tx.raw) if tx.type == 0 else tx.raw for tx in self.transactions
-        ]
+        transactions = [rlp.decode(tx.raw) if tx.type == 0 else tx.raw for tx in self.transactions]
         encoded: bytes = rlp.encode([self.header.fields(), transactions, []])
         return encoded

@@ -48,9 +48,7 @@ class BlockMethods:
 
     async def block_by_hash(self, args: Any) -> Json | None:
         wanted, full = params.positional(args, 1, 2)
-        return await self._block(
-            BlockId(hash=params.block_hash(wanted)), params.flag(full, "full")
-        )
+        return await self._block(BlockId(hash=params.block_hash(wanted)), params.flag(full, "full"))
 
     async def transaction_count_by_number(self, args: Any) -> str | None:
         (wanted,) = params.positional(args, 1, 1)
@@ -157,7 +155,9 @@ class BlockMethods:
 
         def look_up(database: Database) -> str | None:
             header = find_header(self._chain, database, wanted)
-            return None if header is None else hex(len(database.transaction_hashes_of(header.number)))
+            return (
+                None if header is None else hex(len(database.transaction_hashes_of(header.number)))
+            )
 
         return await self._chain.read(look_up)
 
@@ -178,7 +178,9 @@ class BlockMethods:
         if found is None or found.block_number > self._chain.head.number:
             return None
         header = database.header(found.block_number)
-        return formatting.transaction(found.transaction, (header, found.position)) if header else None
+        return (
+            formatting.transaction(found.transaction, (header, found.position)) if header else None
+        )
 
 
 def _receipt(database: Database, found: StoredTransaction) -> Json:

@@ -73,7 +73,7 @@ class Dispatcher:
             result = await method(args)
         except RpcError as error:
             return _failure(identifier, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - an answer goes out whatever happens
             _log.exception("%s failed", name)
             return _failure(identifier, RpcError(INTERNAL_ERROR, "internal error, see the log"))
         return {"jsonrpc": "2.0", "id": identifier, "result": result}

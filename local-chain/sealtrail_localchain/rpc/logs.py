@@ -9,7 +9,7 @@ from typing import Any
 
 from sealtrail_localchain.chain import Chain
 from sealtrail_localchain.database import Database
-from sealtrail_localchain.errors import LIMIT_EXCEEDED, RpcError, refused
+from sealtrail_localchain.errors import LIMIT_EXCEEDED, RpcError, invalid_params, refused
 from sealtrail_localchain.rpc import formatting, params
 from sealtrail_localchain.rpc.blocks import find_header, require_header
 from sealtrail_localchain.rpc.formatting import Json
@@ -81,7 +81,9 @@ class LogMethods:
 
     def _add(self, kind: str, query: params.LogQuery | None) -> str:
         now = time.monotonic()
-        idle = [name for name, one in self._filters.items() if now - one.polled_at > FILTER_IDLE_SECONDS]
+        idle = [
+            name for name, one in self._filters.items() if now - one.polled_at > FILTER_IDLE_SECONDS
+        ]
         for name in idle:
             del self._filters[name]
         if len(self._filters) >= FILTERS_MAX:
@@ -105,8 +107,9 @@ class LogMethods:
         first, last = self._range(database, query)
         if within is not None:
             # a poll goes on where the last one ended, whatever block the filter named as its first
-            first, last = max(first, within[0]) if query.first.number else within[0], min(
-                last, within[1]
+            first, last = (
+                max(first, within[0]) if query.first.number else within[0],
+                min(last, within[1]),
             )
         found = database.logs(
             first, last, addresses=query.addresses, topics=query.topics, limit=LOGS_MAX + 1
@@ -137,7 +140,7 @@ class LogMethods:
             for one in (query.first, query.last)
         )
         if first > last and query.last.number is not None:
-            raise params.invalid_params("invalid block range params")
+            raise invalid_params("invalid block range params")
         return first, min(last, head)
 
 

@@ -14,7 +14,9 @@ from sealtrail_localchain.rpc.blocks import require_header
 from sealtrail_localchain.rpc.formatting import Json
 from sealtrail_localchain.values import Header
 
-CLIENT_VERSION = f"sealtrail-localchain/v1/{platform.system().lower()}/python{platform.python_version()}"
+CLIENT_VERSION = (
+    f"sealtrail-localchain/v1/{platform.system().lower()}/python{platform.python_version()}"
+)
 FEE_HISTORY_BLOCKS_MAX = 1_024
 
 
@@ -102,7 +104,9 @@ class NetworkMethods:
             "gasUsedRatio": [one.gas_used / one.gas_limit for one in headers],
         }
         # Blocks are never full, so a tip buys nothing: every percentile is 0.
-        return shown | ({"reward": [["0x0"] * len(percentiles)] * len(headers)} if percentiles else {})
+        return shown | (
+            {"reward": [["0x0"] * len(percentiles)] * len(headers)} if percentiles else {}
+        )
 
 
 def _block_count(value: Any) -> int:

@@ -63,9 +63,7 @@ class StateMethods:
             raise invalid_params(f"too many keys: {len(keys)}, at most {PROOF_KEYS_MAX}")
         address, block = params.address(who), params.block_id(wanted)
         slots = [(key, params.slot(key)) for key in keys]
-        return await self._chain.read(
-            lambda db: _proof(self._view(db, block)[1], address, slots)
-        )
+        return await self._chain.read(lambda db: _proof(self._view(db, block)[1], address, slots))
 
     async def call(self, args: Any) -> str:
         given, wanted = self._call_args(args)
@@ -133,7 +131,7 @@ class StateMethods:
     def _estimate(self, database: Database, block: params.BlockId, call: Call, price: int) -> int:
         most = call.gas
         if price:
-            header, view = self._view(database, block)
+            _, view = self._view(database, block)
             spendable = view.account(call.sender).balance - call.value
             if spendable < 0:
                 raise refused("insufficient funds for transfer")
