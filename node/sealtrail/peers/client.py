@@ -18,6 +18,7 @@ from sealtrail.peers.signatures import PeerKeyId, sign_request
 
 PACKAGES_PATH = "/peer/v1/packages"
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
+PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
 TRY_AGAIN_STATUSES = frozenset({408, 425, 429})
 

@@ -81,17 +81,16 @@ class Drafter:
     ) -> Draft:
         salt = self._item_salt
         keys = tuple(sorted({item_key(salt, mention.item) for mention in recorded.items}))
-        event = recorded.event
         draft = Draft(
             recorded,
-            event_hash_uri(recorded.event_hash) if event.event_id is None else event.event_id,
+            recorded_event_id(recorded),
             kind,
             record_time_ms,
             seed,
             keys,
             None,
         )
-        if event.error_declaration is not None:
+        if recorded.event.error_declaration is not None:
             return draft
         return msgspec.structs.replace(draft, entry=self.sign(draft, ()))
 
@@ -120,16 +119,40 @@ class Drafter:
 
 def new_event(draft: Draft, entry: NewEntry, *, member: bytes, leaf_index: int) -> NewEvent:
     """Return the row of a draft that stands in the log as ``entry`` at ``leaf_index``."""
-    recorded, event = draft.recorded, draft.recorded.event
+    return event_row(
+        draft.recorded,
+        member=member,
+        entry_id=entry.entry_id,
+        leaf_index=leaf_index,
+        record_time_ms=draft.record_time_ms,
+    )
+
+
+def recorded_event_id(recorded: RecordedEvent) -> str:
+    """Return the event's id as recorded, else its event hash, which identifies it without one."""
+    event_id = recorded.event.event_id
+    return event_hash_uri(recorded.event_hash) if event_id is None else event_id
+
+
+def event_row(
+    recorded: RecordedEvent,
+    *,
+    member: bytes,
+    entry_id: bytes,
+    leaf_index: int | None,
+    record_time_ms: int,
+) -> NewEvent:
+    """Return the row of an event that ``member`` recorded as that entry; no leaf index in another's log."""
+    event = recorded.event
     return NewEvent(
         member,
-        entry.entry_id,
+        entry_id,
         leaf_index,
         recorded.media_type,
         recorded.content,
         recorded.content_hash,
         recorded.event_hash,
-        draft.event_id,
+        recorded_event_id(recorded),
         event.error_declaration is not None,
         recorded.hash_ambiguous,
         type(event).__name__,
@@ -139,6 +162,6 @@ def new_event(draft: Draft, entry: NewEntry, *, member: bytes, leaf_index: int) 
         event.read_point,
         event.biz_location,
         event.event_time.epoch_us,
-        draft.record_time_ms,
+        record_time_ms,
         [(mention.item, mention.place) for mention in recorded.items],
     )

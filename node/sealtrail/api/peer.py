@@ -1,0 +1,48 @@
+"""What other members' nodes call: packages in. Authenticated by request signatures, not by tokens."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sealtrail.errors import TooLargeError, UnsupportedMediaError
+from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
+from sealtrail.peers.signatures import verify_request
+from sealtrail.services.intake import Intake
+
+
+def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
+    """Return the peer routes.
+
+    Args:
+        public_url: this node's URL in the registry: what callers sign, whatever proxy stands in between.
+    """
+
+    async def receive_package(request: web.Request) -> web.Response:
+        if request.content_type != PACKAGE_MEDIA_TYPE:
+            raise UnsupportedMediaError(
+                "media_type_unsupported", f"{request.content_type}; expected {PACKAGE_MEDIA_TYPE}"
+            )
+        body = await _read(request, intake.limits.package_bytes_max)
+        url = public_url.rstrip("/") + request.raw_path
+        headers = {name: request.headers[name] for name in request.headers}
+        sender = await intake.authenticate(
+            lambda is_valid: verify_request("POST", url, headers, body, is_valid=is_valid)
+        )
+        acknowledgement = await intake.receive(body, sender)
+        return web.json_response(
+            {"accepted": acknowledgement.accepted, "known": acknowledgement.known}
+        )
+
+    return [web.post(PACKAGES_PATH, receive_package)]
+
+
+async def _read(request: web.Request, bytes_max: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > bytes_max:
+        raise TooLargeError("body_too_large", f"{length} bytes, at most {bytes_max}")
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(1 << 18):
+        body += chunk
+        if len(body) > bytes_max:
+            raise TooLargeError("body_too_large", f"more than {bytes_max} bytes")
+    return bytes(body)
