@@ -81,16 +81,26 @@ abstract contract Members is IRegistry {
         if (given != expected) revert StaleRecord(given, expected);
     }
 
-    /// @dev Append a key to the record in memory; claim the address if it is an operator's.
+    /// @dev Append a key to the record in memory, and begin it.
     function _addKey(Member memory record, Key memory key) internal {
-        RecordRules.checkKey(key.purpose, key.publicKey);
-        Key[] memory keys = new Key[](record.keys.length + 1);
-        for (uint256 i = 0; i < record.keys.length; i++) {
+        uint256 position = record.keys.length;
+        Key[] memory keys = new Key[](position + 1);
+        for (uint256 i = 0; i < position; i++) {
             keys[i] = record.keys[i];
-            if (keys[i].publicKey == key.publicKey && keys[i].purpose == key.purpose) revert KeyRepeated(key.publicKey);
         }
-        keys[record.keys.length] = key;
+        keys[position] = key;
         record.keys = keys;
+        _beginKey(record, position);
+    }
+
+    /// @dev Check a key that is new in the record; claim the address if it is an operator's.
+    function _beginKey(Member memory record, uint256 position) internal {
+        Key memory key = record.keys[position];
+        RecordRules.checkKey(key.purpose, key.publicKey);
+        for (uint256 i = 0; i < position; i++) {
+            Key memory other = record.keys[i];
+            if (other.publicKey == key.publicKey && other.purpose == key.purpose) revert KeyRepeated(key.publicKey);
+        }
         if (key.purpose != Purpose.Operator) return;
         address operator = _addressOf(key);
         address holder = _operators[operator].member;

@@ -139,15 +139,14 @@ contract Registry is Stewards, Members {
         if (signer == address(0) || signer != member) revert WrongConsent(signer, member);
     }
 
-    /// @dev Add the requested keys one by one, valid from this block; whatever blocks the request named.
+    /// @dev Begin the requested keys in this block, whatever blocks the request named.
     function _beginKeys(Member memory record) private {
-        Key[] memory requested = record.keys;
-        bool first = requested.length > 0 && requested[0].purpose == Purpose.Operator
-            && _addressOf(requested[0]) == record.member;
+        Key[] memory keys = record.keys;
+        bool first = keys.length > 0 && keys[0].purpose == Purpose.Operator && _addressOf(keys[0]) == record.member;
         if (!first) revert FirstKeyNotTheMembers(record.member);
-        record.keys = new Key[](0);
-        for (uint256 i = 0; i < requested.length; i++) {
-            _addKey(record, Key(requested[i].purpose, requested[i].publicKey, uint40(block.number), 0, 0, 0, false));
+        for (uint256 i = 0; i < keys.length; i++) {
+            keys[i] = Key(keys[i].purpose, keys[i].publicKey, uint40(block.number), 0, 0, 0, false);
+            _beginKey(record, i);
         }
     }
 

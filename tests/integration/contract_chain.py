@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from eth import constants
 from eth.chains.base import MiningChain
@@ -48,7 +48,7 @@ def _jumpi(computation: BaseComputation) -> None:
 
 
 class _Computation(BerlinComputation):
-    opcodes = {  # noqa: RUF012: py-evm's own form
+    opcodes: ClassVar = {
         **BerlinComputation.opcodes,
         JUMPI: as_opcode(_jumpi, "JUMPI", constants.GAS_HIGH),
     }
@@ -103,7 +103,6 @@ class Account:
         self.secret = keccak_256(seed.encode()).digest()
         self.signer = EventSigner(self.secret)
         self.address = self.signer.address
-        self.nonce = 0
 
 
 class ContractChain:
@@ -199,14 +198,14 @@ class ContractChain:
         raise AssertionError("not carried by all stewards")
 
     def _apply(self, account: Account, to: bytes, data: bytes) -> tuple[int, Any]:
+        nonce = self._chain.get_vm().state.get_nonce(account.address)
         unsigned = self._chain.create_unsigned_transaction(
-            nonce=account.nonce, gas_price=0, gas=BLOCK_GAS // 2, to=to, value=0, data=data
+            nonce=nonce, gas_price=0, gas=BLOCK_GAS // 2, to=to, value=0, data=data
         )
         signed = unsigned.as_signed_transaction(
             eth_keys.PrivateKey(account.secret), chain_id=_Chain.chain_id
         )
         block, receipt, computation = self._chain.apply_transaction(signed)
-        account.nonce += 1
         gas_used = receipt.gas_used
         number = block.number
         self._chain.mine_block()
