@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from sealtrail.errors import InputError
+from sealtrail.log.checkpoint import NOTE_CHARACTERS_MAX
 
 FORMAT = "sealtrail/package/1"
 INTEGER_MAX = 2**53 - 1  # what every JSON reader keeps exact
@@ -59,7 +60,7 @@ class WireAnchor(_Wire, frozen=True, kw_only=True):
 class WireCheckpoint(_Wire, frozen=True, kw_only=True):
     """One of ``checkpoints``: the signed note."""
 
-    note: Annotated[str, Meta(max_length=8_192)]
+    note: Annotated[str, Meta(max_length=NOTE_CHARACTERS_MAX)]
     anchor: WireAnchor | None = None
 
 

@@ -18,7 +18,7 @@ from sealtrail.errors import InputError, VerificationError
 from sealtrail.log.ed25519 import SIGNATURE_BYTES, Ed25519Signer, verify_ed25519
 from sealtrail.log.tree import TreeHead
 
-NOTE_BYTES_MAX = 8_192
+NOTE_CHARACTERS_MAX = 8_192
 SIGNATURES_MAX = 32
 TREE_SIZE_MAX = 2**63 - 1
 ED25519_ALGORITHM = b"\x01"  # C2SP signed-note, signature types
@@ -108,10 +108,10 @@ def parse_note(note: str) -> SignedCheckpoint:
     """Read a note; its signatures are not checked.
 
     Raises:
-        InputError: ``note_malformed`` (what is wrong with it stands in the message).
+        InputError: ``note_malformed``, ``origin_malformed``; what is wrong stands in the message.
     """
-    if len(note) > NOTE_BYTES_MAX:
-        raise _malformed(f"{len(note)} characters, at most {NOTE_BYTES_MAX}")
+    if len(note) > NOTE_CHARACTERS_MAX:
+        raise _malformed(f"{len(note)} characters, at most {NOTE_CHARACTERS_MAX}")
     text, separator, signatures = note.partition("\n\n")
     if not separator:
         raise _malformed("no empty line between text and signatures")
@@ -129,7 +129,7 @@ def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
         public_key: the log's Ed25519 key, which the caller trusts.
 
     Raises:
-        InputError: ``note_malformed``.
+        InputError: ``note_malformed``, ``origin_malformed``.
         VerificationError: ``note_of_another_log``, ``note_unsigned`` (no signature by that key), ``signature_wrong``.
     """
     parsed = parse_note(note)
