@@ -8,7 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import UnauthorizedError
-from sealtrail.peers.signatures import PeerKeyId, SignedBy, sign_request, verify_request
+from sealtrail.peers.signatures import (
+    PeerKeyId,
+    SignedBy,
+    sign_request,
+    verify_body,
+    verify_request,
+)
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 KEY_ID = PeerKeyId(member=b"\x01" * 20, public=KEY.public_key().public_bytes_raw())
@@ -36,7 +42,9 @@ def verified(
     body: bytes = BODY,
     known: bool = True,
 ) -> SignedBy:
-    return verify_request(method, url, headers, body, is_valid=lambda _: known)
+    signed_by = verify_request(method, url, headers, is_valid=lambda _: known)
+    verify_body(headers, body)
+    return signed_by
 
 
 def test_a_signed_request_names_its_signer_and_nonce() -> None:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sealtrail.errors import TooLargeError, UnsupportedMediaError
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
-from sealtrail.peers.signatures import verify_request
+from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.intake import Intake
 
 
@@ -22,12 +22,13 @@ def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
             raise UnsupportedMediaError(
                 "media_type_unsupported", f"{request.content_type}; expected {PACKAGE_MEDIA_TYPE}"
             )
-        body = await _read(request, intake.limits.package_bytes_max)
         url = public_url.rstrip("/") + request.raw_path
-        headers = {name: request.headers[name] for name in request.headers}
         sender = await intake.authenticate(
-            lambda is_valid: verify_request("POST", url, headers, body, is_valid=is_valid)
+            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
         )
+        # Only now that a member asks: nobody else makes this node read a large body.
+        body = await _read(request, intake.limits.package_bytes_max)
+        verify_body(request.headers, body)
         acknowledgement = await intake.receive(body, sender)
         return web.json_response(
             {"accepted": acknowledgement.accepted, "known": acknowledgement.known}

@@ -18,6 +18,7 @@ from http_message_signatures import (
     HTTPSignatureKeyResolver,
     algorithms,
 )
+from http_message_signatures.digests import ContentDigest
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from sealtrail.errors import UnauthorizedError
@@ -26,6 +27,7 @@ TAG = "sealtrail"
 COVERED = ("@method", "@authority", "@path", "@query", "content-digest")
 AGE_SECONDS_MAX = 300
 CLOCK_SKEW_SECONDS_MAX = 60
+NONCE_CHARACTERS_MAX = 128
 
 
 class PeerKeyId(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,11 +140,12 @@ def verify_request(
     method: str,
     url: str,
     headers: Mapping[str, str],
-    body: bytes,
     *,
     is_valid: Callable[[PeerKeyId], bool],
 ) -> SignedBy:
-    """Tell who signed the request; the caller refuses a nonce that it has seen.
+    """Tell who signed the request, before its body is read; :func:`verify_body` belongs to it.
+
+    The caller refuses a nonce that it has seen.
 
     Args:
         url: this node's own URL as the registry has it, with path and query of the request.
@@ -162,18 +165,31 @@ def verify_request(
             max_age=datetime.timedelta(seconds=AGE_SECONDS_MAX),
             expect_tag=TAG,
             require_components=COVERED,
-            body=body,
         )
     except HTTPMessageSignaturesException as error:
         if error.args and isinstance(error.args[0], UnauthorizedError):
             raise error.args[0] from error
-        reason = (
-            str(error) or "it does not match the request's method, authority, path, query and body"
-        )
-        raise UnauthorizedError(
-            "peer_signature_invalid", f"the request's signature: {reason}"
-        ) from error
+        reason = str(error) or "it does not match the request's method, authority, path and query"
+        raise _invalid(reason) from error
     signed = results[0]
-    if len(results) != 1 or not signed.nonce:
-        raise UnauthorizedError("peer_signature_invalid", "one signature with a nonce was expected")
+    if len(results) != 1 or not signed.nonce or len(signed.nonce) > NONCE_CHARACTERS_MAX:
+        raise _invalid("one signature with a nonce was expected")
     return SignedBy(key_id=PeerKeyId.parse(str(signed.parameters["keyid"])), nonce=signed.nonce)
+
+
+def verify_body(headers: Mapping[str, str], body: bytes) -> None:
+    """Check the body against the digest that the request's signature covers.
+
+    Raises:
+        UnauthorizedError: ``peer_signature_invalid``.
+
+    Source: RFC 9530 section 2.
+    """
+    try:
+        ContentDigest.verify(headers.get("Content-Digest", ""), body)
+    except HTTPMessageSignaturesException as error:
+        raise _invalid(str(error) or "the body is not the one that was signed") from error
+
+
+def _invalid(reason: str) -> UnauthorizedError:
+    return UnauthorizedError("peer_signature_invalid", f"the request's signature: {reason}")
