@@ -1,1 +1,30 @@
-"""To be written."""
+"""The rules over an item's history: verdicts, findings, journey. Pure: no store, no clock, no chain.
+
+What has to be known about an item is gathered, and each entry verified, before it comes here.
+"""
+
+from __future__ import annotations
+
+from sealtrail.custody.findings import CATALOGUE, Finding, FindingClass
+from sealtrail.custody.history import Grade, Mention, Parameters, Question, Recorded
+from sealtrail.custody.journey import Step
+from sealtrail.custody.judge import Judgement, State, classes_of, judge
+from sealtrail.custody.verdicts import Verdict, Verdicts
+
+__all__ = [
+    "CATALOGUE",
+    "Finding",
+    "FindingClass",
+    "Grade",
+    "Judgement",
+    "Mention",
+    "Parameters",
+    "Question",
+    "Recorded",
+    "State",
+    "Step",
+    "Verdict",
+    "Verdicts",
+    "classes_of",
+    "judge",
+]

@@ -1,0 +1,323 @@
+"""Custody through an item's touches: who held it, who had it in transit, and where the chain of hands breaks.
+
+One custodian at a time. Between shipping and receiving a thing is in transit and not yet the receiver's.
+The network has an edge: what outsiders did, and what was imported, breaks nothing and proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sealtrail.custody.containment import Touch
+from sealtrail.custody.custodian import (
+    ON_THE_WAY,
+    RECEIVING,
+    Custodian,
+    Parties,
+    Party,
+    claims,
+    custodian_at,
+    destination_of,
+    is_shipping,
+    owner_stated,
+    source_of,
+)
+from sealtrail.custody.findings import Finding, finding
+from sealtrail.custody.history import Parameters, Recorded
+from sealtrail.custody.life import ending
+from sealtrail.epcis.events import AssociationEvent
+from sealtrail.membership.records import Role
+from sealtrail.signing import Kind
+
+
+class Transit(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment under way; ``towards`` holds the key of every party that may receive it (empty: not said)."""
+
+    sender: Party
+    receiver: Party | None
+    towards: frozenset[str]
+    touch: Touch
+
+
+class Hands(msgspec.Struct, frozen=True, kw_only=True):
+    """Custody and ownership at one moment."""
+
+    custodian: Custodian | None = None
+    transit: Transit | None = None
+    owner: Party | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that must have happened and was not found; ``before`` the touch of that index."""
+
+    before: int
+    expected: str
+    party: Party | None
+    code: str
+
+
+class Custody(msgspec.Struct, frozen=True, kw_only=True):
+    """Hands before and after each touch, the gaps between them, and whether the chain runs outside the network."""
+
+    hands: tuple[tuple[Hands, Hands], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    outside: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def last(self) -> Hands:
+        """Where the item is now."""
+        return self.hands[-1][1] if self.hands else Hands()
+
+
+class _Line:
+    """The state while touches go by."""
+
+    def __init__(self, parties: Parties, parameters: Parameters) -> None:
+        self.parties = parties
+        self.parameters = parameters
+        self.now = Hands()
+        self.holding: Touch | None = None  # the last touch that showed the custodian
+        self.unshipped: Touch | None = None  # a receipt whose shipment is still to be seen
+        self.gaps: list[Gap] = []
+        self.rivals: dict[frozenset[str], list[bytes]] = {}
+        self.out_of_order: list[bytes] = []
+        self.findings: list[Finding] = []
+        self.outside = False
+
+    def pass_by(self, index: int, touch: Touch) -> None:
+        recorded = touch.recorded
+        here = custodian_at(recorded, self.parties)
+        if touch.by_class or isinstance(recorded.event, AssociationEvent) or here is None:
+            return
+        self.outside = self.outside or recorded.kind != Kind.EVENT
+        step = recorded.event.biz_step
+        if is_shipping(recorded):
+            self._ship(index, touch, here)
+        elif step in RECEIVING:
+            self._receive(index, touch, here)
+        elif step == "void_shipping":
+            self._void(touch, here)
+        elif not (self.now.custodian or self.now.transit) or not self._looks_on(touch, here):
+            self._act(index, touch, here)
+        self._own(recorded)
+
+    def _looks_on(self, touch: Touch, here: Custodian) -> bool:
+        """Tell whether the event moves nothing: on the way, or seen by a regulator or a carrier."""
+        carried = here.party.roles == Role.CARRIER and ending(touch) is None
+        return touch.recorded.event.biz_step in ON_THE_WAY or here.party.bystander or carried
+
+    def _ship(self, index: int, touch: Touch, here: Custodian) -> None:
+        keys = self._keys(touch, here)
+        if self._late_shipment(touch, keys):
+            return
+        transit = self.now.transit
+        if transit is not None and transit.sender.key not in keys:
+            self._onward(index, touch, here, keys, transit)
+        elif transit is None:
+            self._claim(touch, here, keys)
+        to = destination_of(touch.recorded, self.parties)
+        stated = {self.parties.identified(d.id).key for d in touch.recorded.event.destination_list}
+        self.now = msgspec.structs.replace(
+            self.now,
+            custodian=None,
+            transit=Transit(
+                sender=here.party,
+                receiver=to.party if to else None,
+                towards=frozenset(stated),
+                touch=touch,
+            ),
+        )
+        self.holding = touch
+
+    def _late_shipment(self, touch: Touch, keys: frozenset[str]) -> bool:
+        """Match a shipment whose receipt was seen before it: clocks differ."""
+        receipt, holder = self.unshipped, self.now.custodian
+        if receipt is None or holder is None or holder.party.key in keys:
+            return False
+        stated = {self.parties.identified(d.id).key for d in touch.recorded.event.destination_list}
+        apart = touch.recorded.time_us - receipt.recorded.time_us
+        if holder.party.key not in stated or apart > self._tolerance_us:
+            return False
+        self.gaps = [g for g in self.gaps if g.code != "received_not_shipped"]
+        self.out_of_order += [receipt.recorded.entry_id, touch.recorded.entry_id]
+        self.unshipped = None
+        return True
+
+    def _onward(
+        self, index: int, touch: Touch, here: Custodian, keys: frozenset[str], transit: Transit
+    ) -> None:
+        """Someone else than the sender acts on a thing in transit."""
+        if here.party.roles == Role.CARRIER:
+            return
+        if not transit.towards or transit.towards & keys:
+            self.gaps.append(
+                Gap(before=index, expected="receiving", party=here.party, code="receipt_missing")
+            )
+            message = f"{here.party.label} used what was shipped to it without recording a receipt"
+            entries = [transit.touch.recorded.entry_id, touch.recorded.entry_id]
+            self.findings.append(finding("receipt_missing", message, entries))
+        else:
+            self._rival(transit.sender, here.party, transit.touch, touch)
+
+    def _receive(self, index: int, touch: Touch, here: Custodian) -> None:
+        keys = self._keys(touch, here)
+        transit, holder = self.now.transit, self.now.custodian
+        if transit is not None:
+            self._received_from(transit, touch, here, keys)
+        elif holder is not None and holder.party.key not in keys:
+            self._unannounced(index, touch, here, holder)
+        elif holder is None and self.holding is None:
+            self.outside = self.outside or self._from_outside(touch.recorded)
+        self._hold(touch, here)
+
+    def _received_from(
+        self, transit: Transit, touch: Touch, here: Custodian, keys: frozenset[str]
+    ) -> None:
+        if transit.receiver is not None and transit.receiver.member is None:
+            self.outside = True  # by way of an outsider
+            return
+        expected = not transit.towards or transit.towards & keys or transit.sender.key in keys
+        if not expected:
+            to = transit.receiver.label if transit.receiver else "?"
+            message = f"shipped to {to}, received by {here.party.label}"
+            entries = [transit.touch.recorded.entry_id, touch.recorded.entry_id]
+            self.findings.append(finding("received_by_other", message, entries))
+
+    def _unannounced(self, index: int, touch: Touch, here: Custodian, holder: Custodian) -> None:
+        if self._edge(touch) or holder.party.member is None:
+            self.outside = True
+            return
+        self.unshipped = touch
+        self.gaps.append(
+            Gap(before=index, expected="shipping", party=holder.party, code="received_not_shipped")
+        )
+
+    def _from_outside(self, recorded: Recorded) -> bool:
+        source = source_of(recorded, self.parties)
+        return source is not None and source.party.member is None
+
+    def _void(self, touch: Touch, here: Custodian) -> None:
+        transit = self.now.transit
+        if transit is not None and transit.sender.key in self._keys(touch, here):
+            self._hold(touch, Custodian(party=transit.sender, derived=here.derived))
+
+    def _act(self, index: int, touch: Touch, here: Custodian) -> None:
+        keys = self._keys(touch, here)
+        transit = self.now.transit
+        if transit is None:
+            self._claim(touch, here, keys)
+        elif transit.sender.key in keys and touch.recorded.event.biz_step in (None, "inspecting"):
+            return  # the sender's papers, or a last look
+        elif transit.sender.key not in keys:
+            self._onward(index, touch, here, keys, transit)
+        self._hold(touch, here, keys)
+
+    def _claim(self, touch: Touch, here: Custodian, keys: frozenset[str]) -> None:
+        """Note it if another holds the thing that ``here`` acts on."""
+        holder = self.now.custodian
+        if holder is None or holder.party.key in keys:
+            return
+        if self._edge(touch) or holder.party.member is None:
+            self.outside = True
+        else:
+            self._rival(holder.party, here.party, self.holding or touch, touch)
+
+    def _rival(self, holder: Party, other: Party, earlier: Touch, touch: Touch) -> None:
+        entries = self.rivals.setdefault(frozenset({holder.label, other.label}), [])
+        entries += [earlier.recorded.entry_id, touch.recorded.entry_id]
+
+    def _edge(self, touch: Touch) -> bool:
+        """Tell whether imported or outsiders' history stands on either side of a handover."""
+        before = self.holding.recorded.kind if self.holding else Kind.EVENT
+        return touch.recorded.kind != Kind.EVENT or before != Kind.EVENT
+
+    def _hold(self, touch: Touch, here: Custodian, keys: frozenset[str] = frozenset()) -> None:
+        holder = self.now.custodian
+        if holder is not None and holder.party.key in keys:
+            here = holder  # recorded by another at the custodian's own place
+        self.now = msgspec.structs.replace(self.now, custodian=here, transit=None)
+        self.holding = touch
+
+    def _own(self, recorded: Recorded) -> None:
+        event = recorded.event
+        stated = event.source_list if is_shipping(recorded) else event.destination_list
+        owner = owner_stated(stated, self.parties)
+        if owner is not None:
+            self.now = msgspec.structs.replace(self.now, owner=owner)
+
+    def _keys(self, touch: Touch, here: Custodian) -> frozenset[str]:
+        event = touch.recorded.event
+        stated = event.source_list if is_shipping(touch.recorded) else ()
+        if event.biz_step in RECEIVING:
+            stated = event.destination_list
+        return claims(touch.recorded, stated, self.parties) | {here.party.key}
+
+    @property
+    def _tolerance_us(self) -> int:
+        return self.parameters.clock_seconds_tolerance * 1_000_000
+
+
+def follow_custody(
+    touches: Sequence[Touch], parties: Parties, parameters: Parameters, now_us: int
+) -> Custody:
+    """Follow custody and ownership through an item's touches.
+
+    Args:
+        now_us: when the question is asked, or as of when: decides whether a shipment is overdue.
+    """
+    line = _Line(parties, parameters)
+    hands: list[tuple[Hands, Hands]] = []
+    for index, touch in enumerate(touches):
+        before = line.now
+        line.pass_by(index, touch)
+        hands.append((before, line.now))
+    findings = [*line.findings, *_order_findings(line), *_gap_findings(line, touches)]
+    _overdue(line, findings, len(touches), now_us)
+    return Custody(
+        hands=tuple(hands),
+        gaps=tuple(line.gaps),
+        outside=line.outside,
+        findings=tuple(findings),
+    )
+
+
+def _order_findings(line: _Line) -> list[Finding]:
+    found = [
+        finding("two_custodians", f"active at {' and '.join(sorted(names))} at one time", entries)
+        for names, entries in line.rivals.items()
+    ]
+    if line.out_of_order:
+        message = "received before it was shipped, by the parties' clocks"
+        found.append(finding("times_out_of_order", message, line.out_of_order))
+    return found
+
+
+def _gap_findings(line: _Line, touches: Sequence[Touch]) -> list[Finding]:
+    return [
+        finding(
+            "received_not_shipped",
+            f"received, and {gap.party.label if gap.party else '?'} had not shipped it",
+            [touches[gap.before].recorded.entry_id],
+        )
+        for gap in line.gaps
+        if gap.code == "received_not_shipped"
+    ]
+
+
+def _overdue(line: _Line, findings: list[Finding], end: int, now_us: int) -> None:
+    transit = line.now.transit
+    if transit is None:
+        return
+    if transit.receiver is not None and transit.receiver.member is None:
+        return  # it left the network: nobody there records a receipt
+    seconds = (now_us - transit.touch.recorded.time_us) // 1_000_000
+    if seconds <= line.parameters.transit_seconds_max:
+        return
+    to = transit.receiver.label if transit.receiver else "a receiver not named"
+    message = f"shipped to {to} {seconds // 86_400} days ago, and not received"
+    code = "shipped_not_received"
+    findings.append(finding(code, message, [transit.touch.recorded.entry_id]))
+    line.gaps.append(Gap(before=end, expected="receiving", party=transit.receiver, code=code))

@@ -1,0 +1,219 @@
+"""Judge one item: history and network in; verdicts, findings, journey and state out.
+
+Ends on every input, raises on none, and depends on nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from sealtrail.custody.containment import Touch, collapse, trace
+from sealtrail.custody.custodian import Custodian, Parties, Party
+from sealtrail.custody.expiry import local_date, parse_expiry
+from sealtrail.custody.findings import Finding, finding
+from sealtrail.custody.handover import Custody, Gap, Hands, follow_custody
+from sealtrail.custody.history import Parameters, Question, Recorded
+from sealtrail.custody.identifier import follow_birth, mismatches
+from sealtrail.custody.journey import Step, StepKind, journey
+from sealtrail.custody.life import Life, follow_life
+from sealtrail.custody.timeline import Timeline, settle
+from sealtrail.custody.times import time_findings
+from sealtrail.custody.verdicts import (
+    Verdicts,
+    fitness_verdict,
+    identifier_verdict,
+    provenance_verdict,
+)
+from sealtrail.gs1 import item_of
+from sealtrail.membership.records import Network
+
+_CLASSES = frozenset({"lgtin", "gtin"})
+_DATED = frozenset({"sgtin", "lgtin"})
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an item is, and what is known of it, after all its events."""
+
+    custodian: Custodian | None = None
+    in_transit_from: Party | None = None
+    in_transit_to: Party | None = None
+    in_transit_since_us: int | None = None
+    owner: Party | None = None
+    containers: tuple[str, ...] = ()
+    disposition: str | None = None
+    end_of_life: str | None = None
+    lot: str | None = None
+    expiry: str | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules say about an item."""
+
+    verdicts: Verdicts
+    findings: tuple[Finding, ...]
+    journey: tuple[Step, ...]
+    state: State
+
+
+def judge(
+    question: Question,
+    history: Iterable[Recorded],
+    network: Network,
+    *,
+    now_us: int,
+    parameters: Parameters | None = None,
+) -> Judgement:
+    """Judge the item of ``question`` by its history.
+
+    Args:
+        history: every recorded event that may concern the item: those that name it, its lot or class, and those
+            that name its containers (also for times it was not inside: those are told apart here), in any order.
+        now_us: the time of asking, microseconds since 1970 UTC; ``question.as_of_us`` replaces it if given.
+    """
+    rules = parameters or Parameters()
+    at_us = now_us if question.as_of_us is None else question.as_of_us
+    today = local_date(at_us, "+00:00") or datetime.fromtimestamp(0, UTC).date()
+    parties = Parties(network)
+    timeline = settle(history, question, rules)
+    traced = trace(timeline.events, question.item, classes_of(question.item, timeline.events))
+    touches = collapse(traced.touches, rules.double_scan_seconds * 1_000_000)
+    single = item_of(question.item).scheme not in _CLASSES
+    life = follow_life(touches, question.item, parties, rules, today)
+    birth = follow_birth(touches, life, question.item, network, rules)
+    custody = (
+        follow_custody(touches, parties, rules, at_us)
+        if single
+        else Custody(hands=tuple((Hands(), Hands()) for _ in touches))
+    )
+    apart = _set_apart(timeline, question.item, touches)
+    shown = {r.entry_id for _, r in apart}
+    findings = [f for f in timeline.findings if shown & set(f.entries)]
+    findings += [*traced.findings, *birth.findings, *custody.findings, *life.findings]
+    findings += time_findings(touches, rules)
+    differing = mismatches(question, life, today)
+    expiry = life.expiry or _stated_expiry(question, today)
+    expired = expiry is not None and _today_there(touches, at_us, today) > expiry
+    known = any(not t.by_class for t in touches)
+    findings += _scan_findings(question, known, bool(apart), differing, expired, expiry)
+    gaps = list(custody.gaps)
+    if birth.missing:
+        gaps.insert(
+            0, Gap(before=0, expected="commissioning", party=None, code="used_before_commissioned")
+        )
+    dated = item_of(question.item).scheme in _DATED
+    verdicts = Verdicts(
+        identifier=identifier_verdict(known, differing, findings),
+        provenance=provenance_verdict(known, birth, custody, gaps, findings),
+        fitness=fitness_verdict(known, life, expired, expiry is not None or not dated, findings),
+    )
+    return Judgement(
+        verdicts=verdicts,
+        findings=tuple(findings),
+        journey=journey(touches, custody, gaps, apart, findings, parties),
+        state=_state(life, custody, touches),
+    )
+
+
+def classes_of(item: str, events: Iterable[Recorded]) -> frozenset[str]:
+    """Return the lot and class identifiers that speak for a pack: its GTIN, and each lot it was recorded under."""
+    parsed = item_of(item)
+    if parsed.scheme != "sgtin" or parsed.gtin is None:
+        return frozenset()
+    gtin = f"https://id.gs1.org/01/{parsed.gtin}"
+    lots = {
+        m.item
+        for r in events
+        for m in r.mentions
+        if m.place == "lot" and m.item.startswith(gtin + "/") and r.places(item)
+    }
+    return frozenset({gtin} | lots)
+
+
+def _set_apart(
+    timeline: Timeline, item: str, touches: Sequence[Touch]
+) -> list[tuple[StepKind, Recorded]]:
+    """Return the events that count for nothing and yet concern the item: to be shown."""
+    inside = _inside(touches)
+    groups: list[tuple[StepKind, tuple[Recorded, ...]]] = [
+        ("corrected", timeline.corrected),
+        ("corrected", timeline.declarations),
+        ("refused", timeline.refused),
+    ]
+    return [
+        (kind, recorded)
+        for kind, group in groups
+        for recorded in group
+        if recorded.places(item)
+        or any(
+            inside.get(m.item, _NEVER)[0] <= recorded.time_us <= inside.get(m.item, _NEVER)[1]
+            for m in recorded.mentions
+        )
+    ]
+
+
+_NEVER = (1, 0)
+_FOREVER = 1 << 62
+
+
+def _inside(touches: Sequence[Touch]) -> dict[str, tuple[int, int]]:
+    """Return for each container the span of time from when the item was first in it to when it was last."""
+    spans: dict[str, tuple[int, int]] = {}
+    before: tuple[str, ...] = ()
+    for touch in touches:
+        time_us = touch.recorded.time_us
+        for container in touch.containers:
+            spans[container] = (spans.get(container, (time_us, 0))[0], _FOREVER)
+        for container in set(before) - set(touch.containers):
+            spans[container] = (spans[container][0], time_us)
+        before = touch.containers
+    return spans
+
+
+def _stated_expiry(question: Question, today: date) -> date | None:
+    return parse_expiry(question.stated_expiry, today) if question.stated_expiry else None
+
+
+def _today_there(touches: Sequence[Touch], at_us: int, today: date) -> date:
+    """Return the day it is where the item was last seen."""
+    offset = touches[-1].recorded.event.event_time_zone_offset if touches else "+00:00"
+    return local_date(at_us, offset) or today
+
+
+def _scan_findings(
+    question: Question,
+    known: bool,
+    shown: bool,
+    differing: tuple[str, ...],
+    expired: bool,
+    expiry: date | None,
+) -> list[Finding]:
+    found = []
+    if not known:
+        message = "no event that holds names it" if shown else "no event held here names it"
+        found.append(finding("unknown_item", f"{message}: {question.item}"))
+    if differing:
+        message = f"the scan differs from the record in {', '.join(differing)}"
+        found.append(finding("identifier_mismatch", message))
+    if expired:
+        found.append(finding("expired", f"last valid day {expiry}"))
+    return found
+
+
+def _state(life: Life, custody: Custody, touches: Sequence[Touch]) -> State:
+    hands = custody.last
+    transit = hands.transit
+    return State(
+        custodian=hands.custodian,
+        in_transit_from=transit.sender if transit else None,
+        in_transit_to=transit.receiver if transit else None,
+        in_transit_since_us=transit.touch.recorded.time_us if transit else None,
+        owner=hands.owner,
+        containers=touches[-1].containers if touches else (),
+        disposition=life.disposition,
+        end_of_life=life.end.reason if life.end else None,
+        lot=life.lot,
+        expiry=life.expiry.isoformat() if life.expiry else life.expiry_text,
+    )

@@ -1,0 +1,111 @@
+"""Three verdicts, never merged into one: identifier, provenance, fitness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sealtrail.custody.findings import Finding
+from sealtrail.custody.handover import Custody, Gap
+from sealtrail.custody.identifier import Birth
+from sealtrail.custody.life import Life
+
+_CONFLICTS = ("commissioned_twice", "two_custodians")
+_SUSPECT = frozenset(
+    {
+        "commissioned_twice",
+        "two_custodians",
+        "commissioned_without_right",
+        "used_before_commissioned",
+        "after_end_of_life",
+        "identifier_mismatch",
+    }
+)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict and the reasons for it: which fields, where the gap, why not fit."""
+
+    value: str
+    reasons: tuple[str, ...] = ()
+
+
+class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
+    """The three verdicts.
+
+    identifier: known_matching, mismatch, unknown, conflict. provenance: complete, ends_only, gap, conflict.
+    fitness: fit, not_fit, unknown.
+    """
+
+    identifier: Verdict
+    provenance: Verdict
+    fitness: Verdict
+
+
+def identifier_verdict(
+    known: bool, mismatched: tuple[str, ...], findings: Iterable[Finding]
+) -> Verdict:
+    """Judge the identifier; ``mismatched`` names the fields of the scan that differ from the record."""
+    if not known:
+        return Verdict(value="unknown")
+    conflicts = _codes(findings, _CONFLICTS)
+    if conflicts:
+        return Verdict(value="conflict", reasons=conflicts)
+    if mismatched:
+        return Verdict(value="mismatch", reasons=mismatched)
+    return Verdict(value="known_matching")
+
+
+def provenance_verdict(
+    known: bool, birth: Birth, custody: Custody, gaps: Iterable[Gap], findings: Iterable[Finding]
+) -> Verdict:
+    """Judge how far back the chain of hands leads, unbroken."""
+    listed = tuple(findings)
+    if not known:
+        return Verdict(value="gap", reasons=("no event on the item is held here",))
+    conflicts = _codes(listed, _CONFLICTS)
+    if conflicts:
+        return Verdict(value="conflict", reasons=conflicts)
+    where = [_where(gap) for gap in gaps]
+    where += [f.message for f in listed if f.code == "evidence_does_not_hold"]
+    where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
+    if where:
+        return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))
+    if birth.edge or custody.outside:
+        return Verdict(value="ends_only", reasons=("part of the history is outside the network",))
+    if not birth.proper:
+        return Verdict(value="ends_only", reasons=("no commissioning is held here",))
+    return Verdict(value="complete")
+
+
+def fitness_verdict(
+    known: bool, life: Life, expired: bool, expiry_known: bool, findings: Iterable[Finding]
+) -> Verdict:
+    """Judge whether the item may be supplied, as far as its history can tell."""
+    codes = {f.code for f in findings}
+    reasons = list(life.unfit)
+    if expired and "expired" not in reasons:
+        reasons.append("expired")
+    if codes & _SUSPECT and known:
+        reasons.append("suspect")
+    if reasons:
+        return Verdict(value="not_fit", reasons=tuple(dict.fromkeys(reasons)))
+    unknown = [] if known else ["unknown_item"]
+    unknown += sorted(codes & {"evidence_does_not_hold"})
+    if life.disposition == "returned":
+        unknown.append("returned")
+    if known and not expiry_known:
+        unknown.append("expiry_unknown")
+    if unknown:
+        return Verdict(value="unknown", reasons=tuple(unknown))
+    return Verdict(value="fit")
+
+
+def _codes(findings: Iterable[Finding], among: tuple[str, ...]) -> tuple[str, ...]:
+    found = {f.code for f in findings}
+    return tuple(code for code in among if code in found)
+
+
+def _where(gap: Gap) -> str:
+    return f"{gap.expected} by {gap.party.label}" if gap.party else gap.expected
