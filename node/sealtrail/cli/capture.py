@@ -7,6 +7,7 @@ journal is behind (a crash between answer and note) does no harm, because a dupl
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ def capture_command(
     with click.progressbar(
         length=_bytes(files),
         label="capturing",
-        file=click.get_text_stream("stderr"),
+        file=sys.stderr,
         hidden=as_json,
     ) as bar:
         for file in files:

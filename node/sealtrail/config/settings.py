@@ -98,10 +98,6 @@ class AnchoringSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=0.2, le=86400),
         _doc("Time from one anchor to the next; fixed, so that anchors say nothing of volume."),
     ] = 10.0
-    padding: Annotated[
-        bool,
-        _doc("Anchor on idle beats too (a padding entry), so that idleness does not show either."),
-    ] = False
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
