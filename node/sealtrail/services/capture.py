@@ -35,12 +35,10 @@ Result: TypeAlias = "Receipt | SealtrailError"
 
 # Larger bodies are parsed and signed in a thread, so that they don't hold up the others' requests.
 INLINE_BYTES_MAX = 8 * 1024
-# Errors that a job keeps at most; the rest are counted.
-ERRORS_MAX = 100
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a document: one result an event, in its order."""
+    """What became of a document: one result an event, in order; only refusals where all were rolled back."""
 
     job: CaptureJob
     results: tuple[Result, ...]
@@ -234,7 +232,7 @@ class CaptureService:
             finished_ms=self._clock(),
             success=not errors,
             error_behaviour=behaviour,
-            errors=tuple(errors[:ERRORS_MAX]),
+            errors=tuple(errors),
             entry_ids=tuple(
                 bytes.fromhex(r.entry_id[2:]) for r in results if isinstance(r, Receipt)
             ),

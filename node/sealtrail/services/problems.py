@@ -31,6 +31,13 @@ _TYPES = {
 }
 
 
+# The same binding's types for findings that its statuses alone don't tell apart
+_TYPES_BY_CODE = {
+    "query_parameter": "epcisException:QueryParameterException",
+    "query_too_large": "epcisException:QueryTooLargeException",
+}
+
+
 def as_problem(error: SealtrailError) -> dict[str, Any]:
     """Return the problem document of an error; members without a value are left out."""
     return problem(
@@ -46,6 +53,14 @@ def as_problem(error: SealtrailError) -> dict[str, Any]:
 def problem(status: int, *, code: str, detail: str, **members: Any) -> dict[str, Any]:
     """Return a problem document for a status."""
     type_, title = _TYPES.get(status, ("about:blank", "Error"))
-    document = {"type": type_, "title": title, "status": status, "detail": detail, "code": code}
+    for prefix, special in _TYPES_BY_CODE.items():
+        type_ = special if code.startswith(prefix) else type_
+    document: dict[str, Any] = {
+        "type": type_,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
     document.update((name, value) for name, value in members.items() if value is not None)
     return document

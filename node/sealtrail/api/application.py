@@ -1,0 +1,55 @@
+"""The aiohttp application, out of services that are built already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from aiohttp import web
+
+from sealtrail.api import capture as capture_routes
+from sealtrail.api import events as event_routes
+from sealtrail.api import status as status_routes
+from sealtrail.api.auth import Tokens
+from sealtrail.api.gate import make_gate
+from sealtrail.api.limits import Admission
+from sealtrail.api.metrics import HttpMetrics
+from sealtrail.api.status import MetricsSource, ReadinessSource, StatusSource
+from sealtrail.config import HttpSettings, TokenSettings
+from sealtrail.services.capture import CaptureService
+from sealtrail.services.queries import QueryService
+
+
+def make_application(
+    *,
+    capture: CaptureService,
+    queries: QueryService,
+    settings: HttpSettings,
+    tokens: Sequence[TokenSettings],
+    status: StatusSource,
+    readiness: ReadinessSource,
+    metrics: MetricsSource,
+    more_routes: Iterable[web.RouteDef] = (),
+) -> web.Application:
+    """Return the node's HTTP application; run it with :func:`sealtrail.api.limits.make_runner`.
+
+    Args:
+        more_routes: routes of other modules (provenance, peers); their handlers carry a scope mark of
+            :mod:`sealtrail.api.auth` and raise only errors of our tree.
+    """
+    admission, http_metrics = Admission(settings), HttpMetrics()
+    gate = make_gate(Tokens(tokens), admission, http_metrics, time.perf_counter)
+    application = web.Application(middlewares=[gate], client_max_size=settings.body_bytes_max)
+    application.add_routes(capture_routes.routes(capture, queries, admission))
+    application.add_routes(event_routes.routes(queries))
+    application.add_routes(
+        status_routes.routes(
+            status=status,
+            readiness=readiness,
+            metrics=metrics,
+            http_metrics=http_metrics,
+            admission=admission,
+        )
+    )
+    application.add_routes(more_routes)
+    return application

@@ -1,0 +1,94 @@
+"""Bearer tokens with scopes. Tokens are known by their SHA-256 only; a route without a scope is closed."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from sealtrail.config import TokenSettings
+from sealtrail.errors import ForbiddenError, UnauthorizedError
+
+Handler = TypeVar("Handler", bound=Callable[[web.Request], Awaitable[web.StreamResponse]])
+
+# Scopes that aren't a token's: open to all; any token; checked by the handler (peers' signatures).
+OPEN = "-open"
+ANY_TOKEN = "-any"  # noqa: S105 - a scope's name
+OWN_CHECK = "-own"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: the token's name, and what it may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+ANONYMOUS = Caller("-", frozenset())
+
+
+def needs(scope: str) -> Callable[[Handler], Handler]:
+    """Mark a handler as open to tokens with ``scope``. A handler without a mark answers nobody."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.__dict__["scope"] = scope
+        return handler
+
+    return mark
+
+
+open_to_all = needs(OPEN)
+any_token = needs(ANY_TOKEN)
+checks_callers_itself = needs(OWN_CHECK)
+
+
+class Tokens:
+    """The bearer tokens that this node knows."""
+
+    def __init__(self, settings: Sequence[TokenSettings]) -> None:
+        self._known = [
+            (bytes.fromhex(t.sha256), Caller(t.name, frozenset(t.scopes))) for t in settings
+        ]
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Return whose token an ``Authorization`` header shows.
+
+        Raises:
+            UnauthorizedError: none (``token_missing``) or not known (``token_unknown``).
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthorizedError(
+                "token_missing",
+                "this address wants a bearer token",
+                advice="send the header Authorization: Bearer TOKEN",
+            )
+        digest = sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        for known, caller in self._known:
+            if hmac.compare_digest(digest, known):
+                return caller
+        raise UnauthorizedError("token_unknown", "the bearer token is not known here")
+
+
+def authorize(request: web.Request, tokens: Tokens) -> Caller:
+    """Return the caller of a request after checking that it may use the route.
+
+    Raises:
+        UnauthorizedError: no token, or none that is known.
+        ForbiddenError: the token has not the scope (``scope_missing``).
+    """
+    handler: Any = request.match_info.handler
+    unrouted = request.match_info.http_exception is not None
+    scope = ANY_TOKEN if unrouted else getattr(handler, "scope", None)
+    if scope in (OPEN, OWN_CHECK):
+        return ANONYMOUS
+    caller = tokens.caller(request.headers.get("Authorization"))
+    if scope != ANY_TOKEN and scope not in caller.scopes:
+        raise ForbiddenError(
+            "scope_missing", f"this needs a token with the scope {scope}", scope=scope
+        )
+    return caller

@@ -1,0 +1,97 @@
+"""The one middleware: admits a request, and turns whatever goes wrong into a problem document.
+
+Order: a place is taken (or 503), the caller is known and allowed (or 401, 403), the handler runs, the
+outcome is counted and logged. ``except Exception`` stands here and nowhere else in the interface.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, authorize
+from sealtrail.api.limits import Admission
+from sealtrail.api.metrics import HttpMetrics
+from sealtrail.api.responses import (
+    http_problem_response,
+    internal_error_response,
+    problem_response,
+)
+from sealtrail.errors import SealtrailError
+
+CALLER = "sealtrail.caller"
+
+_log = logging.getLogger("sealtrail.api")
+_access = logging.getLogger("sealtrail.access")
+
+
+def make_gate(
+    tokens: Tokens, admission: Admission, metrics: HttpMetrics, clock: Callable[[], float]
+) -> Middleware:
+    """Return the middleware; ``clock`` gives seconds that only grow."""
+
+    @web.middleware
+    async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = clock()
+        request[CALLER] = ANONYMOUS
+        response = await _answer(request, handler, tokens, admission)
+        seconds = clock() - started
+        metrics.observe(_route(request), request.method, response.status, seconds)
+        if _access.isEnabledFor(logging.INFO):
+            _write_access(request, response.status, seconds)
+        return response
+
+    return gate
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Return who sent the request."""
+    caller: Caller = request[CALLER]
+    return caller
+
+
+async def _answer(
+    request: web.Request, handler: Handler, tokens: Tokens, admission: Admission
+) -> web.StreamResponse:
+    try:
+        async with admission.request():
+            request[CALLER] = authorize(request, tokens)
+            return await handler(request)
+    except web.HTTPException as error:
+        return http_problem_response(error)
+    except SealtrailError as error:
+        if error.status == 500:
+            _log.error("%s %s: %s", request.method, _route(request), error)
+        return problem_response(error)
+    except Exception:  # noqa: BLE001 - the outermost place: logged, and told as a fault of ours
+        _log.exception("%s %s: unexpected error", request.method, _route(request))
+        return internal_error_response()
+
+
+def _route(request: web.Request) -> str:
+    # The pattern, never the address: addresses hold serial numbers.
+    resource = request.match_info.route.resource
+    return "unrouted" if resource is None else resource.canonical
+
+
+def _write_access(request: web.Request, status: int, seconds: float) -> None:
+    fields = {
+        "method": request.method,
+        "route": _route(request),
+        "status": status,
+        "milliseconds": round(seconds * 1000, 2),
+        "body_bytes": request.content_length,
+        "caller": caller_of(request).name,
+        "remote": request.remote,
+    }
+    _access.info(
+        "%s %s %d %.1f ms",
+        request.method,
+        fields["route"],
+        status,
+        seconds * 1000,
+        extra={"fields": fields},
+    )

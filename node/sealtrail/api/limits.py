@@ -1,0 +1,127 @@
+"""Every limit of the HTTP interface, in one place; clients read them at ``/v1/limits``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from sealtrail.config import HttpSettings
+from sealtrail.errors import TooLargeError, UnavailableError
+
+LINE_BYTES_MAX = 8190  # request line: method, address, version
+FIELD_BYTES_MAX = 8190  # one header field
+PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
+PER_PAGE_MAX = 1000
+PARAMETER_VALUES_MAX = 100  # values of one query parameter
+KEEPALIVE_SECONDS = 75.0
+# Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.
+BODIES_IN_HAND = 8
+
+
+class Admission:
+    """Counts requests and body bytes in hand, and turns away what is over the limits."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self.settings = settings
+        self.requests = 0
+        self._body_bytes = 0
+        self._body_bytes_max = settings.body_bytes_max * BODIES_IN_HAND
+
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Hold a place for one request.
+
+        Raises:
+            UnavailableError: all are taken (``node_busy``).
+        """
+        if self.requests >= self.settings.requests_max:
+            raise UnavailableError(
+                "node_busy", f"{self.requests} requests are in hand; try again in a moment"
+            )
+        self.requests += 1
+        try:
+            yield
+        finally:
+            self.requests -= 1
+
+    @asynccontextmanager
+    async def body(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Read the request's body, and count its bytes for as long as it is worked on.
+
+        Raises:
+            TooLargeError: over the limit (``body_too_large``).
+            UnavailableError: the bodies in hand are over their limit together (``node_busy``).
+            HTTPRequestTimeout: it didn't arrive in time.
+        """
+        self._refuse_over(request.content_length or 0)
+        held = _Held()
+        try:
+            yield await self._read(request, held)
+        finally:
+            self._body_bytes -= held.count
+
+    async def _read(self, request: web.Request, held: _Held) -> bytes:
+        chunks = []
+        try:
+            async with asyncio.timeout(self.settings.request_timeout_seconds):
+                async for chunk in request.content.iter_any():
+                    chunks.append(chunk)
+                    held.count += len(chunk)
+                    self._body_bytes += len(chunk)
+                    self._refuse_over(held.count)
+                    if self._body_bytes > self._body_bytes_max:
+                        raise UnavailableError(
+                            "node_busy", "too many large requests are in hand; try again"
+                        )
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout from error
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _refuse_over(self, body_bytes: int) -> None:
+        limit = self.settings.body_bytes_max
+        if body_bytes > limit:
+            raise TooLargeError(
+                "body_too_large",
+                f"the body has over {limit} bytes",
+                advice="send the events in several documents",
+                body_bytes_max=limit,
+            )
+
+
+class _Held:
+    """Body bytes of one request that are counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def limits_view(settings: HttpSettings) -> dict[str, Any]:
+    """Return all limits with their units, for clients."""
+    return {
+        "body_bytes_max": settings.body_bytes_max,
+        "events_per_document_max": settings.events_per_document_max,
+        "requests_max": settings.requests_max,
+        "request_timeout_seconds": settings.request_timeout_seconds,
+        "request_line_bytes_max": LINE_BYTES_MAX,
+        "header_field_bytes_max": FIELD_BYTES_MAX,
+        "per_page_default": PER_PAGE_DEFAULT,
+        "per_page_max": PER_PAGE_MAX,
+        "parameter_values_max": PARAMETER_VALUES_MAX,
+    }
+
+
+def make_runner(application: web.Application) -> web.AppRunner:
+    """Return a runner that holds connections to the limits above."""
+    return web.AppRunner(
+        application,
+        access_log=None,  # the gate writes its own, without bodies and addresses' secrets
+        max_line_size=LINE_BYTES_MAX,
+        max_field_size=FIELD_BYTES_MAX,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        handle_signals=False,
+        shutdown_timeout=10.0,
+    )

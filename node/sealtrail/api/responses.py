@@ -1,0 +1,72 @@
+"""Responses that every route shares: JSON, and problem documents for whatever went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from sealtrail.errors import SealtrailError
+from sealtrail.services.problems import as_problem, problem
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+
+def json_response(
+    value: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Return ``value`` as JSON; bytes are taken as JSON already."""
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+
+
+def problem_response(error: SealtrailError) -> web.Response:
+    """Return the problem document of an error, with the headers that its status asks for."""
+    headers = {}
+    if error.status in (429, 503):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="sealtrail"'
+    return _response(as_problem(error), headers)
+
+
+def http_problem_response(error: web.HTTPException) -> web.Response:
+    """Return the problem document of an error that aiohttp itself found (no such route, too large…)."""
+    code, detail = _HTTP.get(error.status, ("http_error", error.reason))
+    kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    return _response(problem(error.status, code=code, detail=detail), kept)
+
+
+def internal_error_response() -> web.Response:
+    """Return what the outside is told about a fault of our own: nothing but that it is one."""
+    return _response(
+        problem(
+            500,
+            code="internal_error",
+            detail="the node met an error that it didn't expect; its log has it",
+            advice="try again; if it stays, tell whoever runs this node",
+        ),
+        {},
+    )
+
+
+_HTTP = {
+    400: ("http_malformed", "the request is no valid HTTP"),
+    404: ("route_unknown", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address doesn't have that method"),
+    408: ("request_timeout", "the request took too long to arrive"),
+    413: ("body_too_large", "the request body is over the limit"),
+    431: ("headers_too_large", "the request's headers are over the limit"),
+}
+
+
+def _response(document: dict[str, Any], headers: dict[str, str]) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(document),
+        status=document["status"],
+        content_type=PROBLEM,
+        headers=headers,
+    )

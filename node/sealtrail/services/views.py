@@ -1,0 +1,54 @@
+"""EPCIS views of recorded events: the recorded content, with the event id and record time added.
+
+The recorded bytes themselves are given out by the content route; a view is for reading, not for hashing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from sealtrail.services.receipts import rfc3339
+from sealtrail.store.events import StoredEvent
+
+SCHEMA_VERSION = "2.0"
+# EPCIS 2.0.1, the normative address of the JSON-LD context
+STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+
+
+def event_view(event: StoredEvent) -> dict[str, Any]:
+    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with."""
+    view: dict[str, Any] = orjson.loads(event.content or b"{}")
+    view.setdefault("eventID", event.event_id)
+    view["recordTime"] = rfc3339(event.record_time_ms)
+    return view
+
+
+def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
+    """Return an EPCISQueryDocument of the events, as JSON.
+
+    A context that all of them share stands at the document; otherwise each keeps its own.
+    """
+    views = [event_view(event) for event in events]
+    contexts = {orjson.dumps(view.get("@context")) for view in views}
+    context: Any = STANDARD_CONTEXT
+    if len(contexts) == 1 and views[0].get("@context"):
+        context = views[0]["@context"]
+        for view in views:
+            del view["@context"]
+    return orjson.dumps(
+        {
+            "@context": context,
+            "type": "EPCISQueryDocument",
+            "schemaVersion": SCHEMA_VERSION,
+            "creationDate": rfc3339(now_ms),
+            "epcisBody": {
+                "queryResults": {
+                    "queryName": "SimpleEventQuery",
+                    "resultsBody": {"eventList": views},
+                }
+            },
+        }
+    )
