@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sealtrail_localchain.chain import Chain
@@ -42,7 +42,10 @@ class LogMethods:
 
     async def new_log_filter(self, args: Any) -> str:
         (given,) = params.positional(args, 1, 1)
-        return self._add("logs", params.log_query(given))
+        query = params.log_query(given)
+        if query.block_hash is not None:
+            raise invalid_params("a filter has no blockHash, use eth_getLogs")
+        return self._add("logs", query)
 
     async def new_block_filter(self, args: Any) -> str:
         params.positional(args, 0, 0)
@@ -74,10 +77,10 @@ class LogMethods:
             return []
         if found.kind == "blocks":
             return await self._chain.read(lambda db: _hashes(db, first, last))
-        query = found.query
-        return await self._chain.read(
-            lambda db: self._query(db, query, within=(first, last)) if query else []
-        )
+        query = found.query and _within(found.query, first, last)
+        if query is None:
+            return []
+        return await self._chain.read(lambda db: self._query(db, query))
 
     def _add(self, kind: str, query: params.LogQuery | None) -> str:
         now = time.monotonic()
@@ -101,16 +104,8 @@ class LogMethods:
         found.polled_at = time.monotonic()
         return found
 
-    def _query(
-        self, database: Database, query: params.LogQuery, within: tuple[int, int] | None = None
-    ) -> list[Json]:
+    def _query(self, database: Database, query: params.LogQuery) -> list[Json]:
         first, last = self._range(database, query)
-        if within is not None:
-            # a poll goes on where the last one ended, whatever block the filter named as its first
-            first, last = (
-                max(first, within[0]) if query.first.number else within[0],
-                min(last, within[1]),
-            )
         found = database.logs(
             first, last, addresses=query.addresses, topics=query.topics, limit=LOGS_MAX + 1
         )
@@ -142,6 +137,15 @@ class LogMethods:
         if first > last and query.last.number is not None:
             raise invalid_params("invalid block range params")
         return first, min(last, head)
+
+
+def _within(query: params.LogQuery, first: int, last: int) -> params.LogQuery | None:
+    """Return the query for the blocks since the last poll, None if it wants none of them."""
+    first = max(first, query.first.number or 0)
+    last = last if query.last.number is None else min(last, query.last.number)
+    if first > last:
+        return None
+    return replace(query, first=params.BlockId(number=first), last=params.BlockId(number=last))
 
 
 def _hashes(database: Database, first: int, last: int) -> list[str]:
