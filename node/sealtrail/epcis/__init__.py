@@ -3,7 +3,21 @@
 Knows nothing of logs, signatures or storage; fetches nothing (contexts are never looked up).
 """
 
+from sealtrail.epcis.content import MEDIA_TYPE
+from sealtrail.epcis.documents import event_hash_uri, parse_document, pre_hash, read_content
 from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.records import Document, ItemMention, Place, RecordedEvent
 
-__all__ = ["DEFAULT", "Document", "ItemMention", "Limits", "Place", "RecordedEvent"]
+__all__ = [
+    "DEFAULT",
+    "MEDIA_TYPE",
+    "Document",
+    "ItemMention",
+    "Limits",
+    "Place",
+    "RecordedEvent",
+    "event_hash_uri",
+    "parse_document",
+    "pre_hash",
+    "read_content",
+]

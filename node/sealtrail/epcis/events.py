@@ -73,7 +73,10 @@ class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SensorElement(msgspec.Struct, frozen=True, kw_only=True):
-    """Sensor data of one element (section 7.3.7): metadata and reports as (name, text) pairs, and extensions."""
+    """Sensor data of one element (section 7.3.7): metadata and reports as (name, text) pairs, and extensions.
+
+    An extension inside metadata or a report stands among ``extensions`` of the element, under its own name.
+    """
 
     metadata: tuple[tuple[str, str], ...] = ()
     reports: tuple[tuple[tuple[str, str], ...], ...] = ()
@@ -98,6 +101,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     source_list: tuple[SourceDest, ...] = ()
     destination_list: tuple[SourceDest, ...] = ()
     sensor_element_list: tuple[SensorElement, ...] = ()
+    read_point_extensions: tuple[Extension, ...] = ()
+    biz_location_extensions: tuple[Extension, ...] = ()
     extensions: tuple[Extension, ...] = ()
 
 

@@ -17,7 +17,7 @@ from sealtrail.gs1.escapes import decode_value, encode_value
 
 DIGITAL_LINK = "https://id.gs1.org/"
 
-_SHORT_NAMES = {
+SHORT_NAMES = {
     "gtin": "01", "itip": "8006", "cpid": "8010", "gln": "414", "party": "417", "gsrnp": "8017",
     "gsrn": "8018", "gcn": "255", "sscc": "00", "gdti": "253", "ginc": "401", "gsin": "402",
     "grai": "8003", "giai": "8004", "cpv": "22", "lot": "10", "ser": "21", "glnx": "254",
@@ -28,7 +28,7 @@ _X82 = r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]"
 _KEYS = {
     "00": r"[0-9]{18}",
     "01": r"[0-9]{8}|[0-9]{12,14}",
-    "253": rf"[0-9]{{13}}{_X82}{{0,17}}",
+    "253": rf"[0-9]{{13}}{_X82}{{0,20}}",
     "255": r"[0-9]{13}[0-9]{0,12}",
     "401": rf"{_X82}{{1,30}}",
     "402": r"[0-9]{17}",
@@ -113,7 +113,7 @@ def _link(segments: list[str]) -> DigitalLink | None:
     if len(segments) % 2 or len(segments) > 8:
         return None
     pairs = [
-        (_SHORT_NAMES.get(ai, ai), decode_value(value))
+        (SHORT_NAMES.get(ai, ai), decode_value(value))
         for ai, value in zip(segments[::2], segments[1::2], strict=True)
     ]
     ai, value = pairs[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from sealtrail.gs1.check_digit import check_digit
 from sealtrail.gs1.escapes import encode_value
@@ -18,7 +19,8 @@ DIGITAL_LINK = "https://id.gs1.org/"
 _X = r"(?:[!'()*+,\-.0-9:;=A-Z_a-z]|%(?:2[1-9A-Fa-f]|3[0-9A-Fa-f]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9Aa]))"
 _CPI = r"(?:[0-9A-Z\-]|%(?:2[3dfDF]|3[0-9]|4[1-9A-Fa-f]|5[0-9Aa]))"
 
-Convert = Callable[[re.Match[str]], str | None]
+Encode = Callable[[str], str]
+Convert = Callable[[re.Match[str], Encode], str | None]
 
 
 def _fixed(prefix: str, reference: str, size: int) -> str | None:
@@ -35,29 +37,29 @@ def _gtin(match: re.Match[str]) -> str | None:
 
 
 def _with_gtin(ai: str, qualifier: str) -> Convert:
-    def convert(match: re.Match[str]) -> str | None:
+    def convert(match: re.Match[str], encode: Encode) -> str | None:
         gtin = _gtin(match)
         if gtin is None:
             return None
-        return f"{DIGITAL_LINK}{ai}/{gtin}/{qualifier}/{encode_value(match[3])}"
+        return f"{DIGITAL_LINK}{ai}/{gtin}/{qualifier}/{encode(match[3])}"
 
     return convert
 
 
-def _gtin_class(match: re.Match[str]) -> str | None:
+def _gtin_class(match: re.Match[str], encode: Encode) -> str | None:
     gtin = _gtin(match)
     return gtin and f"{DIGITAL_LINK}01/{gtin}"
 
 
-def _itip(match: re.Match[str]) -> str | None:
+def _itip(match: re.Match[str], encode: Encode) -> str | None:
     gtin = _gtin(match)
     if gtin is None:
         return None
-    serial = f"/21/{encode_value(match[5])}" if match.re.groups == 5 else ""
+    serial = f"/21/{encode(match[5])}" if match.re.groups == 5 else ""
     return f"{DIGITAL_LINK}8006/{gtin}{match[3]}{match[4]}{serial}"
 
 
-def _sscc(match: re.Match[str]) -> str | None:
+def _sscc(match: re.Match[str], encode: Encode) -> str | None:
     prefix, reference = match[1], match[2]
     if len(prefix) + len(reference) != 17:
         return None
@@ -68,36 +70,40 @@ def _sscc(match: re.Match[str]) -> str | None:
 def _keyed(ai: str, size: int, lead: str = "") -> Convert:
     """A numeric key with check digit, and after it the serial of group 3 where the pattern has one."""
 
-    def convert(match: re.Match[str]) -> str | None:
+    def convert(match: re.Match[str], encode: Encode) -> str | None:
         raw = _fixed(match[1], match[2], size)
         if raw is None:
             return None
         raw = lead + raw
-        serial = encode_value(match[3]) if match.re.groups == 3 else ""
+        serial = encode(match[3]) if match.re.groups == 3 else ""
         return f"{DIGITAL_LINK}{ai}/{raw}{check_digit(raw)}{serial}"
 
     return convert
 
 
-def _sgln(match: re.Match[str]) -> str | None:
+def _sgln(match: re.Match[str], encode: Encode) -> str | None:
     raw = _fixed(match[1], match[2], 12)
     if raw is None:
         return None
     place = f"{DIGITAL_LINK}414/{raw}{check_digit(raw)}"
     # the extension "0" says: none (TDS section 6.3.3)
-    return place if match[3] == "0" else f"{place}/254/{encode_value(match[3])}"
+    return place if match[3] == "0" else f"{place}/254/{encode(match[3])}"
 
 
 def _lettered(ai: str) -> Convert:
-    def convert(match: re.Match[str]) -> str | None:
-        return f"{DIGITAL_LINK}{ai}/{match[1]}{encode_value(match[2])}"
+    def convert(match: re.Match[str], encode: Encode) -> str | None:
+        if len(match[1]) + len(unquote(match[2])) > 30:
+            return None
+        return f"{DIGITAL_LINK}{ai}/{match[1]}{encode(match[2])}"
 
     return convert
 
 
-def _cpi(match: re.Match[str]) -> str | None:
+def _cpi(match: re.Match[str], encode: Encode) -> str | None:
+    if len(match[1]) + len(unquote(match[2])) > 30:
+        return None
     serial = f"/8011/{match[3]}" if match.re.groups == 3 else ""
-    return f"{DIGITAL_LINK}8010/{match[1]}{encode_value(match[2])}{serial}"
+    return f"{DIGITAL_LINK}8010/{match[1]}{encode(match[2])}{serial}"
 
 
 def _scheme(
@@ -119,7 +125,7 @@ _SCHEMES = {
     "urn:epc:id:sgln": _scheme(rf"{_REFERENCE}\.({_X}{{1,20}})", _sgln),
     "urn:epc:id:pgln": _scheme(_REFERENCE, _keyed("417", 12)),
     "urn:epc:id:grai": _scheme(rf"{_REFERENCE}\.({_X}{{1,16}})", _keyed("8003", 12, "0")),
-    "urn:epc:id:gdti": _scheme(rf"{_REFERENCE}\.({_X}{{1,20}})", _keyed("253", 12)),
+    "urn:epc:id:gdti": _scheme(rf"{_REFERENCE}\.({_X}{{1,19}})", _keyed("253", 12)),
     "urn:epc:id:sgcn": _scheme(rf"{_REFERENCE}\.([0-9]{{1,12}})", _keyed("255", 12)),
     "urn:epc:id:gsrn": _scheme(_P + r"([0-9]{5,11})", _keyed("8018", 17)),
     "urn:epc:id:gsrnp": _scheme(_P + r"([0-9]{5,11})", _keyed("8017", 17)),
@@ -142,14 +148,18 @@ def is_epc_urn(text: str) -> bool:
     return text.startswith("urn:epc:")
 
 
-def digital_link_of_urn(text: str) -> str | None:
-    """Return the canonical Digital Link of an EPC URN; None if it has none or is malformed."""
+def digital_link_of_urn(text: str, encode: Encode = encode_value) -> str | None:
+    """Return the canonical Digital Link of an EPC URN; None if it has none or is malformed.
+
+    Args:
+        encode: how a serial or lot is escaped; other than the default for the event hash alone.
+    """
     scheme, _, body = _split(text)
     entry = _SCHEMES.get(scheme)
     if entry is None:
         return None
     match = entry[0](body)
-    return None if match is None else entry[1](match)
+    return None if match is None else entry[1](match, encode)
 
 
 def _split(text: str) -> tuple[str, str, str]:

@@ -1,0 +1,63 @@
+"""Content: the bytes of one event that are sealed and kept.
+
+RFC 8785 (JCS) of the event with its effective ``@context`` and without ``recordTime``. Nothing is folded:
+two events that differ at all have different content.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import rfc8785
+
+from sealtrail.errors import InputError
+
+MEDIA_TYPE = "application/ld+json"
+"""Media type of content that came in the JSON binding."""
+
+# Where the fast encoder may differ from JCS: keys outside the basic plane (sorted by code point there, by UTF-16
+# here), numbers with a fraction of zero or an exponent.
+_may_differ = re.compile(rb"[\xf0-\xf4]|[0-9]\.0[,}\]]|[0-9][eE]|0\.0000").search
+
+
+def effective_context(document: Any, event: Any) -> Any:
+    """Return the ``@context`` in force for an event: the document's, then the event's own."""
+    if event is None:
+        return document
+    if document is None:
+        return event
+    outer = document if isinstance(document, list) else [document]
+    inner = event if isinstance(event, list) else [event]
+    return [*outer, *inner]
+
+
+def encode_content(event: dict[str, Any], context: Any) -> bytes:
+    """Return the content of an accepted event.
+
+    Args:
+        event: the event as JSON.
+        context: its effective ``@context``; None if there is none.
+    """
+    kept = {key: value for key, value in event.items() if key != "recordTime"}
+    if context is not None:
+        kept["@context"] = context
+    return encode_jcs(kept)
+
+
+def encode_jcs(value: Any) -> bytes:
+    """Encode a JSON value by RFC 8785.
+
+    Raises:
+        InputError: ``json_number_inexact``, ``json_malformed`` for what JSON can't hold.
+    """
+    try:
+        octets = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return rfc8785.dumps(value) if _may_differ(octets) else octets
+    except (rfc8785.IntegerDomainError, rfc8785.FloatDomainError) as error:
+        raise InputError(
+            "json_number_inexact", f"A number does not survive a double: {error}."
+        ) from None
+    except (rfc8785.CanonicalizationError, TypeError, ValueError) as error:
+        raise InputError("json_malformed", f"Not canonical JSON: {error}.") from None

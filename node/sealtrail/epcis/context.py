@@ -1,0 +1,143 @@
+"""JSON-LD contexts, as far as they name prefixes. None is ever fetched.
+
+Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sealtrail.epcis.fields import is_uri, located
+from sealtrail.errors import InputError
+
+# The context that every EPCIS 2.0 document refers to. Its namespaces are taken as known, whatever it is called.
+_KNOWN = {
+    "gs1": "https://ref.gs1.org/voc/",
+    "cbv": "https://ref.gs1.org/cbv/",
+    "epcis": "https://ref.gs1.org/epcis/",
+    "cbvmda": "urn:epcglobal:cbv:mda",
+}
+# Known to that context as well, but not expanded by the reference event hash.
+_KNOWN_UNEXPANDED = {
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "dcterms": "http://purl.org/dc/terms/",
+}
+_PROTECTED = {
+    "gs1": {"https://ref.gs1.org/voc/", "https://gs1.org/voc/", "https://www.gs1.org/voc/"},
+    "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
+    "epcis": {"https://ref.gs1.org/epcis/", "https://ns.gs1.org/epcis/"},
+}
+_URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
+
+
+class Names:
+    """The prefixes in force for an event, and names written out with them.
+
+    Immutable but for its memory of keys, which holds only what documents under this context use.
+    """
+
+    __slots__ = ("_keys", "_namespaces", "gs1_prefixes")
+
+    def __init__(self, namespaces: dict[str, str]) -> None:
+        self._namespaces = namespaces
+        self._keys: dict[str, tuple[str, str, bool]] = {}
+        # values are written out for GS1's own vocabularies only (CBV 2.0 section 8.9.3, rules 15 and 16)
+        self.gs1_prefixes = {
+            prefix: namespace
+            for prefix, namespace in namespaces.items()
+            if namespace.startswith(("https://ref.gs1.org", "https://gs1.org"))
+        }
+
+    def split(self, key: str) -> tuple[str, str, bool]:
+        """Return namespace and local name of an extension's key, and whether the event hash writes it out.
+
+        Raises:
+            InputError: ``field_unknown`` (no prefix at all), ``prefix_undefined``, ``name_malformed``.
+        """
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = self._split(key)
+        return known
+
+    def _split(self, key: str) -> tuple[str, str, bool]:
+        prefix, colon, local = key.partition(":")
+        if not colon:
+            raise InputError("field_unknown", f"There is no field {key[:100]!r} in this place.")
+        if not is_uri(key):
+            raise InputError(
+                "name_malformed", f"{key[:100]!r} is no well-formed name of an extension."
+            )
+        namespace = self._namespaces.get(prefix)
+        if namespace is not None:
+            return namespace, local, True
+        if prefix in _KNOWN_UNEXPANDED:
+            return _KNOWN_UNEXPANDED[prefix], local, False
+        if prefix in _URI_SCHEMES:
+            cut = max(key.rfind("/"), key.rfind("#"), key.rfind(":")) + 1
+            return key[:cut], key[cut:], False
+        raise InputError(
+            "prefix_undefined",
+            f"The prefix {prefix[:100]!r} of {key[:100]!r} is not defined in @context.",
+            advice=f'Add {{"{prefix[:100]}": "https://your.example/namespace/"}} to the @context.',
+        )
+
+    def hash_name(self, key: str) -> str:
+        """Return a key as the event hash writes it: ``{namespace}local``, or as it stands."""
+        namespace, local, expanded = self.split(key) if ":" in key else ("", key, False)
+        return f"{{{namespace}}}{local}" if expanded else key
+
+
+def read_context(*contexts: Any) -> Names:
+    """Collect the prefixes that @context values define, later ones over earlier ones.
+
+    Raises:
+        InputError: ``context_malformed``, ``context_prefix_malformed``, ``context_term_protected``;
+            the pointer is relative to the context.
+    """
+    namespaces = dict(_KNOWN)
+    for context in contexts:
+        if isinstance(context, list):
+            for index, part in enumerate(context):
+                try:
+                    _collect(part, namespaces)
+                except InputError as error:
+                    raise located(error, index) from None
+        else:
+            _collect(context, namespaces)
+    # the reference knows one namespace for this prefix, whatever the document says
+    namespaces["gs1"] = _KNOWN["gs1"]
+    return Names(namespaces)
+
+
+def _collect(part: Any, namespaces: dict[str, str]) -> None:
+    if isinstance(part, str):
+        if not is_uri(part):
+            raise InputError("context_malformed", f"{part[:100]!r} is no URI of a context.")
+        return
+    if not isinstance(part, dict):
+        raise InputError("context_malformed", "A context is a URI or an object of prefixes.")
+    for prefix, definition in part.items():
+        namespace = definition.get("@id") if isinstance(definition, dict) else definition
+        if prefix.startswith("@") or (isinstance(definition, dict) and namespace is None):
+            continue
+        if not isinstance(namespace, str) or not _PREFIX(prefix) or not is_uri(namespace):
+            raise located(
+                InputError(
+                    "context_prefix_malformed",
+                    f"The prefix {prefix[:100]!r} does not stand for a URI.",
+                ),
+                prefix,
+            )
+        if namespace not in _PROTECTED.get(prefix, (namespace,)):
+            raise located(
+                InputError(
+                    "context_term_protected",
+                    f"The prefix {prefix!r} is GS1's own and can not stand for {namespace[:100]!r}.",
+                ),
+                prefix,
+            )
+        namespaces[prefix] = namespace

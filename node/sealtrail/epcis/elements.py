@@ -1,0 +1,148 @@
+"""Extensions and master data as the event hash writes them: names with their namespaces, everything sorted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealtrail.epcis.ambiguity import Ambiguity
+from sealtrail.epcis.context import Names
+from sealtrail.epcis.folding import fold
+
+_COMMENTS = frozenset(("#text", "rdfs:comment", "comment"))
+_MASTER_DATA = "urn:epcglobal:cbv:mda"
+
+
+class Texts:
+    """Values as the hash writes them, and the doubts that come up on the way."""
+
+    __slots__ = ("_event", "_gs1_prefixes", "_words", "doubts", "names")
+
+    def __init__(self, event: dict[str, Any], names: Names) -> None:
+        self.names = names
+        self.doubts: set[Ambiguity] = set()
+        self._event = event
+        self._gs1_prefixes = names.gs1_prefixes
+        self._words: dict[str, str] | None = None
+
+    def value(self, text: str) -> str:
+        """Return the text of a standard field, folded."""
+        prefix, colon, local = text.partition(":")
+        if colon and prefix in self._gs1_prefixes:
+            text = self._gs1_prefixes[prefix] + local
+        return fold(text.strip())
+
+    def number(self, value: float) -> str:
+        """Return a number, folded."""
+        return fold(str(value))
+
+    def scalar(self, value: Any) -> str:
+        """Return any value of an extension, folded: text that looks like a number is treated as one."""
+        if not isinstance(value, str):
+            if isinstance(value, bool):
+                return "true" if value else "false"
+            return fold(str(value))
+        text = self.free(value).strip()
+        folded = self.value(text)
+        if folded != text and text[:1] not in ("h", "u") and ":" not in text:
+            self.doubts.add(Ambiguity.NUMERIC_TEXT)
+        return folded
+
+    def free(self, text: str) -> str:
+        """Return a free text; one equal to a standard word of the same event becomes that word's URI.
+
+        A side effect of JSON-LD expansion in the reference: an XML event is not treated so.
+        """
+        if self._words is None:
+            self._words = standard_words(self._event)
+        uri = self._words.get(text)
+        if uri is None:
+            return text
+        self.doubts.add(Ambiguity.BARE_WORD)
+        return uri
+
+    def name(self, key: str) -> str:
+        """Return an extension's name with its namespace."""
+        return self.names.hash_name(key)
+
+    def note_namespace(self, name: str, *, inside: bool) -> None:
+        """Mark a name whose namespace other implementations may treat otherwise."""
+        if name[:1] != "{":
+            self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
+            return
+        namespace = name[1 : name.index("}")]
+        if namespace.endswith("/") or (not inside and namespace == _MASTER_DATA):
+            return
+        self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
+
+    def with_path_namespace(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return those fields that the reference takes for extensions inside a standard field."""
+        found = {key: value for key, value in fields.items() if "/}" in self.name(key)}
+        if found and len(found) < len(fields):
+            # what is left is in no hash at all
+            self.doubts.add(Ambiguity.FIELD_NAMESPACE)
+        return found
+
+
+def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False) -> list[str]:
+    """Return one text for each element of an object, unsorted.
+
+    Args:
+        inside: the object is a standard field of its own, not the event.
+    """
+    entries: list[str] = []
+    for key, value in fields.items():
+        if key in _COMMENTS:
+            continue
+        name = texts.name(key)
+        if ":" in key:
+            texts.note_namespace(name, inside=inside)
+        elements = value if isinstance(value, list) else (value,)
+        if name.endswith("List"):
+            # the JSON binding drops the element name inside a list; it is the list's without "List"
+            inner = sorted(_element(name[:-4], element, texts) for element in elements)
+            if inner:
+                entries.append(name + "".join(inner))
+            continue
+        entries += [_element(name, element, texts) for element in elements]
+    return entries
+
+
+def _element(name: str, value: Any, texts: Texts) -> str:
+    if isinstance(value, dict):
+        text = value.get("#text", "")
+        text = fold(str(text).strip()) if text != "" else ""
+        children = "".join(sorted(element_texts(value, texts)))
+        return f"{name}={text}{children}" if text else name + children
+    if isinstance(value, list):
+        return name + "".join(sorted(_element("", element, texts) for element in value))
+    text = texts.scalar(value)
+    return f"{name}={text}" if text else name
+
+
+def standard_words(event: dict[str, Any]) -> dict[str, str]:
+    """Return the standard words that the event uses, each with its full URI."""
+    from sealtrail.epcis import vocabulary as v
+
+    found: dict[str, str] = {}
+
+    def add(words: dict[str, str], value: Any) -> None:
+        if isinstance(value, str) and value in words:
+            found[value] = words[value]
+
+    add(v.BIZ_STEP.web_uris, event.get("bizStep"))
+    add(v.DISPOSITION.web_uris, event.get("disposition"))
+    for words in event.get("persistentDisposition", {}).values():
+        for word in words:
+            add(v.DISPOSITION.web_uris, word)
+    for transaction in event.get("bizTransactionList", ()):
+        add(v.BIZ_TRANSACTION_TYPE.web_uris, transaction.get("type"))
+    for key in ("sourceList", "destinationList"):
+        for party in event.get(key, ()):
+            add(v.SOURCE_DEST_TYPE.web_uris, party.get("type"))
+    add(v.ERROR_REASON.web_uris, event.get("errorDeclaration", {}).get("reason"))
+    for element in event.get("sensorElementList", ()):
+        for report in element["sensorReport"]:
+            add(v.MEASUREMENT.web_uris, report.get("type"))
+            add(v.SENSOR_ALERT.web_uris, report.get("exception"))
+            add(v.COMPONENT.web_uris, report.get("component"))
+    return found

@@ -1,0 +1,162 @@
+"""What is around the events: the document's own fields, and where its events stand.
+
+Source: EPCIS 2.0 JSON schema, ``epcisDocument`` and ``epcisQueryDocument``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from sealtrail.epcis.fields import is_uri, located, read_text, read_time, read_uri, refuse_type
+from sealtrail.epcis.parts import read_object
+from sealtrail.errors import InputError
+
+_is_version = re.compile(r"[0-9]+(?:\.[0-9]+)*").fullmatch
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An opened document; ``pointer`` leads to the list of events, or to the one event if not ``listed``."""
+
+    type: str
+    events: list[Any]
+    pointer: str
+    listed: bool
+    context: Any = None
+    schema_version: str | None = None
+    creation_date: str | None = None
+
+
+def open_envelope(tree: Any) -> Envelope:
+    """Find the events of a document, a bare event or a bare list.
+
+    Raises:
+        InputError: the document itself is malformed.
+    """
+    if isinstance(tree, list):
+        return Envelope(type="list", events=tree, pointer="", listed=True)
+    if not isinstance(tree, dict):
+        raise refuse_type("an EPCIS document or event", tree)
+    if tree.get("type") == "EPCISDocument":
+        return _document(
+            tree, _read_body, ("schemaVersion", "creationDate"), "/epcisBody/eventList"
+        )
+    if tree.get("type") == "EPCISQueryDocument":
+        pointer = "/epcisBody/queryResults/resultsBody/eventList"
+        return _document(tree, _read_query_body, (), pointer)
+    return Envelope(type="event", events=[tree], pointer="", listed=False)
+
+
+def _document(
+    tree: dict[str, Any], body: Callable[[Any], Any], required: tuple[str, ...], pointer: str
+) -> Envelope:
+    readers: dict[str, Callable[[Any], Any]] = {
+        "@context": lambda value: value,
+        "type": read_text,
+        "id": read_uri,
+        "schemaVersion": _version,
+        "creationDate": lambda value: read_time(value).text,
+        "epcisBody": body,
+    }
+    if tree["type"] == "EPCISDocument":
+        readers |= dict.fromkeys(("instanceIdentifier", "sender", "receiver"), read_text)
+        readers["epcisHeader"] = _header
+    fields = read_object(_without_extensions(tree), readers, ("@context", *required, "epcisBody"))
+    return Envelope(
+        type=tree["type"],
+        events=fields["epcisBody"],
+        pointer=pointer,
+        listed=True,
+        context=fields["@context"],
+        schema_version=fields.get("schemaVersion"),
+        creation_date=fields.get("creationDate"),
+    )
+
+
+def _without_extensions(tree: Any) -> Any:
+    """Leave out what is namespaced: around the events it has no meaning here and is not recorded."""
+    if not isinstance(tree, dict):
+        return tree
+    return {key: value for key, value in tree.items() if ":" not in key or not is_uri(key)}
+
+
+def _version(value: Any) -> str:
+    text = read_text(value)
+    if not _is_version(text):
+        raise InputError("schema_version_malformed", f"{text[:40]!r} is no version such as 2.0.")
+    if text.split(".")[0] != "2":
+        raise InputError(
+            "schema_version_unsupported", f"Version {text[:40]} of EPCIS is not read; 2.0 is."
+        )
+    return text
+
+
+def _events(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise refuse_type("a list of events", value)
+    return value
+
+
+def _read_body(value: Any) -> list[Any]:
+    if not isinstance(value, dict):
+        raise refuse_type("an object", value)
+    if "eventList" not in value:
+        raise located(InputError("field_missing", "The body has no list of events."), "eventList")
+    try:
+        return _events(value["eventList"])
+    except InputError as error:
+        raise located(error, "eventList") from None
+
+
+def _read_query_body(value: Any) -> list[Any]:
+    body = read_object(
+        _without_extensions(value), {"queryResults": _query_results}, ("queryResults",)
+    )
+    events: list[Any] = body["queryResults"]
+    return events
+
+
+def _query_results(value: Any) -> list[Any]:
+    readers = {"queryName": read_text, "subscriptionID": read_text, "resultsBody": _results_body}
+    fields = read_object(_without_extensions(value), readers, ("queryName", "resultsBody"))
+    events: list[Any] = fields["resultsBody"]
+    return events
+
+
+def _results_body(value: Any) -> list[Any]:
+    readers = {"eventList": _events, "vocabularyList": _vocabularies}
+    fields = read_object(_without_extensions(value), readers, ("eventList",))
+    events: list[Any] = fields["eventList"]
+    return events
+
+
+def _header(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise refuse_type("an object", value)
+    read_object(_without_extensions(value), {"epcisMasterData": _master_data}, ())
+
+
+def _master_data(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise refuse_type("an object", value)
+    if "vocabularyList" in value:
+        try:
+            _vocabularies(value["vocabularyList"])
+        except InputError as error:
+            raise located(error, "vocabularyList") from None
+
+
+def _vocabularies(value: Any) -> None:
+    """Check the shape of master data; it is not recorded as an event."""
+    if not isinstance(value, list):
+        raise refuse_type("a list of vocabularies", value)
+    for index, vocabulary in enumerate(value):
+        if not isinstance(vocabulary, dict):
+            raise located(refuse_type("a vocabulary", vocabulary), index)
+        try:
+            read_uri(vocabulary.get("type"))
+        except InputError as error:
+            raise located(located(error, "type"), index) from None

@@ -1,0 +1,75 @@
+"""What the standard does not define: namespaced elements, read into values and kept whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealtrail.epcis.context import Names
+from sealtrail.epcis.events import Extension
+from sealtrail.epcis.fields import located
+from sealtrail.errors import InputError
+
+_INTEGER_MAX = 2**53 - 1
+
+
+class Scope:
+    """What readers need beside the value: the prefixes in force, and how deep nesting may go."""
+
+    __slots__ = ("levels_max", "names")
+
+    def __init__(self, names: Names, levels_max: int) -> None:
+        self.names = names
+        self.levels_max = levels_max
+
+
+def read_extension(key: str, value: Any, scope: Scope) -> tuple[Extension, ...]:
+    """Read one namespaced element; a list gives several of the same name.
+
+    Raises:
+        InputError: the codes of ``Names.split``, ``json_too_deep``, ``number_too_large``; pointer relative to the value.
+    """
+    namespace, local, _ = scope.names.split(key)
+    return _elements(namespace, local, value, scope, scope.levels_max)
+
+
+def _elements(
+    namespace: str, local: str, value: Any, scope: Scope, levels: int
+) -> tuple[Extension, ...]:
+    if isinstance(value, str):
+        return (Extension(namespace=namespace, local=local, text=value),)
+    if levels == 0:
+        raise InputError("json_too_deep", f"Nested deeper than {scope.levels_max} levels.")
+    if isinstance(value, list):
+        found: list[Extension] = []
+        for index, element in enumerate(value):
+            try:
+                found.extend(_elements(namespace, local, element, scope, levels - 1))
+            except InputError as error:
+                raise located(error, index) from None
+        return tuple(found)
+    if isinstance(value, dict):
+        children = _children(value, scope, levels - 1)
+        return (Extension(namespace=namespace, local=local, children=children),)
+    return (Extension(namespace=namespace, local=local, text=_scalar_text(value)),)
+
+
+def _children(value: dict[str, Any], scope: Scope, levels: int) -> tuple[Extension, ...]:
+    children: list[Extension] = []
+    for key, child in value.items():
+        try:
+            # below an extension its owner may name things as he likes
+            namespace, local = scope.names.split(key)[:2] if ":" in key else ("", key)
+            children.extend(_elements(namespace, local, child, scope, levels))
+        except InputError as error:
+            raise located(error, key) from None
+    return tuple(children)
+
+
+def _scalar_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and abs(value) > _INTEGER_MAX:
+        raise InputError("json_number_inexact", f"The number {value} does not survive a double.")
+    return repr(value)

@@ -1,0 +1,173 @@
+"""The plain kinds of field: URIs, times, words, numbers, lists. Each reader takes JSON and refuses with a code.
+
+A reader does not know where its value stands; whoever walks adds that with :func:`located`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sealtrail.epcis.events import Timestamp
+from sealtrail.epcis.strict_json import escape_token
+from sealtrail.epcis.vocabulary import Vocabulary
+from sealtrail.errors import InputError
+
+T = TypeVar("T")
+
+_C = r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*)*"
+# RFC 3986; brackets only around an IP literal
+_URI = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?://(?:[^\s/@\[\]]*@)?\[[0-9A-Fa-f:.]+\])?{_C}(?:#{_C})?"
+_is_uri = re.compile(_URI).fullmatch
+# what nearly every EPC is made of; a space can stand in none
+_are_plain_uris = re.compile(
+    r"(?:(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+ )*(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+"
+).fullmatch
+_is_time = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:[Zz]|[+\-][0-9]{2}:[0-9]{2})"
+).fullmatch
+_is_offset = re.compile(r"[+\-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)").fullmatch
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# GS1's schema keeps the old spellings of its own words out of the places for other people's
+_OLD_CBV = re.compile(r"urn:epcglobal:cbv|https?://ns\.gs1\.org/cbv/").match
+_OLD_VOC = re.compile(r"https?://(?:www\.)?gs1\.org/voc/").match
+
+
+def located(error: InputError, token: str | int) -> InputError:
+    """Add one step, from outside, to the pointer of an error under way."""
+    step = str(token) if isinstance(token, int) else escape_token(token)
+    error.pointer = f"/{step}{error.pointer or ''}"
+    return error
+
+
+def is_uri(text: str) -> bool:
+    """Tell whether the text is an absolute URI (RFC 3986)."""
+    return _is_uri(text) is not None
+
+
+def refuse_type(expected: str, value: Any) -> InputError:
+    """Return the error for a value of the wrong JSON type."""
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "true or false",
+        type(None): "null",
+    }
+    found = kinds.get(type(value), "a number")
+    return InputError("type_mismatch", f"Expected {expected}, found {found}.")
+
+
+def read_text(value: Any) -> str:
+    """Read a string."""
+    if not isinstance(value, str):
+        raise refuse_type("a string", value)
+    return value
+
+
+def read_uri(value: Any) -> str:
+    """Read an absolute URI."""
+    if not isinstance(value, str):
+        raise refuse_type("a URI", value)
+    if not _is_uri(value):
+        raise InputError("uri_malformed", f"{value[:100]!r} is no absolute URI.")
+    return value
+
+
+def read_uris(value: Any) -> tuple[str, ...]:
+    """Read a list of URIs; repeats are the caller's matter."""
+    if not isinstance(value, list):
+        raise refuse_type("a list of URIs", value)
+    try:
+        joined = " ".join(value)
+    except TypeError:
+        joined = ""
+    if value and joined.count(" ") == len(value) - 1 and _are_plain_uris(joined):
+        return tuple(value)
+    return read_list(value, read_uri)
+
+
+def read_distinct_uris(value: Any) -> tuple[str, ...]:
+    """Read a list of URIs without repeats."""
+    return _distinct(read_uris(value))
+
+
+def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(items)) == len(items):
+        return items
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        if item in seen:
+            raise located(
+                InputError("item_repeated", f"{item[:100]!r} stands in the list before."), index
+            )
+        seen.add(item)
+    return items
+
+
+def read_list(value: Any, read: Callable[[Any], T]) -> tuple[T, ...]:
+    """Read a list with one reader for all its elements."""
+    if not isinstance(value, list):
+        raise refuse_type("a list", value)
+    items: list[T] = []
+    try:
+        for element in value:
+            items.append(read(element))  # noqa: PERF401 - the index of the refused one is needed
+    except InputError as error:
+        raise located(error, len(items)) from None
+    return tuple(items)
+
+
+def read_time(value: Any) -> Timestamp:
+    """Read a point in time with its offset (RFC 3339)."""
+    if not isinstance(value, str):
+        raise refuse_type("a time", value)
+    if _is_time(value):
+        try:
+            moment = datetime.fromisoformat(value.upper())
+            return Timestamp(value, (moment - _EPOCH) // _MICROSECOND)
+        except (ValueError, OverflowError):
+            pass
+    raise InputError(
+        "time_malformed",
+        f"{value[:60]!r} is no time with date and offset, such as 2026-01-31T12:00:00.000+01:00.",
+    )
+
+
+def read_offset(value: Any) -> str:
+    """Read an offset from UTC such as ``+01:00``."""
+    if not isinstance(value, str):
+        raise refuse_type("an offset", value)
+    if not _is_offset(value):
+        raise InputError("offset_malformed", f"{value[:60]!r} is no offset such as +01:00.")
+    return value
+
+
+def read_number(value: Any) -> str:
+    """Read a number as its decimal text."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refuse_type("a number", value)
+    return repr(value)
+
+
+def word_reader(vocabulary: Vocabulary) -> Callable[[Any], str]:
+    """Return the reader for a word of a standard vocabulary, or someone's own URI in its place."""
+    words, known = vocabulary.words, vocabulary.web_uris
+    refused = _OLD_VOC if vocabulary.name in ("measurement type", "sensor alert") else _OLD_CBV
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse_type(f"a {vocabulary.name}", value)
+        if value in known:
+            return value
+        if _is_uri(value) and not refused(value):
+            return words.get(value, value)
+        raise InputError(
+            "word_unknown",
+            f"{value[:100]!r} is neither a standard {vocabulary.name} nor a URI of one's own.",
+        )
+
+    return read

@@ -1,0 +1,190 @@
+"""The text that the CBV 2.0 event hash is the SHA-256 of.
+
+Works on an event of the JSON binding that :mod:`sealtrail.epcis.reader` has accepted. Fields stand in a fixed
+order, equal fields sorted by what they come to; then master data, then extensions of standard fields behind their
+field's name, then extensions of the event. Left out: ids, record times, error declarations, certificates.
+
+Source: CBV 2.0 section 8.9, and the reference implementation as of July 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sealtrail.epcis.ambiguity import Ambiguity
+from sealtrail.epcis.context import Names
+from sealtrail.epcis.elements import Texts, element_texts
+from sealtrail.epcis.folding import fold, fold_time, has_long_fraction
+from sealtrail.epcis.sensor_hash import sensor_extensions, sensor_text
+from sealtrail.epcis.vocabulary import (
+    BIZ_STEP,
+    BIZ_TRANSACTION_TYPE,
+    DISPOSITION,
+    SOURCE_DEST_TYPE,
+)
+
+_BIZ_STEP = BIZ_STEP.web_uris
+_DISPOSITION = DISPOSITION.web_uris
+_TRANSACTION = BIZ_TRANSACTION_TYPE.web_uris
+_PARTY = SOURCE_DEST_TYPE.web_uris
+
+_IGNORED = frozenset(
+    ("@context", "type", "recordTime", "eventID", "errorDeclaration", "certificationInfo", "ilmd",
+     "rdfs:comment")
+)  # fmt: skip
+_STANDARD = frozenset(
+    ("eventTime", "eventTimeZoneOffset", "epcList", "parentID", "inputEPCList", "childEPCs", "quantityList",
+     "childQuantityList", "inputQuantityList", "outputEPCList", "outputQuantityList", "action",
+     "transformationID", "bizStep", "disposition", "persistentDisposition", "readPoint", "bizLocation",
+     "bizTransactionList", "sourceList", "destinationList", "sensorElementList")
+)  # fmt: skip
+_KNOWN = _IGNORED | _STANDARD
+
+
+def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]:
+    """Return the pre-hash string of an accepted event, and why it may be written otherwise, if it may.
+
+    Args:
+        event: the event as JSON, read without refusal.
+        names: the prefixes in force.
+    """
+    texts = Texts(event, names)
+    out = ["eventType=", event["type"], "eventTime=", fold_time(event["eventTime"])]
+    if has_long_fraction(event["eventTime"]):
+        texts.doubts.add(Ambiguity.TIME_FRACTION)
+    for key, write in _ORDER:
+        value = event.get(key)
+        if value is not None:
+            write(out, key, value, texts)
+    _trailing(out, event, texts)
+    return "".join(out), Ambiguity.join(texts.doubts)
+
+
+Write = Callable[[list[str], str, Any, Texts], None]
+
+
+def _text(out: list[str], key: str, value: str, texts: Texts) -> None:
+    out += (key, "=", texts.value(value))
+
+
+def _word(words: dict[str, str]) -> Write:
+    def write(out: list[str], key: str, value: str, texts: Texts) -> None:
+        out += (key, "=", words.get(value) or texts.value(value))
+
+    return write
+
+
+def _plain(out: list[str], key: str, value: str, _: Texts) -> None:
+    out += (key, "=", value)
+
+
+def _epcs(out: list[str], key: str, value: list[str], texts: Texts) -> None:
+    if value:
+        read = texts.value
+        folded = sorted([read(epc) for epc in value])
+        out += (key, "epc=", "epc=".join(folded))
+
+
+def _quantities(out: list[str], key: str, value: list[dict[str, Any]], texts: Texts) -> None:
+    if not value:
+        return
+    elements = []
+    for element in value:
+        text = f"quantityElementepcClass={texts.value(element['epcClass'])}"
+        if "quantity" in element:
+            text += f"quantity={texts.number(element['quantity'])}"
+        if "uom" in element:
+            text += f"uom={texts.value(element['uom'])}"
+        elements.append(text)
+    elements.sort()
+    out.append(key)
+    out += elements
+
+
+def _persistent(out: list[str], key: str, value: dict[str, list[str]], texts: Texts) -> None:
+    out.append(key)
+    for name in ("set", "unset"):
+        words = [_DISPOSITION.get(word) or texts.value(word) for word in value.get(name, ())]
+        out += [f"{name}={word}" for word in sorted(words)]
+
+
+def _place(out: list[str], key: str, value: dict[str, Any], texts: Texts) -> None:
+    out += (key, "id=", texts.value(value["id"]))
+
+
+def _typed(name: str, words: dict[str, str]) -> Write:
+    """A list of typed things, the type first whatever the order of the keys."""
+
+    def write(out: list[str], key: str, value: list[dict[str, str]], texts: Texts) -> None:
+        if not value:
+            return
+        entries = []
+        for element in value:
+            text = f"{name}={texts.value(element[name])}"
+            kind = element.get("type")
+            if kind is None:
+                texts.doubts.add(Ambiguity.TRANSACTION_TYPE)
+            else:
+                text = f"type={words.get(kind) or texts.value(kind)}{text}"
+            entries.append(text)
+        entries.sort()
+        out.append(key)
+        out += entries
+
+    return write
+
+
+_ORDER: tuple[tuple[str, Write], ...] = (
+    ("eventTimeZoneOffset", _plain),
+    ("epcList", _epcs),
+    ("parentID", _text),
+    ("inputEPCList", _epcs),
+    ("childEPCs", _epcs),
+    ("quantityList", _quantities),
+    ("childQuantityList", _quantities),
+    ("inputQuantityList", _quantities),
+    ("outputEPCList", _epcs),
+    ("outputQuantityList", _quantities),
+    ("action", _plain),
+    ("transformationID", _text),
+    ("bizStep", _word(_BIZ_STEP)),
+    ("disposition", _word(_DISPOSITION)),
+    ("persistentDisposition", _persistent),
+    ("readPoint", _place),
+    ("bizLocation", _place),
+    ("bizTransactionList", _typed("bizTransaction", _TRANSACTION)),
+    ("sourceList", _typed("source", _PARTY)),
+    ("destinationList", _typed("destination", _PARTY)),
+    ("sensorElementList", sensor_text),
+)
+
+
+def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:
+    """Master data, extensions of standard fields, extensions of the event, in this order."""
+    if "ilmd" in event:
+        out.append("ilmd")
+        out += sorted(element_texts(event["ilmd"], texts))
+    rest: list[str] = []
+    for key in ("readPoint", "bizLocation"):
+        place = event.get(key)
+        if place is not None and len(place) > 1:
+            _place_extensions(out, rest, key, place, texts)
+    if event.get("sensorElementList"):
+        sensor_extensions(out, rest, event["sensorElementList"], texts)
+    if len(event) > len(event.keys() & _KNOWN):
+        rest += element_texts({k: v for k, v in event.items() if k not in _KNOWN}, texts)
+    rest.sort()
+    out += rest
+
+
+def _place_extensions(
+    out: list[str], rest: list[str], key: str, place: dict[str, Any], texts: Texts
+) -> None:
+    inner = {name: value for name, value in place.items() if name != "id"}
+    if ending := texts.with_path_namespace(inner):
+        out.append(key)
+        out += sorted(element_texts(ending, texts))
+    elif entries := element_texts(inner, texts, inside=True):
+        # the reference sees no extension here and puts the leftovers of the field at the very end
+        rest.append(key + "".join(sorted(entries)))

@@ -1,0 +1,169 @@
+"""JSON read so that one text has one meaning: what the usual decoders let pass is refused here.
+
+Refused: repeated keys, lone surrogates, numbers that a double does not hold, NaN and Infinity, bytes that are
+not UTF-8, nesting beyond any use. The fast decoder keeps the last of repeated keys silently; a count of keys
+before and after finds that, and only then is the slow decoder asked for the place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import orjson
+
+from sealtrail.errors import InputError, TooLargeError
+
+# Up to 15 significant digits and two of exponent every decimal survives a double (IEEE 754).
+_LONG_NUMBER = re.compile(rb"[:\[,\s]-?[0-9][0-9.]{15}|[0-9][eE][+-]?[0-9]{3}").search
+_INTEGER_MAX = 2**53 - 1
+
+
+def parse_json(octets: bytes, *, octets_max: int) -> Any:
+    """Decode one JSON text.
+
+    Raises:
+        TooLargeError: ``document_too_large``.
+        InputError: ``json_malformed``, ``json_not_utf8``, ``json_too_deep``, ``json_key_repeated``,
+            ``json_lone_surrogate``, ``json_number_inexact``.
+    """
+    if len(octets) > octets_max:
+        raise TooLargeError(
+            "document_too_large", f"The document has {len(octets)} bytes; {octets_max} are allowed."
+        )
+    try:
+        tree = orjson.loads(octets)
+    except orjson.JSONDecodeError as error:
+        _explain(octets, error)
+    if _certainly_exact(octets, tree):
+        return tree
+    return _parse_slowly(octets)
+
+
+def _certainly_exact(octets: bytes, tree: Any) -> bool:
+    """Tell whether no key is repeated and no number rounded; False means: look closer."""
+    # With no blank before a colon and no escaped quote in \u form, every key shows as '":' in both texts;
+    # strings that contain that sequence count the same on both sides.
+    if b" :" in octets or b"\n:" in octets or b"\t:" in octets or b"\r:" in octets:
+        return False
+    if b"\\u0022" in octets or _LONG_NUMBER(octets):
+        return False
+    try:
+        return orjson.dumps(tree).count(b'":') == octets.count(b'":')
+    except (TypeError, orjson.JSONEncodeError):
+        return False
+
+
+class _Repeated(dict[str, Any]):
+    """An object that had a key twice."""
+
+    key = ""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) == len(pairs):
+        return tree
+    repeated = _Repeated(tree)
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            repeated.key = key
+            break
+        seen.add(key)
+    return repeated
+
+
+def _float(literal: str) -> float:
+    number = float(literal)
+    if number in (float("inf"), float("-inf")) or (
+        abs(Decimal(literal).adjusted()) > 400 or Decimal(literal) != Decimal(repr(number))
+    ):
+        _inexact(literal)
+    return number
+
+
+def _int(literal: str) -> int:
+    if len(literal) > 17 or abs(int(literal)) > _INTEGER_MAX:
+        _inexact(literal)
+    return int(literal)
+
+
+def _inexact(literal: str) -> NoReturn:
+    raise InputError(
+        "json_number_inexact",
+        f"The number {literal[:60]} does not survive a double.",
+        advice="Give it as a string, or with fewer digits.",
+    )
+
+
+def _constant(literal: str) -> NoReturn:
+    raise InputError("json_malformed", f"{literal} is no JSON.")
+
+
+def _parse_slowly(octets: bytes) -> Any:
+    try:
+        tree = json.loads(
+            octets,
+            object_pairs_hook=_pairs,
+            parse_float=_float,
+            parse_int=_int,
+            parse_constant=_constant,
+        )
+    except RecursionError:
+        raise InputError("json_too_deep", "The document is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise InputError("json_not_utf8", "The document is not UTF-8.") from None
+    except ValueError as error:
+        raise InputError("json_malformed", f"Not JSON: {error}.") from None
+    place = _find_repeated(tree)
+    if place is not None:
+        pointer, key = place
+        raise InputError(
+            "json_key_repeated",
+            f"The key {key[:100]!r} stands twice in one object.",
+            pointer=pointer,
+        )
+    return tree
+
+
+def _find_repeated(tree: Any) -> tuple[str, str] | None:
+    stack: list[tuple[str, Any]] = [("", tree)]
+    while stack:
+        pointer, node = stack.pop()
+        if isinstance(node, _Repeated):
+            return f"{pointer}/{escape_token(node.key)}", node.key
+        if isinstance(node, dict):
+            stack.extend((f"{pointer}/{escape_token(key)}", child) for key, child in node.items())
+        elif isinstance(node, list):
+            stack.extend((f"{pointer}/{index}", child) for index, child in enumerate(node))
+    return None
+
+
+def escape_token(token: str) -> str:
+    """Return a key as it stands in a JSON pointer (RFC 6901 section 3)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _explain(octets: bytes, error: orjson.JSONDecodeError) -> NoReturn:
+    """Say why the decoder refused the text."""
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise InputError(
+            "json_not_utf8", f"The document is not UTF-8 at byte {fault.start}."
+        ) from None
+    reason = str(error)
+    if "ecursion" in reason:
+        raise InputError("json_too_deep", "The document is nested too deeply.") from None
+    if "surrogate" in reason:
+        raise InputError(
+            "json_lone_surrogate", f"A string holds half a surrogate pair: {reason}."
+        ) from None
+    if text.startswith("\ufeff"):
+        raise InputError(
+            "json_malformed", "The document begins with a byte order mark; JSON has none."
+        ) from None
+    raise InputError("json_malformed", f"Not JSON: {reason}.") from None
