@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from sealtrail.custody.history import Grade
 from sealtrail.epcis import RecordedEvent
 from sealtrail.errors import VerificationError
 from sealtrail.log.checkpoint import Checkpoint
@@ -22,16 +23,6 @@ class Outcome(StrEnum):
     HOLDS = "holds"
     DOES_NOT_HOLD = "does not hold"
     COULD_NOT_CHECK = "could not check"
-
-
-class Grade(StrEnum):
-    """How well a statement stands, best first."""
-
-    CHAIN_PROVEN = "chain-proven"  # signed, in the log, and the checkpoint is anchored
-    SIGNATURE_PROVEN = "signature-proven"  # signed by the member; not (yet) anchored
-    PEER_ASSERTED = "peer-asserted"  # read, but nothing ties it to the member's signature
-    INFERRED = "inferred"  # follows from containment; never a verifier's answer
-    MISSING = "missing"  # ought to exist and is not there; never a verifier's answer
 
 
 class StepName(StrEnum):
@@ -66,7 +57,8 @@ class Step(msgspec.Struct, frozen=True):
 class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The verifier's answer on one entry.
 
-    ``grade`` is None if any step does not hold: nothing is to be concluded from such an entry.
+    ``grade`` is None if any step does not hold: nothing is to be concluded from such an entry. It is never
+    ``inferred`` or ``missing``: those are said of events that have no entry to verify.
     ``event`` is there only if the content was disclosed and the entry's disclosure root covers it.
     ``tainted``: signed by a key that was reported compromised since before the anchor.
     """
@@ -102,3 +94,6 @@ class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
             entry_id="0x" + self.entry_id.hex(),
             step=str(first.name),
         )
+
+
+__all__ = ["STEP_NUMBERS", "Grade", "Outcome", "Step", "StepName", "VerifiedEntry"]
