@@ -11,7 +11,6 @@ from sha3 import keccak_256
 
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.ledger import registry_calls as calls
-from sealtrail.ledger.reverts import explain_revert
 from sealtrail.membership.encoding import encode_record, parse_record, record_digest
 from sealtrail.membership.records import (
     Key,
@@ -238,40 +237,3 @@ def test_the_consent_digest_is_eip_712() -> None:
         {"recordDigest": record_digest(RECORD)},
     )
     assert consent_digest(RECORD, DOMAIN) == bytes(_hash_eip191_message(message))
-
-
-# Refusals
-
-
-def test_a_refusal_is_told_with_its_values() -> None:
-    data = (
-        calls.topic("RecoveryNotDue(uint40,uint256)")[:4]
-        + bytes(31)
-        + b"\x07"
-        + bytes(31)
-        + b"\x05"
-    )
-    assert explain_revert(data) == "RecoveryNotDue(dueBlock=7, blockNumber=5)"
-
-
-def test_bytes_in_a_refusal_are_hex_and_text_is_quoted() -> None:
-    values = (
-        bytes(31) + b"\x40" + A.rjust(32, b"\0") + bytes(31) + b"\x03" + b"abc".ljust(32, b"\0")
-    )
-    assert explain_revert(calls.topic("GlnTaken(string,address)")[:4] + values) == (
-        f"GlnTaken(gln='abc', member=0x{A.hex()})"
-    )
-    stale = calls.topic("StaleRecord(bytes32,bytes32)")[:4] + WORD + bytes(32)
-    assert explain_revert(stale) == f"StaleRecord(given=0x{WORD.hex()}, expected=0x{'00' * 32})"
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"\x01\x02\x03", b"\xff" * 4, calls.topic("LastSteward(address)")[:4]]
-)
-def test_a_refusal_that_nothing_explains_is_shown_as_it_is(data: bytes) -> None:
-    assert explain_revert(data) == (f"0x{data.hex()}" if data else "no reason given")
-
-
-def test_a_failed_assertion_of_the_compiler_is_named() -> None:
-    panic = calls.topic("Panic(uint256)")[:4] + bytes(31) + b"\x11"
-    assert explain_revert(panic) == "Panic(code=17)"
