@@ -17,7 +17,7 @@ class Ambiguity(StrEnum):
     BARE_WORD = "vocabulary_word_in_text"
     EVENT_CONTEXT = "event_context"
 
-    @staticmethod
-    def join(reasons: AbstractSet[Ambiguity]) -> str | None:
-        """Return the reasons as they are stored; None if there are none."""
-        return ",".join(reason for reason in Ambiguity if reason in reasons) or None
+
+def listed(reasons: AbstractSet[Ambiguity]) -> str | None:
+    """Return the reasons as they are stored; None if there are none."""
+    return ",".join(reason for reason in Ambiguity if reason in reasons) or None

@@ -7,6 +7,17 @@ from typing import Any
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.epcis.context import Names
 from sealtrail.epcis.folding import fold
+from sealtrail.epcis.vocabulary import (
+    BIZ_STEP,
+    BIZ_TRANSACTION_TYPE,
+    COMPONENT,
+    DISPOSITION,
+    ERROR_REASON,
+    MEASUREMENT,
+    SENSOR_ALERT,
+    SOURCE_DEST_TYPE,
+    Vocabulary,
+)
 
 _COMMENTS = frozenset(("#text", "rdfs:comment", "comment"))
 _MASTER_DATA = "urn:epcglobal:cbv:mda"
@@ -26,10 +37,13 @@ class Texts:
 
     def value(self, text: str) -> str:
         """Return the text of a standard field, folded."""
+        return fold(self._expanded(text).strip())
+
+    def _expanded(self, text: str) -> str:
         prefix, colon, local = text.partition(":")
         if colon and prefix in self._gs1_prefixes:
-            text = self._gs1_prefixes[prefix] + local
-        return fold(text.strip())
+            return self._gs1_prefixes[prefix] + local
+        return text
 
     def number(self, value: float) -> str:
         """Return a number, folded."""
@@ -52,13 +66,23 @@ class Texts:
 
         A side effect of JSON-LD expansion in the reference: an XML event is not treated so.
         """
-        if self._words is None:
-            self._words = standard_words(self._event)
-        uri = self._words.get(text)
+        uri = self._web_uris().get(text)
         if uri is None:
             return text
         self.doubts.add(Ambiguity.BARE_WORD)
         return uri
+
+    def sort_text(self, value: Any) -> str:
+        """Return a value as the reference has it while it sorts: written out, not folded."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        text = str(value)
+        return self._expanded(self._web_uris().get(text, text))
+
+    def _web_uris(self) -> dict[str, str]:
+        if self._words is None:
+            self._words = standard_words(self._event)
+        return self._words
 
     def name(self, key: str) -> str:
         """Return an extension's name with its namespace."""
@@ -120,29 +144,27 @@ def _element(name: str, value: Any, texts: Texts) -> str:
 
 
 def standard_words(event: dict[str, Any]) -> dict[str, str]:
-    """Return the standard words that the event uses, each with its full URI."""
-    from sealtrail.epcis import vocabulary as v
-
-    found: dict[str, str] = {}
-
-    def add(words: dict[str, str], value: Any) -> None:
-        if isinstance(value, str) and value in words:
-            found[value] = words[value]
-
-    add(v.BIZ_STEP.web_uris, event.get("bizStep"))
-    add(v.DISPOSITION.web_uris, event.get("disposition"))
+    """Return the standard words that the event uses, in any spelling, each with its full URI."""
+    uses: list[tuple[Vocabulary, Any]] = [
+        (BIZ_STEP, event.get("bizStep")),
+        (DISPOSITION, event.get("disposition")),
+        (ERROR_REASON, event.get("errorDeclaration", {}).get("reason")),
+    ]
     for words in event.get("persistentDisposition", {}).values():
-        for word in words:
-            add(v.DISPOSITION.web_uris, word)
-    for transaction in event.get("bizTransactionList", ()):
-        add(v.BIZ_TRANSACTION_TYPE.web_uris, transaction.get("type"))
+        uses += [(DISPOSITION, word) for word in words]
+    uses += [(BIZ_TRANSACTION_TYPE, t.get("type")) for t in event.get("bizTransactionList", ())]
     for key in ("sourceList", "destinationList"):
-        for party in event.get(key, ()):
-            add(v.SOURCE_DEST_TYPE.web_uris, party.get("type"))
-    add(v.ERROR_REASON.web_uris, event.get("errorDeclaration", {}).get("reason"))
+        uses += [(SOURCE_DEST_TYPE, party["type"]) for party in event.get(key, ())]
     for element in event.get("sensorElementList", ()):
         for report in element["sensorReport"]:
-            add(v.MEASUREMENT.web_uris, report.get("type"))
-            add(v.SENSOR_ALERT.web_uris, report.get("exception"))
-            add(v.COMPONENT.web_uris, report.get("component"))
+            uses += [
+                (MEASUREMENT, report["type"]),
+                (SENSOR_ALERT, report.get("exception")),
+                (COMPONENT, report.get("component")),
+            ]
+    found: dict[str, str] = {}
+    for vocabulary, given in uses:
+        word = vocabulary.words.get(given, given) if given is not None else None
+        if word in vocabulary.web_uris:
+            found[word] = vocabulary.web_uris[word]
     return found

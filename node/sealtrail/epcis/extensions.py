@@ -26,7 +26,8 @@ def read_extension(key: str, value: Any, scope: Scope) -> tuple[Extension, ...]:
     """Read one namespaced element; a list gives several of the same name.
 
     Raises:
-        InputError: the codes of ``Names.split``, ``json_too_deep``, ``number_too_large``; pointer relative to the value.
+        InputError: the codes of ``Names.split``, ``json_too_deep``,
+            ``json_number_inexact``; the pointer is relative to the value.
     """
     namespace, local, _ = scope.names.split(key)
     return _elements(namespace, local, value, scope, scope.levels_max)

@@ -115,7 +115,7 @@ def read_list(value: Any, read: Callable[[Any], T]) -> tuple[T, ...]:
     items: list[T] = []
     try:
         for element in value:
-            items.append(read(element))  # noqa: PERF401 - the index of the refused one is needed
+            items.append(read(element))
     except InputError as error:
         raise located(error, len(items)) from None
     return tuple(items)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sealtrail.epcis.ambiguity import Ambiguity
+from sealtrail.epcis.ambiguity import Ambiguity, listed
 from sealtrail.epcis.context import Names
 from sealtrail.epcis.elements import Texts, element_texts
-from sealtrail.epcis.folding import fold, fold_time, has_long_fraction
+from sealtrail.epcis.folding import fold_time, has_long_fraction
 from sealtrail.epcis.sensor_hash import sensor_extensions, sensor_text
 from sealtrail.epcis.vocabulary import (
     BIZ_STEP,
@@ -58,7 +58,7 @@ def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]
         if value is not None:
             write(out, key, value, texts)
     _trailing(out, event, texts)
-    return "".join(out), Ambiguity.join(texts.doubts)
+    return "".join(out), listed(texts.doubts)
 
 
 Write = Callable[[list[str], str, Any, Texts], None]
@@ -182,9 +182,9 @@ def _place_extensions(
     out: list[str], rest: list[str], key: str, place: dict[str, Any], texts: Texts
 ) -> None:
     inner = {name: value for name, value in place.items() if name != "id"}
-    if ending := texts.with_path_namespace(inner):
+    if entries := element_texts(texts.with_path_namespace(inner), texts):
         out.append(key)
-        out += sorted(element_texts(ending, texts))
+        out += sorted(entries)
     elif entries := element_texts(inner, texts, inside=True):
         # the reference sees no extension here and puts the leftovers of the field at the very end
         rest.append(key + "".join(sorted(entries)))

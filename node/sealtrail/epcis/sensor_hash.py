@@ -106,9 +106,9 @@ def _parts(element: dict[str, Any], texts: Texts) -> list[tuple[str, dict[str, A
 def _block(element: dict[str, Any], texts: Texts) -> str:
     block = ""
     for name, fields in _parts(element, texts):
-        extensions = texts.with_path_namespace(fields)
-        if extensions:
-            block += name + "".join(sorted(element_texts(extensions, texts)))
+        inner = element_texts(texts.with_path_namespace(fields), texts)
+        if inner:
+            block += name + "".join(sorted(inner))
     return block
 
 
@@ -140,6 +140,4 @@ def _tree(value: Any, texts: Texts) -> tuple[str, str, list[Any]]:
         return "", "", sorted(children)
     if isinstance(value, list):
         return "", "", sorted(_tree(element, texts) for element in value)
-    if isinstance(value, bool):
-        return "", "true" if value else "false", []
-    return "", str(value), []
+    return "", texts.sort_text(value), []
