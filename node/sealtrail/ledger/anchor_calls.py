@@ -1,4 +1,4 @@
-"""The Anchors contract and the registry's event as bytes: calls out, logs in.
+"""What the contracts answer and emit, parsed; :mod:`sealtrail.ledger.registry_calls` has the questions.
 
 Source: contracts/src/IAnchors.sol, IRegistry.sol; Solidity ABI specification.
 """
@@ -8,27 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from sha3 import keccak_256
 
-from sealtrail.ledger.reverts import errors_by_selector
+from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
 from sealtrail.ledger.wire import garbage, parse_bytes, parse_list, parse_object, parse_quantity
-
-ANCHORED_TOPIC = bytes(keccak_256(b"Anchored(address,uint64,bytes32,bool)").digest())
-RECORDED_TOPIC = bytes(keccak_256(b"MemberRecorded(address,uint64,bytes)").digest())
-ANCHOR_ERRORS = errors_by_selector(
-    (
-        "NotAnOperator(address)",
-        "WrongSequence(uint64,uint64)",
-        "WrongPrevious(bytes32,bytes32)",
-        "EmptyCheckpoint()",
-    )
-)
-
-_ANCHOR = bytes(keccak_256(b"anchor(uint64,bytes32,bytes32)").digest()[:4])
-_LATEST = bytes(keccak_256(b"latest(address)").digest()[:4])
-_ANCHORS = bytes(keccak_256(b"anchors()").digest()[:4])
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,16 +28,6 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     block_time: int | None
 
 
-def encode_anchor(sequence: int, previous: bytes, checkpoint_hash: bytes) -> bytes:
-    """Return the call ``anchor(sequence, previous, checkpoint)``."""
-    return _ANCHOR + encode(["uint64", "bytes32", "bytes32"], [sequence, previous, checkpoint_hash])
-
-
-def encode_latest(member: bytes) -> bytes:
-    """Return the call ``latest(member)``."""
-    return _LATEST + member.rjust(32, b"\0")
-
-
 def decode_latest(answer: bytes) -> tuple[int, bytes]:
     """Return sequence and checkpoint hash from the answer to ``latest``.
 
@@ -63,11 +37,6 @@ def decode_latest(answer: bytes) -> tuple[int, bytes]:
     if len(answer) != 64:
         raise garbage("Anchors.latest", "0x" + answer.hex())
     return _uint64(answer[:32], "Anchors.latest"), answer[32:]
-
-
-def encode_anchors_of() -> bytes:
-    """Return the call ``anchors()`` to a registry."""
-    return _ANCHORS
 
 
 def decode_address(answer: bytes) -> bytes:
@@ -126,7 +95,7 @@ def parse_recorded(log: Log) -> tuple[bytes, int, bytes]:
     Raises:
         UnavailableError: it is no ``MemberRecorded`` (``rpc_garbage``).
     """
-    if len(log.topics) != 3 or log.topics[0] != RECORDED_TOPIC:
+    if len(log.topics) != 3 or log.topics[0] != MEMBER_RECORDED_TOPIC:
         raise garbage("a MemberRecorded event", log.topics)
     try:
         (record,) = decode(["bytes"], log.payload)

@@ -7,23 +7,15 @@ from collections.abc import Sequence
 import msgspec
 
 from sealtrail.errors import UnavailableError, VerificationError
-from sealtrail.ledger.anchor_calls import (
-    ANCHOR_ERRORS,
-    ANCHORED_TOPIC,
-    RECORDED_TOPIC,
-    Log,
-    decode_latest,
-    encode_anchor,
-    encode_latest,
-    parse_anchored,
-    parse_recorded,
-)
+from sealtrail.ledger import registry_calls
+from sealtrail.ledger.anchor_calls import Log, decode_latest, parse_anchored, parse_recorded
 from sealtrail.ledger.envelope import Call, OperatorKey, fees_of
 from sealtrail.ledger.fees import FeeMode, fetch_fees, raise_fees
 from sealtrail.ledger.finality import CliqueFinality, FinalityRule
 from sealtrail.ledger.headers import parse_head
 from sealtrail.ledger.logs import fetch_logs
-from sealtrail.ledger.reverts import reason_of
+from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
+from sealtrail.ledger.reverts import error_signatures, errors_by_selector, reason_of
 from sealtrail.ledger.rpc import ChainIdentity, Rpc, RpcRefusalError, gather
 from sealtrail.ledger.send import send_raw
 from sealtrail.ledger.wire import (
@@ -35,6 +27,7 @@ from sealtrail.ledger.wire import (
 )
 from sealtrail.membership.records import Anchor
 from sealtrail.ports import ChainRecord, Head, Inclusion, Sent
+from sealtrail_contracts import artifact
 
 # An anchor takes under 60,000; the rest is for a member's first one, whose slots are empty.
 ANCHOR_GAS = 150_000
@@ -78,6 +71,7 @@ class ChainLedger:
         self._fees = fees
         self._chain_id = chain_id
         self._operator = operator
+        self._errors = errors_by_selector(error_signatures(artifact("Anchors").abi))
 
     async def identity(self) -> tuple[int, bytes]:
         """See the port."""
@@ -114,7 +108,7 @@ class ChainLedger:
         """See the port."""
         question = {
             "to": encode_bytes(self._contracts.anchors),
-            "data": encode_bytes(encode_latest(member)),
+            "data": encode_bytes(registry_calls.latest(member)),
         }
         answer = await self._rpc.call("eth_call", question, "latest")
         return decode_latest(parse_bytes(answer, "Anchors.latest"))
@@ -142,7 +136,7 @@ class ChainLedger:
         logs = await fetch_logs(
             self._rpc,
             [self._contracts.anchors, self._contracts.registry],
-            [[encode_bytes(ANCHORED_TOPIC), encode_bytes(RECORDED_TOPIC)]],
+            [[encode_bytes(ANCHORED_TOPIC), encode_bytes(MEMBER_RECORDED_TOPIC)]],
             first_block,
             last_block,
         )
@@ -155,7 +149,8 @@ class ChainLedger:
         recorded = [
             log
             for log in logs
-            if log.address == self._contracts.registry and log.topics[:1] == (RECORDED_TOPIC,)
+            if log.address == self._contracts.registry
+            and log.topics[:1] == (MEMBER_RECORDED_TOPIC,)
         ]
         return await self._anchors(anchored), [_record(log) for log in recorded]
 
@@ -174,7 +169,7 @@ class ChainLedger:
             )
         call = Call(
             to=self._contracts.anchors,
-            payload=encode_anchor(sequence, previous, checkpoint_hash),
+            payload=registry_calls.anchor(sequence, previous, checkpoint_hash),
             gas=ANCHOR_GAS,
         )
         if replacing is not None:
@@ -234,7 +229,7 @@ class ChainLedger:
         try:
             await self._rpc.call("eth_call", question, "latest")
         except RpcRefusalError as refusal:
-            reason = reason_of(refusal, ANCHOR_ERRORS)
+            reason = reason_of(refusal, self._errors)
             if reason is None:
                 raise
             raise VerificationError(
