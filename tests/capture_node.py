@@ -1,0 +1,158 @@
+"""A node's capture part over HTTP, whole and real, without chain and peers: for tests, and to be run as a process.
+
+``python tests/capture_node.py DIR PORT`` serves until it is killed and prints a line when it is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from sealtrail.api.application import make_application
+from sealtrail.api.limits import make_runner
+from sealtrail.config import HttpSettings, TokenSettings
+from sealtrail.epcis import Limits
+from sealtrail.services.capture import CaptureService
+from sealtrail.services.drafts import Drafter
+from sealtrail.services.genesis import ensure_genesis
+from sealtrail.services.queries import QueryService
+from sealtrail.signing import Domain, EventSigner
+from sealtrail.store.database import Database
+from sealtrail.store.identity import Identity, load_identity, save_identity
+from sealtrail.store.log import LogStore
+
+DOMAIN = Domain(chain_id=1337, registry=b"\x11" * 20, genesis_hash=b"\x22" * 32)
+SIGNER = EventSigner(b"\x33" * 32)
+ITEM_SALT = b"\x44" * 32
+ANCHOR_DELAY_MS = 60_000
+TOKEN = "all-scopes"
+SCOPES = ["capture", "query", "provenance", "status", "admin"]
+IDENTITY = Identity(
+    chain_id=DOMAIN.chain_id,
+    genesis_hash=DOMAIN.genesis_hash,
+    registry=DOMAIN.registry,
+    member=SIGNER.address,
+    item_salt=ITEM_SALT,
+)
+
+
+def token(name: str, text: str, scopes: list[Any]) -> TokenSettings:
+    """Return the settings of one bearer token."""
+    return TokenSettings(
+        name=name, sha256=hashlib.sha256(text.encode()).hexdigest(), scopes=scopes
+    )
+
+
+TOKENS = [
+    token("everything", TOKEN, SCOPES),
+    token("writer", "capture-only", ["capture"]),
+    token("reader", "query-only", ["query"]),
+]
+
+
+@dataclass
+class CaptureNode:
+    """What the tests look into."""
+
+    url: str
+    database: Database
+    log: LogStore
+    capture: CaptureService
+    queries: QueryService
+
+
+def now_ms() -> int:
+    """Return Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@asynccontextmanager
+async def services(
+    path: Path, *, limits: Limits | None = None
+) -> AsyncIterator[tuple[Database, LogStore, CaptureService, QueryService]]:
+    """Open a store and build the services over it."""
+    database = Database.open(path)
+    if database.read_sync(load_identity) is None:
+        database.write_sync(lambda c: save_identity(c, IDENTITY))
+    log = LogStore.open(database)
+    await ensure_genesis(database, log, IDENTITY, signer=SIGNER, record_time_ms=now_ms())
+    drafter = Drafter(
+        domain=DOMAIN,
+        member=SIGNER.address,
+        item_salt=ITEM_SALT,
+        signer=SIGNER,
+        random=os.urandom,
+    )
+    with ThreadPoolExecutor(2) as executor:
+        capture = CaptureService(
+            database,
+            log,
+            drafter,
+            executor=executor,
+            clock=now_ms,
+            random=os.urandom,
+            anchor_delay_ms=ANCHOR_DELAY_MS,
+            limits=limits or Limits(),
+        )
+        queries = QueryService(database, log, clock=now_ms, anchor_delay_ms=ANCHOR_DELAY_MS)
+        try:
+            yield database, log, capture, queries
+        finally:
+            database.close()
+
+
+@asynccontextmanager
+async def capture_node(
+    path: Path, *, port: int = 0, settings: HttpSettings | None = None, **more: Any
+) -> AsyncIterator[CaptureNode]:
+    """Serve the capture part on loopback."""
+    async with services(path, **more) as (database, log, capture, queries):
+
+        async def status() -> dict[str, Any]:
+            return {"log": {"size": log.size}}
+
+        async def readiness() -> list[str]:
+            return []
+
+        application = make_application(
+            capture=capture,
+            queries=queries,
+            settings=settings or HttpSettings(),
+            tokens=TOKENS,
+            status=status,
+            readiness=readiness,
+            metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
+        )
+        runner = make_runner(application)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        bound = runner.addresses[0][1]
+        try:
+            yield CaptureNode(f"http://127.0.0.1:{bound}", database, log, capture, queries)
+        finally:
+            await runner.cleanup()
+
+
+async def main() -> None:
+    """Serve until killed."""
+    async with capture_node(Path(sys.argv[1]) / "node.db", port=int(sys.argv[2])) as node:
+        print(node.url, flush=True)  # noqa: T201 - what the parent waits for
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(main())
