@@ -28,7 +28,7 @@ from sealtrail.config import Config
 from sealtrail.errors import InputError, UnavailableError
 from sealtrail.ledger.envelope import OperatorKey
 
-READY_PATH = "/health/ready"
+READY_PATH = "/ready"
 
 
 class Devnet:

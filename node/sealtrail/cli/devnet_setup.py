@@ -215,4 +215,4 @@ async def fund_operator(plan: Plan, config: Config, key: OperatorKey) -> None:
 
 async def _balance(rpc: Rpc, account: bytes) -> int:
     answer = await rpc.call("eth_getBalance", encode_bytes(account), "latest")
-    return parse_quantity(answer, "eth_getBalance")
+    return parse_quantity(answer, "eth_getBalance", maximum=2**256 - 1)

@@ -98,6 +98,11 @@ class AnchoringSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=0.2, le=86400),
         _doc("Time from one anchor to the next; fixed, so that anchors say nothing of volume."),
     ] = 10.0
+    delay_seconds_max: Annotated[
+        int,
+        Meta(ge=1, le=30 * 86400),
+        _doc("The network's rule: a receipt promises that its entry is anchored within this time."),
+    ] = 86400
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):

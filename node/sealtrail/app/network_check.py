@@ -1,0 +1,121 @@
+"""What a node compares before it signs anything: chain, registry, membership, keys.
+
+A mismatch refuses the start. A chain that does not answer refuses it only the first time: a node that
+has read the chain before starts from what it knows, because care is never blocked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from sqlite3 import Connection
+
+import rlp
+from sha3 import keccak_256
+
+from sealtrail.errors import ConflictError, NotFoundError, UnavailableError
+from sealtrail.ledger import registry_calls
+from sealtrail.ledger.anchor_calls import decode_address
+from sealtrail.ledger.rpc import Rpc
+from sealtrail.ledger.wire import encode_bytes, parse_bytes
+from sealtrail.membership.encoding import parse_record
+from sealtrail.membership.records import MemberRecord, Purpose, Status
+from sealtrail.services.follower import Follower
+from sealtrail.signing import Domain
+from sealtrail.store import chain
+from sealtrail.store.database import Database
+
+_log = logging.getLogger(__name__)
+_NEWEST = 2**62  # above every block
+
+
+def anchors_address(registry: bytes) -> bytes:
+    """Return where a registry's Anchors contract is: its first creation, so nobody need be asked.
+
+    Source: Yellow Paper section 7 (address of a created contract), EIP-161 (its creator's nonce is 1).
+    """
+    digest: bytes = keccak_256(rlp.encode([registry, 1])).digest()
+    return digest[-20:]
+
+
+async def check_network(rpc: Rpc, follower: Follower, database: Database, domain: Domain) -> None:
+    """Compare chain and registry with the configuration, and read the chain.
+
+    Raises:
+        ConflictError: ``wrong_chain``, ``registry_missing``, ``registry_mismatch``.
+        UnavailableError: the chain can't be asked, and this node has never read it.
+    """
+    try:
+        await _check_registry(rpc, domain)
+        await follower.check_now()
+    except UnavailableError as e:
+        if e.code == "wrong_chain":
+            raise ConflictError(e.code, e.message, pointer=e.pointer, advice=e.advice) from e
+        if await database.read(chain.load_cursor) is None:
+            raise
+        _log.warning("starting without the chain, from what was read before: %s", e)
+
+
+async def _check_registry(rpc: Rpc, domain: Domain) -> None:
+    registry = encode_bytes(domain.registry)
+    if await rpc.call("eth_getCode", registry, "latest") in ("0x", None):
+        raise ConflictError(
+            "registry_missing",
+            f"the chain has no contract at {registry}",
+            pointer="chain.registry",
+            advice="correct the address; or has the chain lost its data?",
+        )
+    separator = await _call(rpc, domain.registry, registry_calls.domain_separator())
+    if separator != domain.separator:
+        raise ConflictError(
+            "registry_mismatch",
+            f"the contract at {registry} is no registry of this network: its domain is"
+            f" 0x{separator.hex()}, expected 0x{domain.separator.hex()}",
+            pointer="chain.registry",
+            advice="it may have been deployed for another genesis hash; ask the stewards",
+        )
+    anchors = decode_address(await _call(rpc, domain.registry, registry_calls.anchors()))
+    if anchors != anchors_address(domain.registry):
+        raise ConflictError(
+            "registry_mismatch", f"the registry names another Anchors contract: 0x{anchors.hex()}"
+        )
+
+
+async def _call(rpc: Rpc, to: bytes, payload: bytes) -> bytes:
+    question = {"to": encode_bytes(to), "data": encode_bytes(payload)}
+    return parse_bytes(await rpc.call("eth_call", question, "latest"), "a registry's answer")
+
+
+def check_membership(
+    connection: Connection, member: bytes, public_keys: Mapping[Purpose, bytes]
+) -> MemberRecord:
+    """Return the member's newest record after comparing the local keys with it.
+
+    Raises:
+        NotFoundError: ``member_not_admitted``.
+        ConflictError: ``key_not_registered``.
+    """
+    stored = chain.find_record(connection, member, _NEWEST)
+    if stored is None:
+        raise NotFoundError(
+            "member_not_admitted",
+            f"0x{member.hex()} is no member of this network",
+            pointer="node.member",
+            advice="`sealtrail member request` makes a file for the stewards, who admit you",
+        )
+    record = parse_record(stored.record, block=stored.block_number)
+    for purpose, public in public_keys.items():
+        wanted = public.rjust(32, b"\0")
+        if not any(
+            k.purpose is purpose and k.public == wanted and k.valid_until == 0 for k in record.keys
+        ):
+            raise ConflictError(
+                "key_not_registered",
+                f"the {purpose.name.lower()} key 0x{public.hex()} is not one that the registry has"
+                f" for {record.name} (0x{member.hex()})",
+                pointer=f"keys.{purpose.name.lower()}",
+                advice="use the key files that were registered, or have the new key registered",
+            )
+    if record.status is Status.SUSPENDED:
+        _log.warning("this member is suspended: its anchors are marked so")
+    return record

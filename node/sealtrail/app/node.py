@@ -1,0 +1,354 @@
+"""A node: what it is made of, in which order that starts, and in which order it stops.
+
+Start: store, log, chain (compared), member's keys (compared), genesis entry, services, and only then HTTP.
+Stop: the reverse. HTTP first, so that nothing new is promised; then deliveries, anchoring and following,
+which finish the step they are at; the store last, when nobody writes any more. Each of these may be cut
+short by kill -9: the next start goes the same way and resumes from store and chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import time
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from sqlite3 import Connection
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sealtrail.api import peer as peer_routes
+from sealtrail.api.application import make_application
+from sealtrail.api.limits import make_runner
+from sealtrail.app.network_check import anchors_address, check_membership, check_network
+from sealtrail.app.self_report import SelfReport
+from sealtrail.config import Config
+from sealtrail.epcis.limits import Limits
+from sealtrail.errors import UnavailableError
+from sealtrail.evidence import PackageLimits
+from sealtrail.ledger.chain import ChainLedger, Contracts
+from sealtrail.ledger.envelope import OperatorKey
+from sealtrail.ledger.fees import FeeMode
+from sealtrail.ledger.finality import parse_finality
+from sealtrail.ledger.rpc import ChainIdentity, Rpc
+from sealtrail.membership.records import Network, Purpose
+from sealtrail.peers.client import PeerClient
+from sealtrail.peers.signatures import PeerKeyId
+from sealtrail.services.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.capture import CaptureService
+from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.drafts import Drafter
+from sealtrail.services.follower import Follower
+from sealtrail.services.genesis import ensure_genesis
+from sealtrail.services.handovers import Policy
+from sealtrail.services.intake import Intake
+from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.queries import QueryService
+from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
+from sealtrail.store.database import Database
+from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
+from sealtrail.store.log import LogStore
+
+_log = logging.getLogger(__name__)
+
+CAPTURE_THREADS = 2  # parsing holds the interpreter; signing lets it go
+
+
+class MemberKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The member's private keys, 32 bytes each."""
+
+    event: bytes
+    operator: bytes
+    log: bytes
+    peer: bytes
+
+
+class Node:
+    """One running node; made by :meth:`open`."""
+
+    def __init__(self, config: Config, keys: MemberKeys) -> None:
+        self._config = config
+        self._resources = AsyncExitStack()
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: BaseException | None = None
+        self._event_signer = EventSigner(keys.event)
+        self._operator = OperatorKey(keys.operator)
+        self._log_signer = Ed25519Signer(keys.log)
+        self._peer_key = Ed25519PrivateKey.from_private_bytes(keys.peer)
+        self._peer_signer = Ed25519Signer(keys.peer)
+
+    @classmethod
+    async def open(cls, config: Config, keys: MemberKeys) -> Node:
+        """Start everything; return when the node answers.
+
+        Raises:
+            SealtrailError: it must not start (wrong chain, keys, store), or can't (port, chain never seen).
+        """
+        node = cls(config, keys)
+        try:
+            await node._start()
+        except BaseException:
+            await node.close()
+            raise
+        return node
+
+    async def run(self) -> None:
+        """Return when :meth:`stop` was called, or raise what a service died of."""
+        await self._stop.wait()
+        await self.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Begin to stop; harmless to repeat."""
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Stop what was started, in reverse order."""
+        self._stop.set()
+        await self._resources.aclose()
+
+    async def _start(self) -> None:
+        config = self._config
+        chain = config.chain
+        domain = Domain(
+            chain_id=chain.chain_id,
+            registry=_bytes(chain.registry),
+            genesis_hash=_bytes(chain.genesis_hash),
+        )
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._database = Database.open(config.database)
+        self._resources.callback(self._database.close)
+        self._tree = LogStore.open(self._database)
+
+        await self._open_chain(domain)
+        self._record = await self._database.read(
+            lambda c: check_membership(c, config.member, self._public_keys())
+        )
+        # Nothing is signed before this line: chain, registry, member and keys were compared.
+        self._identity = await self._database.write(
+            lambda c: _own_identity(c, domain, config.member)
+        )
+        await ensure_genesis(
+            self._database,
+            self._tree,
+            self._identity,
+            signer=self._event_signer,
+            record_time_ms=now_ms(),
+        )
+        self._start_services(domain)
+        await self._serve(domain)
+
+    async def _open_chain(self, domain: Domain) -> None:
+        chain = self._config.chain
+        identity = ChainIdentity(chain_id=domain.chain_id, genesis_hash=domain.genesis_hash)
+        rpc = Rpc(chain.rpc_urls, expected=identity, timeout_seconds=chain.timeout_seconds)
+        self._resources.push_async_callback(rpc.close)
+        contracts = Contracts(registry=domain.registry, anchors=anchors_address(domain.registry))
+        self._ledger = ChainLedger(
+            rpc,
+            contracts=contracts,
+            finality=parse_finality(chain.finality),
+            fees=FeeMode(chain.fees),
+            chain_id=chain.chain_id,
+            operator=self._operator,
+        )
+        self._follower = Follower(
+            self._database,
+            self._ledger,
+            clock=now_ms,
+            random=random.random,
+            poll_seconds=chain.poll_seconds,
+            start_block=chain.start_block,
+        )
+        self._networks = FollowedNetworks(
+            NetworkIdentity(
+                chain_id=domain.chain_id,
+                genesis_hash=domain.genesis_hash,
+                registry=domain.registry,
+                anchors=contracts.anchors,
+            )
+        )
+        await check_network(rpc, self._follower, self._database, domain)
+
+    def _public_keys(self) -> dict[Purpose, bytes]:
+        return {
+            Purpose.EVENT: self._event_signer.address,
+            Purpose.OPERATOR: self._operator.address,
+            Purpose.LOG: self._log_signer.public_key,
+            Purpose.PEER: self._peer_signer.public_key,
+        }
+
+    def _start_services(self, domain: Domain) -> None:
+        config = self._config
+        executor = ThreadPoolExecutor(CAPTURE_THREADS, thread_name_prefix="sealtrail-capture")
+        self._resources.callback(executor.shutdown)
+        delay_ms = config.anchoring.delay_seconds_max * 1000
+        self._capture = CaptureService(
+            self._database,
+            self._tree,
+            Drafter(
+                domain=domain,
+                member=config.member,
+                item_salt=self._identity.item_salt,
+                signer=self._event_signer,
+                random=os.urandom,
+            ),
+            executor=executor,
+            clock=now_ms,
+            random=os.urandom,
+            anchor_delay_ms=delay_ms,
+            limits=Limits(
+                document_bytes_max=config.http.body_bytes_max,
+                events_count_max=config.http.events_per_document_max,
+            ),
+        )
+        self._queries = QueryService(
+            self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
+        )
+        self._anchoring = Anchoring(
+            self._database,
+            self._ledger,
+            AnchoringSetup(
+                member=config.member,
+                origin=origin_of(domain, config.member),
+                beat_seconds=config.anchoring.beat_seconds,
+                poll_seconds=config.chain.poll_seconds,
+                start_block=config.chain.start_block,
+            ),
+            head=self._tree.head,
+            log_key=self._log_signer,
+            clock=now_ms,
+            random=random.random,
+        )
+        self._keep_running("following the chain", self._follower.run(self._stop))
+        self._keep_running("anchoring", self._anchoring.run(self._stop))
+        self._start_peers()
+
+    def _start_peers(self) -> None:
+        config = self._config
+        session = aiohttp.ClientSession(auto_decompress=False)
+        self._resources.push_async_callback(session.close)
+        client = PeerClient(
+            session,
+            key_id=PeerKeyId(member=config.member, public=self._peer_signer.public_key),
+            private_key=self._peer_key,
+            now_seconds=time.time,
+            new_nonce=lambda: secrets.token_urlsafe(16),
+            timeout_seconds=config.peers.timeout_seconds,
+        )
+        self._outgoing = Outgoing(
+            self._database,
+            self._tree,
+            self._identity,
+            client,
+            self._peer_signer,
+            network=self._network,
+            policy=Policy(config.peers.disclosure),
+            now_ms=now_ms,
+            random=random.random,
+            limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
+        )
+        self._intake = Intake(
+            self._database,
+            self._identity,
+            networks=self._networks,
+            now_ms=now_ms,
+            limits=PackageLimits(),
+        )
+        self._keep_running("delivering to peers", self._outgoing.run(), cancel=True)
+
+    def _network(self) -> Network:
+        return self._database.read_sync(lambda c: self._networks.view(c).network())
+
+    async def _serve(self, domain: Domain) -> None:
+        config = self._config
+        report = SelfReport(
+            config=config,
+            origin=origin_of(domain, config.member),
+            log=self._tree,
+            database=self._database,
+            follower=self._follower,
+            anchoring=self._anchoring,
+            capture=self._capture,
+            outgoing=self._outgoing,
+        )
+        application = make_application(
+            capture=self._capture,
+            queries=self._queries,
+            settings=config.http,
+            tokens=config.auth.tokens,
+            status=report.status,
+            readiness=report.readiness,
+            metrics=report.metrics,
+            more_routes=peer_routes.routes(self._intake, public_url=config.public_url),
+        )
+        runner = make_runner(application)
+        await runner.setup()
+        self._resources.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, config.http.host, config.http.port).start()
+        except OSError as e:
+            raise UnavailableError(
+                "port_in_use",
+                f"can't listen on {config.http.host} port {config.http.port}: {e.strerror}",
+                pointer="http.port",
+                advice="does the node run already? Else choose another port",
+            ) from e
+        _log.info("listening at %s", config.public_url)
+
+    def _keep_running(self, name: str, work: Awaitable[Any], *, cancel: bool = False) -> None:
+        """Run a service; should it die of something unforeseen, the node stops rather than limp."""
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                _log.critical("%s failed", name, exc_info=task.exception())
+                self._failure = self._failure or task.exception()
+                self._stop.set()
+
+        async def finish() -> None:
+            if cancel:
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        task.add_done_callback(ended)
+        self._resources.push_async_callback(finish)
+
+
+def _own_identity(connection: Connection, domain: Domain, member: bytes) -> Identity:
+    """Return what the database belongs to; a new one belongs to this chain, registry and member."""
+    if load_identity(connection) is None:
+        fresh = Identity(
+            chain_id=domain.chain_id,
+            genesis_hash=domain.genesis_hash,
+            registry=domain.registry,
+            member=member,
+            item_salt=os.urandom(32),
+        )
+        save_identity(connection, fresh)
+    return check_identity(
+        connection,
+        chain_id=domain.chain_id,
+        genesis_hash=domain.genesis_hash,
+        registry=domain.registry,
+        member=member,
+    )
+
+
+def now_ms() -> int:
+    """Return Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))

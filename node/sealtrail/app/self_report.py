@@ -1,0 +1,79 @@
+"""What a node says about itself: status, readiness and metrics, from its services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from sealtrail import __version__
+from sealtrail.config import Config
+from sealtrail.services.anchoring import Anchoring
+from sealtrail.services.capture import CaptureService
+from sealtrail.services.consignments import Outgoing
+from sealtrail.services.follower import Follower
+from sealtrail.store.database import Database
+from sealtrail.store.log import LogStore
+
+
+class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Reads the services; changes nothing."""
+
+    config: Config
+    origin: str
+    log: LogStore
+    database: Database
+    follower: Follower
+    anchoring: Anchoring
+    capture: CaptureService
+    outgoing: Outgoing
+
+    async def status(self) -> Mapping[str, Any]:
+        """Return the members of ``/v1/status``."""
+        chain = self.config.chain
+        return {
+            "name": self.config.node.name,
+            "version": __version__,
+            "member": self.config.node.member.lower(),
+            "origin": self.origin,
+            "url": self.config.public_url,
+            "log": {"tree_size": self.log.head().size},
+            "anchoring": msgspec.to_builtins(await self.anchoring.status()),
+            "chain": {
+                "chain_id": chain.chain_id,
+                "genesis_hash": chain.genesis_hash,
+                "registry": chain.registry,
+                "finality": chain.finality,
+                "fees": chain.fees,
+                **self._checked(),
+            },
+            "deliveries": msgspec.to_builtins(await self.outgoing.backlog(), enc_hook=str),
+        }
+
+    async def readiness(self) -> Sequence[str]:
+        """Return why the node can't do its work. A chain that is away is no reason: capture goes on."""
+        return ()
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return values by Prometheus name."""
+        counts, checked = self.capture.statistics, self.follower.checked
+        return {
+            "sealtrail_captured_documents_total": counts.documents,
+            "sealtrail_captured_events_total": counts.events,
+            "sealtrail_captured_duplicates_total": counts.duplicates,
+            "sealtrail_refused_events_total": counts.refused,
+            "sealtrail_log_tree_size": self.log.head().size,
+            "sealtrail_chain_head_block": checked.head.number if checked else 0,
+            "sealtrail_chain_final_block": checked.final.number if checked else 0,
+            "sealtrail_chain_reachable": float(self.follower.failure is None),
+        }
+
+    def _checked(self) -> dict[str, Any]:
+        checked, failure = self.follower.checked, self.follower.failure
+        return {
+            "head_block": checked.head.number if checked else None,
+            "final_block": checked.final.number if checked else None,
+            "checked_ms": checked.checked_ms if checked else None,
+            "failure": {"code": failure.code, "message": failure.message} if failure else None,
+        }
