@@ -80,11 +80,13 @@ def parse_package(data: bytes, limits: PackageLimits = PackageLimits()) -> Recei
     if wire.signature is None:
         raise _malformed("/signature", "not signed")
     _check_counts(wire, limits)
+    if encode_wire(wire) != data:
+        raise _malformed("", "not in the one byte form (RFC 8785, nothing absent spelt out)")
     body = msgspec.structs.replace(wire, signature=None)
     public_key = from_hex(wire.signature.public_key)
     verify_ed25519(public_key, _SIGNED_PREFIX + encode_wire(body), wire.signature.value)
     package = _package(wire)
-    _check_form(package, body, data, wire)
+    _check_form(package, body)
     return ReceivedPackage(package=package, public_key=public_key)
 
 
@@ -199,9 +201,7 @@ def _check_subjects(
         raise _malformed("/subjects", "empty, or one twice")
 
 
-def _check_form(package: Package, body: WirePackage, data: bytes, wire: WirePackage) -> None:
-    if encode_wire(wire) != data:
-        raise _malformed("", "not in the one byte form (RFC 8785, nothing absent spelt out)")
+def _check_form(package: Package, body: WirePackage) -> None:
     again = _body(package)
     for name in WirePackage.__struct_fields__:
         if getattr(again, name) != getattr(body, name):
