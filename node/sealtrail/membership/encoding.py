@@ -1,6 +1,6 @@
 """Records in the registry's byte form: the ABI encoding of its ``Member``, and the digest that it stores.
 
-Source: docs/protocol.md section 10; the contract ABI specification of Solidity, "Formal Specification of the Encoding".
+Source: docs/protocol.md section 11; the contract ABI specification of Solidity, "Formal Specification of the Encoding".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking to be a member: the record as wished for, and the applicant's consent to exactly that record.
 
-Source: docs/protocol.md section 10, "Consent".
+Source: docs/protocol.md section 11, "Consent".
 """
 
 from __future__ import annotations
