@@ -66,8 +66,8 @@ class Client:
     def run(self, **fields: Any) -> TxReceipt:
         return self.receipt(self.send(**fields))
 
-    def deploy(self, code: bytes) -> str:
-        receipt = self.run(data=code, gas=1_000_000)
+    def deploy(self, code: bytes, **fees: Any) -> str:
+        receipt = self.run(data=code, gas=1_000_000, **fees)
         assert receipt["status"] == 1
         return str(receipt["contractAddress"])
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sealtrail_localchain.errors import LocalChainError
 from sealtrail_localchain.genesis import Genesis
+from sealtrail_localchain.hashing import keccak
 from sealtrail_localchain.transactions import Transaction, decode_transaction
 from sealtrail_localchain.values import Block, Header, Log, Receipt, decode_header
 
@@ -102,7 +103,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything inside, synced, or nothing of it."""
+        """Commit everything inside, synced, or nothing of it. Not for nesting."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -118,6 +119,8 @@ class Database:
         if row is None:
             raise KeyError(key)
         value: bytes = row[0]
+        if keccak(value) != key:
+            raise _damaged(f"the state node 0x{key.hex()} has other content than its hash says")
         return value
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
@@ -182,10 +185,22 @@ class Database:
         )
 
     def head(self) -> Header | None:
+        """Return the last block's header.
+
+        Raises:
+            LocalChainError: it is not what its hash says, or its state is not there.
+        """
         row = self._connection.execute(
-            "SELECT header FROM block ORDER BY number DESC LIMIT 1"
+            "SELECT header, hash FROM block ORDER BY number DESC LIMIT 1"
         ).fetchone()
-        return decode_header(row[0]) if row else None
+        if row is None:
+            return None
+        if keccak(row[0]) != row[1]:
+            raise _damaged("the last block has other content than its hash says")
+        header = decode_header(row[0])
+        if header.state_root not in self:
+            raise _damaged(f"the state of the last block {header.number} is missing")
+        return header
 
     def header(self, number: int) -> Header | None:
         row = self._connection.execute(
@@ -272,6 +287,15 @@ class Database:
             (number, position),
         )
         return [_stored_log(row) for row in rows]
+
+
+def _damaged(message: str) -> LocalChainError:
+    return LocalChainError(
+        "database_damaged",
+        message,
+        advice="restore the directory from a copy, or start another chain in an empty one",
+        exit_code=4,
+    )
 
 
 def _marks(values: tuple[bytes, ...]) -> str:

@@ -1,0 +1,33 @@
+"""anvil behind the same command. Needs anvil on PATH, or named by SEALTRAIL_ANVIL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from localchain_client import RECORDER, Client, word
+from localchain_process import running_chain
+
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        shutil.which(os.environ.get("SEALTRAIL_ANVIL") or "anvil") is None,
+        reason="no anvil: npm install -g @foundry-rs/anvil, or name it by SEALTRAIL_ANVIL",
+    ),
+]
+
+
+def test_anvil_has_the_same_accounts_and_goes_on_after_a_clean_stop(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--backend", "anvil") as chain:
+        client = Client(chain)
+        recorder = client.deploy(RECORDER, gasPrice=2_000_000_000)
+        client.run(to=recorder, data=word(7), gasPrice=2_000_000_000)
+        genesis_hash = chain.genesis_hash
+        assert chain.stop() == 0
+    with running_chain(tmp_path, "--backend", "anvil") as chain:
+        client = Client(chain)
+        assert chain.genesis_hash == genesis_hash
+        assert int.from_bytes(client.w3.eth.get_storage_at(recorder, 0), "big") == 7
+        assert chain.stop() == 0
