@@ -6,7 +6,10 @@ Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from sealtrail.epcis.fields import is_uri, located
 from sealtrail.errors import InputError
@@ -30,6 +33,8 @@ _PROTECTED = {
     "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
     "epcis": {"https://ref.gs1.org/epcis/", "https://ns.gs1.org/epcis/"},
 }
+_KEYS_REMEMBERED = 10_000
+_CONTEXTS_REMEMBERED = 256
 _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
 
@@ -60,6 +65,8 @@ class Names:
         """
         known = self._keys.get(key)
         if known is None:
+            if len(self._keys) >= _KEYS_REMEMBERED:
+                self._keys.clear()
             known = self._keys[key] = self._split(key)
         return known
 
@@ -94,12 +101,19 @@ class Names:
 def read_context(*contexts: Any) -> Names:
     """Collect the prefixes that @context values define, later ones over earlier ones.
 
+    Contexts repeat from document to document: what one came to is remembered.
+
     Raises:
         InputError: ``context_malformed``, ``context_prefix_malformed``, ``context_term_protected``;
             the pointer is relative to the context.
     """
+    return _remembered(orjson.dumps(contexts))
+
+
+@lru_cache(maxsize=_CONTEXTS_REMEMBERED)
+def _remembered(encoded: bytes) -> Names:
     namespaces = dict(_KNOWN)
-    for context in contexts:
+    for context in orjson.loads(encoded):
         if isinstance(context, list):
             for index, part in enumerate(context):
                 try:

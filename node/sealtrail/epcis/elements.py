@@ -16,6 +16,7 @@ from sealtrail.epcis.vocabulary import (
     MEASUREMENT,
     SENSOR_ALERT,
     SOURCE_DEST_TYPE,
+    STANDARD_WORDS,
     Vocabulary,
 )
 
@@ -66,7 +67,7 @@ class Texts:
 
         A side effect of JSON-LD expansion in the reference: an XML event is not treated so.
         """
-        uri = self._web_uris().get(text)
+        uri = self._web_uris().get(text) if text in STANDARD_WORDS else None
         if uri is None:
             return text
         self.doubts.add(Ambiguity.BARE_WORD)

@@ -16,7 +16,7 @@ from sealtrail.epcis.events import (
     TransformationEvent,
 )
 from sealtrail.epcis.records import ItemMention, Place
-from sealtrail.gs1 import canonical, item_of, lot_identifier, lot_in
+from sealtrail.gs1 import canonical, gtin_of_pack, lot_identifier, lot_in
 
 _MASTER_DATA = ("urn:epcglobal:cbv:mda", "urn:epcglobal:cbv:mda:")
 
@@ -65,9 +65,5 @@ def _lots(packs: Iterable[str], ilmd: tuple[Extension, ...]) -> list[str]:
     ]
     if not numbers:
         return []
-    gtins = dict.fromkeys(
-        item.gtin
-        for pack in packs
-        if (item := item_of(pack)).scheme in ("sgtin", "upui", "itip") and item.gtin is not None
-    )
+    gtins = dict.fromkeys(gtin for pack in packs if (gtin := gtin_of_pack(pack)) is not None)
     return [lot_identifier(gtin, number) for gtin in gtins for number in numbers if number]

@@ -17,7 +17,9 @@ import orjson
 from sealtrail.errors import InputError, TooLargeError
 
 # Up to 15 significant digits and two of exponent every decimal survives a double (IEEE 754).
-_LONG_NUMBER = re.compile(rb"[:\[,\s]-?[0-9][0-9.]{15}|[0-9][eE][+-]?[0-9]{3}").search
+_LONG = rb"\s*-?(?:[0-9][0-9.]{15}|[0-9.]+[eE][+-]?[0-9]{3})"
+# one pattern for each thing a number can follow: a fixed beginning makes the search quick
+_LONG_NUMBERS = tuple(re.compile(before + _LONG).search for before in (rb'":', rb"\[", rb","))
 _INTEGER_MAX = 2**53 - 1
 
 
@@ -48,7 +50,7 @@ def _certainly_exact(octets: bytes, tree: Any) -> bool:
     # strings that contain that sequence count the same on both sides.
     if b" :" in octets or b"\n:" in octets or b"\t:" in octets or b"\r:" in octets:
         return False
-    if b"\\u0022" in octets or _LONG_NUMBER(octets):
+    if b"\\u0022" in octets or any(search(octets) for search in _LONG_NUMBERS):
         return False
     try:
         return orjson.dumps(tree).count(b'":') == octets.count(b'":')

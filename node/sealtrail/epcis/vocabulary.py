@@ -87,3 +87,19 @@ MEASUREMENT = _vocabulary(
     VolumetricFlux Wavenumber""",
 )
 SENSOR_ALERT = _vocabulary("sensor alert", "", "", "ALARM_CONDITION ERROR_CONDITION")
+
+STANDARD_WORDS = frozenset(
+    word
+    for vocabulary in (
+        BIZ_STEP,
+        DISPOSITION,
+        BIZ_TRANSACTION_TYPE,
+        SOURCE_DEST_TYPE,
+        ERROR_REASON,
+        COMPONENT,
+        MEASUREMENT,
+        SENSOR_ALERT,
+    )
+    for word in vocabulary.web_uris
+)
+"""Every standard word, whatever it stands for."""

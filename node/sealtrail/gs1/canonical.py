@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from sealtrail.gs1.digital_link import is_canonical, parse_digital_link
+from sealtrail.gs1.digital_link import DIGITAL_LINK, is_canonical, parse_digital_link
 from sealtrail.gs1.urn import digital_link_of_urn
 
 # 65,536 identifiers of some 60 characters: about 20 MB at most
 _REMEMBERED = 65_536
+# A pack, a lot or a logistic unit under a domain and stem of one's own, without escapes:
+# the common case, read in one go
+_P = r"[A-Za-z0-9'\-.;=_]{1,20}"
+_is_simple = re.compile(
+    r"https?://[^/?#%]+(?:/[A-Za-z][A-Za-z_\-]*)*?/(00/[0-9]{18}|01/[0-9]{14})"
+    rf"(?:(?<=/01/[0-9]{{14}})(/10/{_P})?(/21/{_P})?)?"
+).fullmatch
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -22,5 +30,7 @@ def canonical(identifier: str) -> str:
         return digital_link_of_urn(identifier) or identifier
     if not identifier.startswith(("http", "HTTP")) or is_canonical(identifier):
         return identifier
+    if simple := _is_simple(identifier):
+        return DIGITAL_LINK + simple[1] + (simple[3] or simple[2] or "")
     link = parse_digital_link(identifier)
     return identifier if link is None else link.canonical

@@ -24,6 +24,9 @@ _CHECKED = {
 }  # fmt: skip
 _ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
 _LEADING_DIGITS = re.compile(r"[0-9]+").match
+_pack = re.compile(
+    r"https://id\.gs1\.org/(?:01/([0-9]{14})/(?:21|235)/|8006/([0-9]{14})[0-9]{4}/21/)"
+).match
 _ADVICE = (
     "Give an EPC URN, a GS1 Digital Link, or element strings such as (01)04012345678901(21)A1."
 )
@@ -112,6 +115,13 @@ def lot_in(identifier: str) -> str | None:
     if not ("21" in link.qualifiers or "235" in link.qualifiers):
         return None
     return lot_identifier(link.value, link.qualifiers["10"])
+
+
+def gtin_of_pack(identifier: str) -> str | None:
+    """Return the GTIN of one numbered pack (its SGTIN, UPUI or ITIP); None of anything else."""
+    name = canonical(identifier)
+    match = _pack(name)
+    return match[1] or match[2] if match else None
 
 
 def lot_identifier(gtin: str, lot: str) -> str:
