@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sealtrail.api.auth import checks_callers_itself
 from sealtrail.errors import TooLargeError, UnsupportedMediaError
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import verify_body, verify_request
@@ -17,6 +18,7 @@ def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
         public_url: this node's URL in the registry: what callers sign, whatever proxy stands in between.
     """
 
+    @checks_callers_itself  # by the request's signature
     async def receive_package(request: web.Request) -> web.Response:
         if request.content_type != PACKAGE_MEDIA_TYPE:
             raise UnsupportedMediaError(

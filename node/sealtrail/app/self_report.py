@@ -48,7 +48,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
                 "fees": chain.fees,
                 **self._checked(),
             },
-            "deliveries": msgspec.to_builtins(await self.outgoing.backlog(), enc_hook=str),
+            "deliveries": [
+                {**msgspec.structs.asdict(b), "recipient": "0x" + b.recipient.hex()}
+                for b in await self.outgoing.backlog()
+            ],
         }
 
     async def readiness(self) -> Sequence[str]:

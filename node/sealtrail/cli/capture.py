@@ -82,7 +82,7 @@ def capture_command(
         length=_bytes(files),
         label="capturing",
         file=sys.stderr,
-        hidden=as_json,
+        hidden=as_json or not sys.stderr.isatty(),
     ) as bar:
         for file in files:
             outcome = Outcome(file=str(file))
