@@ -39,12 +39,13 @@ _NOWHERE = Located(
 
 
 class ChainSteps:
-    """Steps 7 to 10 against one view of the chain; what it found about a checkpoint serves its other entries."""
+    """Steps 7 to 10 against one view of the chain; what is found about a checkpoint or a key is not asked twice."""
 
     def __init__(self, domain: Domain, network: NetworkView) -> None:
         self._domain = domain
         self._network = network
         self._located: dict[tuple[bytes, str], Located] = {}
+        self._keys: dict[tuple[bytes, bytes, int | None], tuple[Step, bool]] = {}
 
     def locate(self, record: EntryRecord, entry: Entry) -> Located:
         """Find the entry's checkpoint and anchor, and check both (steps 9 and 10)."""
@@ -59,24 +60,14 @@ class ChainSteps:
         self, member: bytes, signer: bytes | None, located: Located
     ) -> tuple[Step, bool]:
         """Step 7: the signer is an event key of the member; tell too whether that key is tainted."""
-        name = StepName.EVENT_KEY
         if signer is None:
-            return could_not_check(name, "signer_unknown", "no key was recovered"), False
-        at = located.anchor.block_number if located.anchor else None
-        block = self._network.block if at is None else at
-        try:
-            record = self._network.record(member, at)
-            latest = record if at is None else self._network.record(member, None)
-        except UnavailableError as e:
-            return could_not_check(name, e.code, e.message, e.advice), False
-        if record is None:
-            return _unknown_member(name, member, block), False
-        public = signer.rjust(32, b"\x00")
-        if not any(k.public == public for k in record.keys_for(Purpose.EVENT, block)):
-            return _not_a_key(name, signer, block), False
-        if _compromised(latest or record, public, block):
-            return _compromised_key(name, signer), True
-        return HOLDS[name], False
+            return could_not_check(
+                StepName.EVENT_KEY, "signer_unknown", "no key was recovered"
+            ), False
+        key = (member, signer, located.anchor.block_number if located.anchor else None)
+        if key not in self._keys:
+            self._keys[key] = self._event_key_step(*key)
+        return self._keys[key]
 
     def inclusion_step(self, record: EntryRecord, located: Located) -> Step:
         """Step 8: the leaf's inclusion proof leads to the checkpoint's root."""
@@ -93,6 +84,23 @@ class ChainSteps:
         except VerificationError as e:
             return does_not_hold(name, e.code, e.message)
         return HOLDS[name]
+
+    def _event_key_step(self, member: bytes, signer: bytes, at: int | None) -> tuple[Step, bool]:
+        name = StepName.EVENT_KEY
+        block = self._network.block if at is None else at
+        try:
+            record = self._network.record(member, at)
+            latest = record if at is None else self._network.record(member, None)
+        except UnavailableError as e:
+            return could_not_check(name, e.code, e.message, e.advice), False
+        if record is None:
+            return _unknown_member(name, member, block), False
+        public = signer.rjust(32, b"\x00")
+        if not any(k.public == public for k in record.keys_for(Purpose.EVENT, block)):
+            return _not_a_key(name, signer, block), False
+        if _compromised(latest or record, public, block):
+            return _compromised_key(name, signer), True
+        return HOLDS[name], False
 
     def _locate(self, member: bytes, note: str) -> Located:
         try:

@@ -40,7 +40,7 @@ def verify_entry(record: EntryRecord, *, domain: Domain, network: NetworkView) -
 class Verifier:
     """Verifies entries against one view of one network.
 
-    Remembers checkpoints whose signature it has checked; make a new one for each question, so that an answer
+    Remembers the checkpoints and keys that it has looked up; make a new one for each question, so that an answer
     never rests on an older view.
     """
 
