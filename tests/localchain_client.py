@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account import Account
-from localchain_process import LocalChainProcess
 from web3 import Web3
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import TxReceipt
+
+from localchain_process import LocalChainProcess
 
 TOPIC = "0x" + (0x42).to_bytes(32, "big").hex()
 

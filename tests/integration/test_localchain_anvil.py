@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from localchain_client import RECORDER, Client, word
 from localchain_process import running_chain
 

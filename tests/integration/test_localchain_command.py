@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from localchain_client import RECORDER, Client, word
 from localchain_process import running_chain, start_chain
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from web3.exceptions import TransactionNotFound, Web3RPCError
+
 from localchain_client import RECORDER, Client, word
 from localchain_process import running_chain
-from web3.exceptions import TransactionNotFound, Web3RPCError
 
 KILL_AFTER_BLOCKS = (3, 8, 15)
 
@@ -114,4 +116,4 @@ def test_timestamps_keep_the_period(tmp_path: Path) -> None:
         client = Client(chain)
         numbers = [client.run(to=client.address, value=0)["blockNumber"] for _ in range(3)]
         stamps = [client.w3.eth.get_block(number)["timestamp"] for number in numbers]
-        assert all(later >= earlier + 1 for earlier, later in zip(stamps, stamps[1:], strict=False))
+        assert all(later >= earlier + 1 for earlier, later in itertools.pairwise(stamps))

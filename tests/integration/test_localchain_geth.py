@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from localchain_client import BURNER, RECORDER, RECURSOR, REVERTER, TELLER, Client, word
 from localchain_process import LocalChainProcess, running_chain
 
@@ -119,5 +120,7 @@ def test_geth_refuses_a_block_with_a_flipped_seal_byte(tmp_path: Path) -> None:
     blocks[blocks.index(seal) + 40] ^= 1
     (tmp_path / "blocks.rlp").write_bytes(blocks)
     _geth(tmp_path, "init", str(tmp_path / "genesis.json"))
-    with pytest.raises(AssertionError, match="unauthorized signer|recovery failed|invalid signature"):
+    with pytest.raises(
+        AssertionError, match=r"unauthorized signer|recovery failed|invalid signature"
+    ):
         _geth(tmp_path, "import", "--syncmode", "full", str(tmp_path / "blocks.rlp"))

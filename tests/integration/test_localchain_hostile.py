@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
+
 from localchain_process import LocalChainProcess, local_chain
 
 __all__ = ["local_chain"]
@@ -171,9 +172,7 @@ def test_a_rebound_host_name_gets_nothing(
 ) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
     for host in ("evil.example", "evil.example:8545", "127.0.0.1.evil.example", ""):
-        answer = http.request(
-            "POST", local_chain.rpc_url, body=body, headers=JSON | {"host": host}
-        )
+        answer = http.request("POST", local_chain.rpc_url, body=body, headers=JSON | {"host": host})
         assert answer.status in (400, 403)
     named = {"host": f"localhost:{local_chain.port}"}
     assert http.request("POST", local_chain.rpc_url, body=body, headers=JSON | named).status == 200

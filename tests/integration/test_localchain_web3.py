@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import rlp
+from trie import HexaryTrie
+from web3 import Web3
+from web3.exceptions import ContractLogicError, Web3RPCError
+
 from localchain_client import (
     BURNER,
     RECORDER,
@@ -20,9 +24,6 @@ from localchain_client import (
     word,
 )
 from localchain_process import LocalChainProcess, running_chain
-from trie import HexaryTrie
-from web3 import Web3
-from web3.exceptions import ContractLogicError, Web3RPCError
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +210,9 @@ def test_an_absent_account_is_proven_absent(client: Client) -> None:
     head = client.w3.eth.get_block("latest")
     nobody = "0x" + "12" * 20
     proof = client.w3.eth.get_proof(nobody, [0], head["number"])
-    assert _proven(bytes(head["stateRoot"]), bytes.fromhex(nobody[2:]), proof["accountProof"]) == b""
+    assert (
+        _proven(bytes(head["stateRoot"]), bytes.fromhex(nobody[2:]), proof["accountProof"]) == b""
+    )
 
 
 def test_a_block_shows_hashes_or_whole_transactions(client: Client, recorder: str) -> None:
@@ -263,9 +266,7 @@ def test_a_nonce_gap_waits_until_it_is_filled(client: Client, recorder: str) -> 
     with pytest.raises(Web3RPCError, match="already known"):
         client.w3.eth.send_raw_transaction(client.signed(to=recorder, nonce=first + 1))
     with pytest.raises(Web3RPCError, match="replacement transaction underpriced"):
-        client.w3.eth.send_raw_transaction(
-            client.signed(to=recorder, nonce=first + 1, gas=199_999)
-        )
+        client.w3.eth.send_raw_transaction(client.signed(to=recorder, nonce=first + 1, gas=199_999))
     dearer = client.w3.eth.send_raw_transaction(
         client.signed(to=recorder, nonce=first + 1, gasPrice=1)
     )
