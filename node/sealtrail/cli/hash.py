@@ -1,0 +1,174 @@
+"""``sealtrail hash``: event hash and content hash of the events in files. Needs no node and no configuration.
+
+A file holds one EPCIS document (or event, or list of events), or one a line (JSON lines). Lines are read one by
+one, so that a file of any size can be hashed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import orjson
+
+from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document, pre_hash
+from sealtrail.errors import InputError, NotFoundError, SealtrailError
+
+# One's own machine and one's own files: only to keep a mistake from taking all memory.
+_LIMITS = Limits(
+    document_bytes_max=1024 * 1024 * 1024, events_count_max=10_000_000, items_count_max=10_000_000
+)
+_LINE_SUFFIXES = (".jsonl", ".ndjson")
+
+
+@click.command("hash")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--json", "as_json", is_flag=True, help="Print an object a line, for programs.")
+@click.option(
+    "--pre-hash", "with_pre_hash", is_flag=True, help="Show the text that is hashed, too."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback on failure.")
+@click.pass_context
+def hash_command(
+    ctx: click.Context, files: tuple[str, ...], as_json: bool, with_pre_hash: bool
+) -> None:
+    """Print event hash, content hash and place of every event in FILE… ("-": standard input).
+
+    A FILE is an EPCIS 2.0 document in JSON, or has one document a line. What is refused is told on stderr, the
+    rest is still hashed, and the exit code is then 2. Documents and events are counted from 0.
+    """
+    refused = False
+    for name in files:
+        for number, document in _guarded(name, as_json):
+            refused = not _hash(name, number, document, as_json, with_pre_hash) or refused
+            if document is None:
+                break
+    sys.stdout.flush()
+    if refused:
+        ctx.exit(InputError.exit_code)
+
+
+def _guarded(name: str, as_json: bool) -> Iterator[tuple[int, bytes | None]]:
+    """Yield the documents of a file; None in the place of a file that can't be read."""
+    try:
+        yield from enumerate(_documents(name))
+    except SealtrailError as error:
+        _complain(error, {"file": name}, as_json)
+        yield 0, None
+
+
+def _hash(
+    name: str, number: int, document: bytes | None, as_json: bool, with_pre_hash: bool
+) -> bool:
+    """Print what one document holds; tell whether all of it was accepted."""
+    if document is None:
+        return False
+    place: dict[str, Any] = {"file": name, "document": number}
+    try:
+        events = parse_document(_unwrapped(document), limits=_LIMITS).events
+    except SealtrailError as error:
+        _complain(error, place, as_json)
+        return False
+    accepted = True
+    for index, event in enumerate(events):
+        place["index"] = index
+        if isinstance(event, InputError):
+            _complain(event, place, as_json)
+            accepted = False
+        else:
+            sys.stdout.write(_line(event, place, as_json, with_pre_hash))
+    return accepted
+
+
+def _line(event: RecordedEvent, place: dict[str, Any], as_json: bool, with_pre_hash: bool) -> str:
+    uri = event_hash_uri(event.event_hash)
+    text = pre_hash(event.content) if with_pre_hash else None
+    if as_json:
+        found = place | {
+            "event_hash": uri,
+            "content_hash": event.content_hash.hex(),
+            "hash_ambiguous": event.hash_ambiguous,
+        }
+        if text is not None:
+            found["pre_hash"] = text
+        return orjson.dumps(found).decode() + "\n"
+    line = f"{uri}  {event.content_hash.hex()}  {_where(place, event.pointer)}"
+    if event.hash_ambiguous:
+        line += f"  (event hash ambiguous: {event.hash_ambiguous})"
+    return line + "\n" + (f"    {text}\n" if text is not None else "")
+
+
+def _where(place: dict[str, Any], pointer: str | None) -> str:
+    document = f":{place['document']}" if "document" in place else ""
+    return f"{place['file']}{document}{'#' + pointer if pointer else ''}"
+
+
+def _complain(error: SealtrailError, place: dict[str, Any], as_json: bool) -> None:
+    sys.stdout.flush()
+    if as_json:
+        members = {
+            "code": error.code,
+            "message": error.message,
+            "pointer": error.pointer,
+            "advice": error.advice,
+        }
+        problem = {"error": place | {k: v for k, v in members.items() if v is not None}}
+        click.echo(orjson.dumps(problem).decode(), err=True)
+        return
+    click.echo(f"error: {_where(place, error.pointer)}: {error.message} [{error.code}]", err=True)
+    if error.advice:
+        click.echo(f"  → {error.advice}", err=True)
+
+
+def _documents(name: str) -> Iterator[bytes]:
+    """Yield the documents of a file: its lines if the first is whole, else all of it as one.
+
+    Raises:
+        NotFoundError: ``file_missing``.
+        InputError: ``file_unreadable``.
+    """
+    if name == "-":
+        yield from _split(sys.stdin.buffer, lines=False)
+        return
+    try:
+        with Path(name).open("rb") as file:
+            yield from _split(file, lines=name.endswith(_LINE_SUFFIXES))
+    except FileNotFoundError:
+        raise NotFoundError("file_missing", f"There is no file {name}.") from None
+    except OSError as error:
+        raise InputError("file_unreadable", f"{name} can't be read: {error.strerror}.") from None
+
+
+def _split(file: BinaryIO, *, lines: bool) -> Iterator[bytes]:
+    first = file.readline()
+    while first and not first.strip():
+        first = file.readline()
+    if not lines and not _is_whole(first):
+        yield first + file.read(_LIMITS.document_bytes_max)
+        return
+    while first:
+        if first.strip():
+            yield first
+        first = file.readline()
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _unwrapped(document: bytes) -> bytes:
+    """Take the document out of a line of a vector file: ``{"document": {…}, "hash": …}``."""
+    if not document.lstrip().startswith(b'{"document":'):
+        return document
+    try:
+        tree = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return document
+    return orjson.dumps(tree["document"])
