@@ -21,6 +21,7 @@ import msgspec
 from sealtrail.epcis import Document, Limits, RecordedEvent, parse_document
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.services.drafts import Draft, Drafter, new_event
+from sealtrail.services.gathering import Gathering
 from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Receipt, load_receipts, make_receipt
 from sealtrail.services.sameness import Decision, Fresh, Same, decide
@@ -95,6 +96,7 @@ class CaptureService:
         self._clock = clock
         self._random = random
         self._limits = limits
+        self._singles = Gathering(self._write_singles)
 
     async def capture(
         self, data: bytes, *, behaviour: Behaviour = "rollback", kind: Kind = Kind.EVENT
@@ -137,13 +139,22 @@ class CaptureService:
                 f"{len(drafts)} events where one is expected",
                 advice="send documents to /capture",
             )
-        results, duplicates = await self._database.write(
-            lambda connection: self._record(connection, drafts, "proceed")
-        )
-        self._count(results, duplicates)
-        if isinstance(results[0], SealtrailError):
-            raise results[0]
-        return results[0], bool(duplicates)
+        if isinstance(drafts[0], InputError):
+            self._count(drafts, 0)
+            raise drafts[0]
+        result, duplicate = await self._singles.submit(drafts[0])
+        self._count((result,), duplicate)
+        if isinstance(result, SealtrailError):
+            raise result
+        return result, duplicate
+
+    async def _write_singles(self, drafts: Sequence[Draft]) -> list[tuple[Result, bool]]:
+        def write(connection: sqlite3.Connection) -> list[tuple[Result, bool]]:
+            decisions = decide(connection, self._drafter, drafts)
+            results = self._write(connection, decisions)
+            return [(r, isinstance(d, Same)) for r, d in zip(results, decisions, strict=True)]
+
+        return await self._database.write(write)
 
     async def _prepare(self, data: bytes, kind: Kind) -> list[Draft | InputError]:
         if len(data) <= INLINE_BYTES_MAX:
@@ -238,7 +249,7 @@ class CaptureService:
             ),
         )
 
-    def _count(self, results: Sequence[Result], duplicates: int) -> None:
+    def _count(self, results: Sequence[object], duplicates: int) -> None:
         refused = sum(isinstance(r, SealtrailError) for r in results)
         self.statistics.documents += 1
         self.statistics.refused += refused

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from sealtrail.errors import NotFoundError
+from sealtrail.store.bulk import insert_rows
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
@@ -76,18 +77,20 @@ _INSERT = (
     "INSERT INTO event (event_row, member, entry_id, leaf_index, media_type, content, content_hash,"
     " event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
     " read_point, biz_location, event_time_us, record_time_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# An event may name an item twice in one place.
+_INSERT_ITEM = "INSERT OR IGNORE INTO event_item (item, event_row, place)"
 
 
 def insert_events(connection: sqlite3.Connection, events: Sequence[NewEvent]) -> None:
     """Store events and their items; the caller has made sure that none is there yet."""
     first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
-    connection.executemany(
-        _INSERT, [(row, *_values(event)) for row, event in enumerate(events, first)]
+    insert_rows(
+        connection, _INSERT, [(row, *_values(event)) for row, event in enumerate(events, first)]
     )
-    connection.executemany(
-        "INSERT OR IGNORE INTO event_item (item, event_row, place) VALUES (?, ?, ?)",
+    insert_rows(
+        connection,
+        _INSERT_ITEM,
         [
             (item, row, place)
             for row, event in enumerate(events, first)

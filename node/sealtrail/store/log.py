@@ -25,6 +25,7 @@ from sealtrail.log.tree import (
     node_hash,
     root_hash,
 )
+from sealtrail.store.bulk import insert_rows
 from sealtrail.store.database import Database
 
 
@@ -88,9 +89,9 @@ class LogStore:
         They are in the tree that :meth:`head` shows only after the commit.
         """
         first = self._size
-        connection.executemany(
-            "INSERT INTO entry (leaf_index, entry_id, leaf, seed, refs, item_keys)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+        insert_rows(
+            connection,
+            "INSERT INTO entry (leaf_index, entry_id, leaf, seed, refs, item_keys)",
             [
                 (first + n, e.entry_id, e.leaf, e.seed, e.refs, e.item_keys)
                 for n, e in enumerate(entries)
