@@ -26,6 +26,7 @@ from sealtrail.signing import (
     disclosure_root,
     encode_leaf,
     entry_id,
+    genesis_document,
     item_key,
     items_root,
     origin_of,
@@ -126,6 +127,10 @@ class Party:
         )
         self.records.append(record)
         return record
+
+    def begin(self) -> EntryRecord:
+        """Append the genesis entry."""
+        return self.append(genesis_document(DOMAIN, self.member, self.item_salt), Kind.GENESIS)
 
     def note(self, size: int) -> str:
         """The signed checkpoint of the first ``size`` entries."""

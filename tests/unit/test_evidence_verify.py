@@ -22,7 +22,7 @@ replace = msgspec.structs.replace
 @pytest.fixture
 def maker() -> Party:
     party = Party("maker")
-    party.append(b'{"genesis":"document"}', Kind.GENESIS)
+    party.begin()
     for serial in range(1, 6):
         party.append(event_content(serial))
     return party
@@ -74,6 +74,32 @@ def test_the_genesis_entry_is_proven_without_an_event(maker: Party, view: View) 
     verified = verify(maker.proven(0, 6), view)
     assert verified.require() is Grade.CHAIN_PROVEN
     assert verified.event is None
+
+
+def test_a_genesis_entry_for_another_salt_is_refused(maker: Party, view: View) -> None:
+    verified = verify(replace(maker.proven(0, 6), item_salt=bytes(32)), view)
+    refused(verified, "content", "content_not_expected")
+
+
+def test_a_genesis_entry_without_the_salt_is_no_failure(maker: Party, view: View) -> None:
+    verified = verify(replace(maker.proven(0, 6), item_salt=None), view)
+    unchecked(verified, "content", "item_salt_withheld")
+
+
+def test_a_padding_entry_is_empty(maker: Party, view: View) -> None:
+    assert verify(maker.append(b"", Kind.PADDING), view).grade is Grade.SIGNATURE_PROVEN
+    refused(verify(maker.append(b"x", Kind.PADDING), view), "content", "content_not_expected")
+
+
+def test_an_entry_of_a_reserved_kind_is_no_failure(maker: Party, view: View) -> None:
+    unchecked(verify(maker.append(b"x", Kind.NOTICE), view), "content", "kind_reserved")
+
+
+def test_a_content_larger_than_is_read_is_no_failure(maker: Party, view: View) -> None:
+    huge = b'{"a":"' + b"x" * 80_000_000 + b'"}'
+    verified = verify(replace(maker.proven(3, 6), content=huge), view)
+    assert outcome(verified, "content")[0] is Outcome.COULD_NOT_CHECK
+    assert verified.grade is Grade.PEER_ASSERTED
 
 
 def test_an_entry_without_a_checkpoint_is_signature_proven(maker: Party, view: View) -> None:

@@ -22,8 +22,10 @@ from sealtrail.signing import (
     NO_EVENT_HASH,
     Domain,
     Entry,
+    Kind,
     disclosure_root,
     entry_id,
+    genesis_document,
     item_key,
     items_root,
     parse_leaf,
@@ -57,7 +59,7 @@ class Verifier:
         signed = parse_leaf(record.leaf)
         entry = signed.entry
         digest = entry_id(entry, self._domain)
-        event, content, event_hash = _read(record, entry)
+        event, content, event_hash = _read(record, entry, self._domain)
         disclosure = _disclosure_step(record, entry, event)
         located = self._chain.locate(record, entry)
         signature, signer = _signature_step(digest, signed.signature)
@@ -88,7 +90,9 @@ class Verifier:
         )
 
 
-def _read(record: EntryRecord, entry: Entry) -> tuple[RecordedEvent | None, Step, Step]:
+def _read(
+    record: EntryRecord, entry: Entry, domain: Domain
+) -> tuple[RecordedEvent | None, Step, Step]:
     """Steps 1 and 2: the content reads as what the entry's kind says, and its hashes are recomputed from it."""
     if record.content is None:
         advice = "ask the member that recorded it"
@@ -98,7 +102,7 @@ def _read(record: EntryRecord, entry: Entry) -> tuple[RecordedEvent | None, Step
             could_not_check(StepName.EVENT_HASH, "content_withheld", "no content was given"),
         )
     if entry.kind not in EVENT_KINDS:
-        return None, HOLDS[StepName.CONTENT], HOLDS[StepName.EVENT_HASH]
+        return None, _other_content_step(record, entry, domain), HOLDS[StepName.EVENT_HASH]
     try:
         event = read_content(record.content, record.media_type)
     except (UnsupportedMediaError, TooLargeError) as e:
@@ -115,6 +119,27 @@ def _read(record: EntryRecord, entry: Entry) -> tuple[RecordedEvent | None, Step
             could_not_check(StepName.EVENT_HASH, "content_unreadable", "the content is no event"),
         )
     return event, HOLDS[StepName.CONTENT], HOLDS[StepName.EVENT_HASH]
+
+
+def _other_content_step(record: EntryRecord, entry: Entry, domain: Domain) -> Step:
+    """Step 1 of an entry that is about no event."""
+    name = StepName.CONTENT
+    if entry.kind is Kind.PADDING:
+        expected = b""
+    elif entry.kind is not Kind.GENESIS:
+        advice = "use a newer version of this program"
+        return could_not_check(name, "kind_reserved", f"nothing reads {entry.kind.name}", advice)
+    elif record.item_salt is None:
+        return could_not_check(name, "item_salt_withheld", "the log's item salt was not given")
+    else:
+        expected = genesis_document(domain, entry.member, record.item_salt)
+    if record.content != expected:
+        return does_not_hold(
+            name,
+            "content_not_expected",
+            f"the content of this {entry.kind.name.lower()} entry is not {expected.decode()!r}",
+        )
+    return HOLDS[name]
 
 
 def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from evidence_world import ANCHORS, DOMAIN, Party, digest_of, event_content
-from sealtrail.signing import Kind, entry_id, parse_leaf
+from sealtrail.signing import entry_id, parse_leaf
 
 Json = dict[str, Any]
 KEY = Ed25519PrivateKey.from_private_bytes(digest_of("maker", "peer"))
@@ -42,7 +42,7 @@ def sign(document: Json, prefix: bytes = b"sealtrail/package/1\n") -> bytes:
 
 def good() -> Json:
     maker, other = Party("maker"), Party("other")
-    maker.append(b'{"genesis":"document"}', Kind.GENESIS)
+    maker.begin()
     for serial in (1, 2, 3):
         maker.append(event_content(serial))
     other.append(event_content(4))
