@@ -59,7 +59,8 @@ class Network:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.described: Json = json.loads((directory / "devnet.json").read_text())
+        self.devnet = directory / "devnet"
+        self.described: Json = json.loads((self.devnet / "devnet.json").read_text())
 
     def node(self, name: str) -> Json:
         return next(node for node in self.described["nodes"] if node["name"] == name)
@@ -111,12 +112,11 @@ def until(what: str, seconds: float, condition: Callable[[], bool]) -> None:
 @contextmanager
 def devnet(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `sealtrail devnet` over the directory until it has said that all is ready; stop it at the end."""
-    described = directory / "devnet.json"
+    described = directory / "devnet" / "devnet.json"
     described.unlink(missing_ok=True)
     log = (directory / "devnet.log").open("wb")
-    process = subprocess.Popen(
-        [*SEALTRAIL, "devnet", "--dir", str(directory), "--nodes", "3"], stdout=log, stderr=log
-    )
+    command = [*SEALTRAIL, "devnet", "--dir", str(directory / "devnet"), "--nodes", "3"]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def ready() -> bool:
         if process.poll() is not None:
@@ -220,12 +220,12 @@ def show_how_to_go_on(network: Network, story: Story, screen: Screen, *, kept: b
         screen.line("The same again, staying up:  scripts/demo --keep")
         return
     program = Path(sys.executable).parent / "sealtrail"
-    where = f"--devnet {network.directory} --as pharmacy"
+    where = f"--devnet {network.devnet} --as pharmacy"
     screen.line(f"{program} trace '{story.traced}' {where}")
     screen.line(f"{program} trace '{story.dispensed}' {where} --json")
     screen.line(f"{program} status {where}")
     screen.line(
-        f"{program} capture {network.directory}/story/*-1.json --devnet {network.directory} --as wholesaler"
+        f"{program} capture {network.directory}/story/*-1.json --devnet {network.devnet} --as wholesaler"
     )
     for node in network.described["nodes"]:
         screen.line()
