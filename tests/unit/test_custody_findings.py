@@ -15,7 +15,7 @@ from scenarios import (
     codes,
     values,
 )
-from sealtrail.custody import CATALOGUE, FindingClass, Judgement
+from sealtrail.custody import FindingClass, Judgement
 from sealtrail.signing import Kind
 
 
@@ -328,10 +328,6 @@ def test_a_broken_commissioning_is_no_commissioning() -> None:
     judged = story.judge("P1")
     assert codes(judged) == ["evidence_does_not_hold", "unknown_item"]
     assert values(judged)[0] == "unknown"
-
-
-def test_every_code_that_is_found_is_in_the_catalogue_with_a_hint() -> None:
-    assert all(hint.endswith(".") for _, hint in CATALOGUE.values())
 
 
 def test_imported_history_is_not_late() -> None:

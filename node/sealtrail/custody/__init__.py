@@ -8,11 +8,13 @@ from __future__ import annotations
 from sealtrail.custody.findings import CATALOGUE, Finding, FindingClass
 from sealtrail.custody.history import Grade, Mention, Parameters, Question, Recorded
 from sealtrail.custody.journey import Step
-from sealtrail.custody.judge import Judgement, State, classes_of, judge
+from sealtrail.custody.judge import CLASS_SCHEMES, Judgement, State, classes_of, judge
+from sealtrail.custody.similar import similar_items
 from sealtrail.custody.verdicts import Verdict, Verdicts
 
 __all__ = [
     "CATALOGUE",
+    "CLASS_SCHEMES",
     "Finding",
     "FindingClass",
     "Grade",
@@ -27,4 +29,5 @@ __all__ = [
     "Verdicts",
     "classes_of",
     "judge",
+    "similar_items",
 ]

@@ -84,6 +84,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _T,
         "The declared event is not held here: fetch it from its recorder.",
     ),
+    "content_withheld": (
+        _T,
+        "The entry proves that an event was recorded; ask its recorder for the content.",
+    ),
     "evidence_does_not_hold": (
         _S,
         "An entry failed verification and is left out: ask its recorder and run fsck.",

@@ -34,6 +34,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     ``mentions`` needs to hold the item asked for, its lot and class, its containers, and every parent;
     other items may be left out. ``event_id`` is the recorded id, else the event hash's URI.
     ``holds`` is False only if a check *failed*; "could not check" lowers ``grade`` instead.
+    ``withheld``: the content was erased or not given, and ``event`` is only what the store noted of it.
     """
 
     entry_id: bytes
@@ -47,6 +48,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     mentions: tuple[Mention, ...]
     holds: bool = True
     why_not: str | None = None
+    withheld: bool = False
     anchor_time: int | None = None  # Unix seconds of the block
     corrects: tuple[bytes, ...] = ()  # entry ids, from the entry's references
 

@@ -16,14 +16,14 @@ from sealtrail.custody.life import ending
 from sealtrail.custody.lifecycle import commissions
 from sealtrail.epcis.events import AggregationEvent, AnyEvent, TransformationEvent
 
-StepKind = Literal["event", "missing", "corrected", "refused"]
+StepKind = Literal["event", "missing", "corrected", "refused", "withheld"]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a journey.
 
     ``grade`` is *inferred* where only a container (``via``), lot or class is named; ``entry_grade`` is that of the
-    entry itself. A *missing* step has no entry; a *corrected* or *refused* one moved nothing.
+    entry itself. A *missing* step has no entry; a *corrected*, *refused* or *withheld* one moved nothing.
     """
 
     kind: StepKind

@@ -27,10 +27,10 @@ from sealtrail.custody.verdicts import (
     identifier_verdict,
     provenance_verdict,
 )
-from sealtrail.gs1 import item_of
+from sealtrail.gs1 import canonical, item_of, lot_in
 from sealtrail.membership.records import Network
 
-_CLASSES = frozenset({"lgtin", "gtin"})
+CLASS_SCHEMES = frozenset({"lgtin", "gtin"})
 _DATED = frozenset({"sgtin", "lgtin"})
 
 
@@ -78,10 +78,11 @@ def judge(
     today = local_date(at_us, "+00:00") or datetime.fromtimestamp(0, UTC).date()
     parties = Parties(network)
     timeline = settle(history, question, rules)
-    traced = trace(timeline.events, question.item, classes_of(question.item, timeline.events))
+    classes = classes_of(question.item, timeline.events)
+    traced = trace(timeline.events, question.item, classes)
     touches = collapse(traced.touches, rules.double_scan_seconds * 1_000_000)
-    single = item_of(question.item).scheme not in _CLASSES
-    life = follow_life(touches, question.item, parties, rules, today)
+    single = item_of(question.item).scheme not in CLASS_SCHEMES
+    life = _with_lot(follow_life(touches, question.item, parties, rules, today), classes)
     birth = follow_birth(touches, life, question.item, network, rules)
     custody = (
         follow_custody(touches, parties, rules, at_us)
@@ -123,13 +124,26 @@ def classes_of(item: str, events: Iterable[Recorded]) -> frozenset[str]:
     if parsed.scheme != "sgtin" or parsed.gtin is None:
         return frozenset()
     gtin = f"https://id.gs1.org/01/{parsed.gtin}"
-    lots = {
-        m.item
-        for r in events
-        for m in r.mentions
-        if m.place == "lot" and m.item.startswith(gtin + "/") and r.places(item)
-    }
+    lots = {lot for r in events if r.places(item) for lot in _lots(r, item, gtin)}
     return frozenset({gtin} | lots)
+
+
+def _lots(recorded: Recorded, item: str, gtin: str) -> set[str]:
+    """Return the lot that an event gives a pack; where it names several of one GTIN, the pack's link has to say."""
+    lots = {m.item for m in recorded.mentions if m.place == "lot" and m.item.startswith(gtin + "/")}
+    if len(lots) < 2:
+        return lots
+    named = (*getattr(recorded.event, "epc_list", ()), *getattr(recorded.event, "child_epcs", ()))
+    return {lot for e in named if canonical(e) == item and (lot := lot_in(e)) is not None}
+
+
+def _with_lot(life: Life, classes: frozenset[str]) -> Life:
+    """Take the lot from the pack's Digital Link where no master data was recorded."""
+    lots = [item_of(each).lot for each in classes]
+    named = [lot for lot in lots if lot is not None]
+    if life.lot is not None or len(named) != 1:
+        return life
+    return msgspec.structs.replace(life, lot=named[0])
 
 
 def _set_apart(
@@ -141,6 +155,7 @@ def _set_apart(
         ("corrected", timeline.corrected),
         ("corrected", timeline.declarations),
         ("refused", timeline.refused),
+        ("withheld", timeline.withheld),
     ]
     return [
         (kind, recorded)

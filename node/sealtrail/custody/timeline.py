@@ -24,6 +24,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     corrected: tuple[Recorded, ...] = ()
     declarations: tuple[Recorded, ...] = ()
     refused: tuple[Recorded, ...] = ()
+    withheld: tuple[Recorded, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -31,10 +32,11 @@ def settle(history: Iterable[Recorded], question: Question, parameters: Paramete
     """Return the timeline of a history as the question asks for it."""
     known = _known(history, question.known_at)
     refused = tuple(r for r in known if not r.holds)
-    held = [r for r in known if r.holds]
+    withheld = tuple(r for r in known if r.holds and r.withheld)
+    held = [r for r in known if r.holds and not r.withheld]
     declarations = [r for r in held if r.event.error_declaration is not None]
     observed = [r for r in held if r.event.error_declaration is None]
-    findings = [_does_not_hold(r) for r in refused]
+    findings = [_does_not_hold(r) for r in refused] + [_withheld(r) for r in withheld]
     erroneous: set[bytes] = set()
     for declaration in declarations:
         erroneous |= _apply(declaration, observed, parameters, findings)
@@ -44,6 +46,7 @@ def settle(history: Iterable[Recorded], question: Question, parameters: Paramete
         corrected=tuple(r for r in observed if r.entry_id in erroneous and _by(r, until)),
         declarations=tuple(declarations),
         refused=refused,
+        withheld=withheld,
         findings=tuple(findings),
     )
 
@@ -161,3 +164,8 @@ def _does_not_hold(recorded: Recorded) -> Finding:
     why = recorded.why_not or "a check failed"
     message = f"the entry of {recorded.event_id} does not hold: {why}"
     return finding("evidence_does_not_hold", message, [recorded.entry_id])
+
+
+def _withheld(recorded: Recorded) -> Finding:
+    message = f"the content of {recorded.event_id} was erased or is not held here"
+    return finding("content_withheld", message, [recorded.entry_id])

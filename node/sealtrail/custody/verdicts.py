@@ -27,7 +27,7 @@ _SUSPECT = frozenset(
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict and the reasons for it: which fields, where the gap, why not fit."""
 
-    value: str
+    value: str = msgspec.field(name="verdict")
     reasons: tuple[str, ...] = ()
 
 
@@ -68,7 +68,8 @@ def provenance_verdict(
     if conflicts:
         return Verdict(value="conflict", reasons=conflicts)
     where = [_where(gap) for gap in gaps]
-    where += [f.message for f in listed if f.code == "evidence_does_not_hold"]
+    unusable = ("evidence_does_not_hold", "content_withheld")
+    where += [f.message for f in listed if f.code in unusable]
     where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
     if where:
         return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))

@@ -18,7 +18,7 @@ _HASH_BYTES = 32
 
 
 class AnchoredCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest checkpoint of the own log that the chain has, as far as it was followed."""
+    """A checkpoint of the own log that the chain has, as far as it was followed."""
 
     tree_size: int
     note: str
@@ -33,15 +33,20 @@ class Provable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def anchored_checkpoint(
-    connection: sqlite3.Connection, member: bytes, last_block: int
+    connection: sqlite3.Connection, member: bytes, leaf_index: int, last_block: int
 ) -> AnchoredCheckpoint | None:
-    """Return the member's newest checkpoint that is kept here and anchored in ``last_block`` or before."""
+    """Return the member's first checkpoint over that leaf which is anchored in ``last_block`` or before.
+
+    The first: its anchor says since when the entry is known, and with which keys it is to be judged
+    (promise 9); a later one would make every entry look late, and a rotated key look wrong.
+    """
     row = connection.execute(
         "SELECT tree_size, note, chain_anchor.sequence, block_number, transaction_hash"
-        " FROM chain_anchor JOIN checkpoint USING (checkpoint_hash)"
-        " WHERE chain_anchor.member = ? AND block_number <= ?"
-        " ORDER BY chain_anchor.sequence DESC LIMIT 1",
-        (member, last_block),
+        " FROM checkpoint JOIN chain_anchor USING (checkpoint_hash)"
+        " WHERE checkpoint.member = ? AND tree_size > ?"
+        " AND chain_anchor.member = checkpoint.member AND block_number <= ?"
+        " ORDER BY tree_size LIMIT 1",
+        (member, leaf_index, last_block),
     ).fetchone()
     if row is None:
         return None
@@ -59,7 +64,7 @@ def load_provable(
 ) -> list[Provable]:
     """Return the events behind those entries, in the order asked for; unknown ones are left out.
 
-    Own entries are proven to the newest checkpoint anchored in ``last_block`` or before.
+    Own entries are proven to the first checkpoint over them that is anchored in ``last_block`` or before.
     """
     wanted = list(dict.fromkeys(entry_ids))
     events = load_by_entries(connection, wanted)
@@ -85,7 +90,8 @@ class _OwnRecords:
         self._connection = connection
         self._log = log
         self._salt = identity.item_salt
-        self._checkpoint = anchored_checkpoint(connection, identity.member, last_block)
+        self._member = identity.member
+        self._last_block = last_block
 
     def record(self, event: StoredEvent) -> EntryRecord | None:
         entry = load_entry(self._connection, event.entry_id)
@@ -103,8 +109,10 @@ class _OwnRecords:
         )
 
     def _proof(self, entry: StoredEntry) -> LogProof | None:
-        checkpoint = self._checkpoint
-        if checkpoint is None or entry.leaf_index >= checkpoint.tree_size:
+        checkpoint = anchored_checkpoint(
+            self._connection, self._member, entry.leaf_index, self._last_block
+        )
+        if checkpoint is None:
             return None
         hashes = self._log.inclusion_proof(self._connection, entry.leaf_index, checkpoint.tree_size)
         return LogProof(

@@ -1,0 +1,84 @@
+"""``GET /v1/provenance/{item}``: where an item has been, what the rules say of it, and what proves each step.
+
+An item that nothing is known of is an answer (identifier *unknown*); only one that can't be read is an error.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aiohttp import web
+
+from sealtrail.api.auth import needs
+from sealtrail.api.responses import json_response
+from sealtrail.errors import InputError
+from sealtrail.gs1 import parse_item
+from sealtrail.services.provenance import ProvenanceService
+from sealtrail.services.provenance_view import answer_json
+
+ITEM_CHARACTERS_MAX = 2_000
+_PARAMETERS = frozenset({"item", "as_of", "known_at"})
+
+
+def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
+    """Return the provenance routes."""
+
+    @needs("provenance")
+    async def get_provenance(request: web.Request) -> web.Response:
+        _check_parameters(request)
+        item = parse_item(_item_text(request))
+        as_of, known_at = _moment(request, "as_of"), _moment(request, "known_at")
+        answer = await provenance.answer(
+            item,
+            as_of_us=as_of,
+            known_at=None if known_at is None else known_at // 1_000_000,
+        )
+        return json_response(answer_json(answer))
+
+    return [
+        web.get("/v1/provenance", get_provenance),
+        # an identifier may hold slashes: a Digital Link that was not percent-encoded, a serial that has one
+        web.get("/v1/provenance/{item:.+}", get_provenance),
+    ]
+
+
+def _check_parameters(request: web.Request) -> None:
+    for name in request.query:
+        if name not in _PARAMETERS:
+            raise InputError(
+                "query_parameter_unknown",
+                f"{name[:80]} is not known here",
+                advice="percent-encode an identifier that has a question mark",
+            )
+
+
+def _item_text(request: web.Request) -> str:
+    text: str = request.match_info.get("item") or request.query.get("item") or ""
+    if len(text) > ITEM_CHARACTERS_MAX:
+        raise InputError(
+            "identifier_too_long", f"{len(text)} characters, at most {ITEM_CHARACTERS_MAX} are read"
+        )
+    return text
+
+
+def _moment(request: web.Request, name: str) -> int | None:
+    """Return a time parameter in microseconds since 1970.
+
+    Raises:
+        InputError: no RFC 3339 time with an offset (``time_invalid``).
+    """
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + that nobody encoded
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return round(moment.timestamp() * 1_000_000)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            "time_invalid",
+            f"{name} is {text[:60]!r}, expected an RFC 3339 time with an offset",
+            pointer=name,
+            advice="for example 2026-03-01T12:00:00Z",
+        ) from error

@@ -1,0 +1,290 @@
+"""Gathers an item's history from the store: every event that may concern it, each entry verified.
+
+What names the item; what names a container, for the time that the item was inside, recursively; what names its
+lot or class. Which of these really touch the item is for :mod:`sealtrail.custody` to say.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sealtrail.custody import CLASS_SCHEMES, Grade, Mention, Recorded, classes_of
+from sealtrail.custody.containment import parent_of
+from sealtrail.epcis import event_hash_uri, read_content
+from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
+from sealtrail.errors import InputError
+from sealtrail.evidence import EntryRecord, Outcome, VerifiedEntry, Verifier
+from sealtrail.gs1 import item_of
+from sealtrail.services.records import Provable, load_provable
+from sealtrail.signing import Kind, Relation
+from sealtrail.store.history import Mentioned, class_mentions, last_packing, mentions, noted
+from sealtrail.store.identity import Identity
+from sealtrail.store.log import LogStore
+
+_NEVER = 1 << 62
+_CHUNK = 64
+
+
+class HistoryLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is gathered for one question; beyond it the answer says that it is cut."""
+
+    events_max: int = 5_000
+    class_events_max: int = 500  # that name a lot or class
+    stays_max: int = 200  # containers, each time the item was in one
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded event with what proves it; ``verified`` is None where the leaf itself is unreadable."""
+
+    recorded: Recorded
+    record: EntryRecord
+    verified: VerifiedEntry | None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything found, by entry id; ``cut`` if a limit ended the search."""
+
+    found: dict[bytes, Found]
+    cut: bool
+
+
+class _Stay(msgspec.Struct, frozen=True):
+    """A container, and the time (us) during which something asked for stood in it."""
+
+    container: str
+    since_us: int
+    until_us: int
+
+
+class HistoryReader:
+    """Reads histories through one connection's snapshot; make one for each question."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        log: LogStore,
+        identity: Identity,
+        verifier: Verifier,
+        limits: HistoryLimits,
+        *,
+        last_block: int,
+    ) -> None:
+        self._connection = connection
+        self._log = log
+        self._identity = identity
+        self._verifier = verifier
+        self._limits = limits
+        self._last_block = last_block
+        self._found: dict[bytes, Found] = {}
+        self._cut = False
+
+    def gather(self, item: str) -> History:
+        """Return the history of a canonical identifier."""
+        limits = self._limits
+        of_class = item_of(item).scheme in CLASS_SCHEMES
+        limit = (limits.class_events_max if of_class else limits.events_max) + 1
+        listed = mentions(self._connection, item, limit=limit)
+        self._cut = len(listed) == limit
+        own = self._load(item, listed[: limit - 1])
+        self._follow(_stays(own, item))
+        for each in classes_of(item, [f.recorded for f in own]):
+            listed = class_mentions(self._connection, each, limit=limits.class_events_max)
+            self._load(each, listed)
+        return History(found=self._found, cut=self._cut)
+
+    def _follow(self, stays: list[_Stay]) -> None:
+        """Gather for each container what happened during the stay, and what it stood in itself."""
+        seen: set[tuple[str, int]] = set()
+        while stays:
+            stay = stays.pop()
+            if (stay.container, stay.since_us) in seen:
+                continue
+            if len(seen) >= self._limits.stays_max:
+                self._cut = True
+                return
+            seen.add((stay.container, stay.since_us))
+            during, until_us = self._during(stay)
+            stays += [
+                _Stay(s.container, max(s.since_us, stay.since_us), min(s.until_us, until_us))
+                for s in _stays(during, stay.container)
+            ]
+
+    def _during(self, stay: _Stay) -> tuple[list[Found], int]:
+        """Return the container's events during a stay, and the stay's end: it may have been emptied before."""
+        found: list[Found] = []
+        before = last_packing(self._connection, stay.container, stay.since_us)
+        if before is not None:  # it stood in something already
+            found += self._load(stay.container, [before])
+        listed = mentions(
+            self._connection,
+            stay.container,
+            since_us=stay.since_us,
+            until_us=stay.until_us,
+            limit=self._limits.events_max + 1,
+        )
+        for at in range(0, len(listed), _CHUNK):
+            loaded = self._load(stay.container, listed[at : at + _CHUNK], as_container=True)
+            found += loaded
+            ends = [f.recorded.time_us for f in loaded if _empties(f.recorded, stay)]
+            if ends:
+                return found, min(ends)
+        return found, stay.until_us
+
+    def _load(
+        self, item: str, listed: Sequence[Mentioned], *, as_container: bool = False
+    ) -> list[Found]:
+        """Load and verify events once each; return those of ``listed``, in its order."""
+        new = dict.fromkeys(m.entry_id for m in listed if m.entry_id not in self._found)
+        room = self._limits.events_max - len(self._found)
+        self._cut = self._cut or len(new) > room
+        places = {m.entry_id: m for m in listed}
+        for provable in load_provable(
+            self._connection,
+            self._log,
+            self._identity,
+            list(new)[: max(0, room)],
+            last_block=self._last_block,
+        ):
+            mentioned = places[provable.event.entry_id]
+            if not (as_container and mentioned.unpacks and _names_children(provable)):
+                self._found[provable.event.entry_id] = self._verify(provable, item, mentioned)
+        order = dict.fromkeys(m.entry_id for m in listed)
+        return [self._found[e] for e in order if e in self._found]
+
+    def _verify(self, provable: Provable, item: str, mentioned: Mentioned) -> Found:
+        try:
+            verified = self._verifier.verify(provable.record)
+        except InputError as error:  # the leaf's bytes are no entry
+            recorded = self._noted(provable, item, mentioned, why_not=error.message)
+            return Found(recorded=recorded, record=provable.record, verified=None)
+        why_not = _why_not(provable, verified)
+        if verified.event is None or why_not is not None:
+            recorded = self._noted(provable, item, mentioned, why_not=why_not, verified=verified)
+        else:
+            recorded = _recorded(provable, verified)
+        return Found(recorded=recorded, record=provable.record, verified=verified)
+
+    def _noted(
+        self,
+        provable: Provable,
+        item: str,
+        mentioned: Mentioned,
+        *,
+        why_not: str | None,
+        verified: VerifiedEntry | None = None,
+    ) -> Recorded:
+        """Return an event of which only the store's own note is at hand: to be shown, never to be followed."""
+        event = provable.event
+        note = noted(self._connection, event.entry_id)
+        shown = ObjectEvent(
+            event_time=Timestamp("", note.event_time_us),
+            event_time_zone_offset="+00:00",
+            action="OBSERVE",
+            biz_step=note.biz_step,
+            disposition=note.disposition,
+        )
+        return Recorded(
+            entry_id=event.entry_id,
+            member=event.member,
+            kind=verified.entry.kind if verified else Kind.EVENT,
+            grade=_grade(verified),
+            holds=why_not is None,
+            why_not=why_not,
+            withheld=True,
+            record_time_ms=event.record_time_ms,
+            content_hash=event.content_hash,
+            event_id=event.event_id,
+            event=shown,
+            mentions=(Mention(item, mentioned.place),),
+            anchor_time=verified.anchor.block_time if verified and verified.anchor else None,
+        )
+
+
+def _recorded(provable: Provable, verified: VerifiedEntry) -> Recorded:
+    event = verified.event
+    assert event is not None
+    return Recorded(
+        entry_id=verified.entry_id,
+        member=verified.entry.member,
+        kind=verified.entry.kind,
+        grade=_grade(verified),
+        record_time_ms=verified.entry.record_time_ms,
+        content_hash=event.content_hash,
+        event_id=event.event.event_id or event_hash_uri(event.event_hash),
+        event=event.event,
+        mentions=tuple(Mention(m.item, m.place) for m in event.items),
+        anchor_time=verified.anchor.block_time if verified.anchor else None,
+        corrects=tuple(
+            r.entry_id for r in provable.record.references if r.relation == Relation.CORRECTS
+        ),
+    )
+
+
+def _grade(verified: VerifiedEntry | None) -> Grade:
+    if verified is None or verified.grade is None:
+        return Grade.PEER_ASSERTED
+    return verified.grade
+
+
+def _why_not(provable: Provable, verified: VerifiedEntry) -> str | None:
+    """Return what does not hold, or None: what could not be checked only lowers the grade."""
+    failed = [s for s in verified.steps if s.outcome is Outcome.DOES_NOT_HOLD]
+    if failed:
+        return "; ".join(f"{s.name}: {s.reason or s.code}" for s in failed)
+    if verified.entry_id != provable.event.entry_id:
+        return "the store has it under another entry's id"
+    if verified.entry.member != provable.event.member:
+        return "the store has it under another member"
+    return None
+
+
+def _names_children(provable: Provable) -> bool:
+    """Tell whether an unpacking names what it takes out: the item's own events name it then, if it was that."""
+    if provable.record.content is None:
+        return False
+    try:
+        event = read_content(provable.record.content, provable.record.media_type).event
+    except InputError:
+        return False  # to be verified, and shown
+    return isinstance(event, AggregationEvent) and bool(event.child_epcs)
+
+
+def _stays(found: Iterable[Found], item: str) -> list[_Stay]:
+    """Return each container that ``item`` was put into or seen in, and until when by the item's own events."""
+    ordered = sorted(
+        (f.recorded for f in found if f.recorded.holds and not f.recorded.withheld),
+        key=lambda r: r.time_us,
+    )
+    stays = []
+    for index, recorded in enumerate(ordered):
+        event, parent = recorded.event, parent_of(recorded)
+        if not isinstance(event, AggregationEvent) or event.action == "DELETE" or parent is None:
+            continue
+        if "epc" not in recorded.places(item):
+            continue
+        until_us = next(
+            (r.time_us for r in ordered[index + 1 :] if _leaves(r, item, parent)), _NEVER
+        )
+        stays.append(_Stay(parent, recorded.time_us, until_us))
+    return stays
+
+
+def _leaves(recorded: Recorded, item: str, container: str) -> bool:
+    event = recorded.event
+    if not isinstance(event, AggregationEvent) or "epc" not in recorded.places(item):
+        return False
+    return (event.action == "DELETE") == (parent_of(recorded) == container)
+
+
+def _empties(recorded: Recorded, stay: _Stay) -> bool:
+    """Tell whether the container was emptied after the stay began."""
+    event = recorded.event
+    if not recorded.holds or recorded.withheld or recorded.time_us <= stay.since_us:
+        return False
+    if isinstance(event, AggregationEvent):
+        childless = not event.child_epcs and not event.child_quantity_list
+        return event.action == "DELETE" and childless and parent_of(recorded) == stay.container
+    return isinstance(event, ObjectEvent) and event.action == "ADD"

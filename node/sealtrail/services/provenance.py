@@ -1,0 +1,227 @@
+"""Where has this item been, and can you prove it?
+
+The chain is read up to its head; then, on one snapshot of the store: the history is gathered, each entry
+verified against the chain as followed, and the whole judged. What could not be checked says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from sealtrail.custody import Judgement, Parameters, Question, judge, similar_items
+from sealtrail.errors import SealtrailError
+from sealtrail.evidence import Verifier
+from sealtrail.gs1 import Item
+from sealtrail.membership.records import Anchor, Network, Status
+from sealtrail.services.follower import Checked, Follower
+from sealtrail.services.history import Found, History, HistoryLimits, HistoryReader
+from sealtrail.services.network import FollowedNetwork, FollowedNetworks
+from sealtrail.signing import Domain
+from sealtrail.store.database import Database
+from sealtrail.store.history import known_items
+from sealtrail.store.identity import Identity
+from sealtrail.store.log import LogStore
+
+
+class ChainState(msgspec.Struct, frozen=True, kw_only=True):
+    """The chain that an answer was checked against, as of ``checked_ms``.
+
+    ``live``: it was read for this answer; else ``failure`` says why not, and what is said is as of ``checked_ms``.
+    """
+
+    live: bool
+    failure: str | None
+    checked_ms: int
+    block: int
+    block_hash: bytes
+
+
+class CoveredLog(msgspec.Struct, frozen=True, kw_only=True):
+    """A member's log as far as this answer rests on it.
+
+    ``whole``: this node's own, all of it was searched; of another's, ``events`` were handed to this node.
+    """
+
+    member: bytes
+    name: str | None
+    whole: bool
+    events: int
+    anchor: Anchor | None  # the member's latest
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What this node can say of an item, and what shows it."""
+
+    item: Item
+    question: Question
+    judgement: Judgement
+    found: dict[bytes, Found]
+    cut: bool
+    candidates: tuple[str, ...]
+    chain: ChainState
+    network: Network
+    covered: tuple[CoveredLog, ...]
+    not_covered: tuple[CoveredLog, ...]
+
+
+class ProvenanceService:
+    """Answers for one node.
+
+    Args:
+        clock: gives Unix milliseconds.
+        chain_seconds_max: how long an answer waits for the chain before it is given as of the last check.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log: LogStore,
+        identity: Identity,
+        networks: FollowedNetworks,
+        follower: Follower,
+        *,
+        clock: Callable[[], int],
+        parameters: Parameters | None = None,
+        limits: HistoryLimits | None = None,
+        chain_seconds_max: float = 0.5,
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._identity = identity
+        self._networks = networks
+        self._follower = follower
+        self._clock = clock
+        self._parameters = parameters or Parameters()
+        self._limits = limits or HistoryLimits()
+        self._chain_seconds_max = chain_seconds_max
+        self._domain = Domain(
+            chain_id=identity.chain_id,
+            registry=identity.registry,
+            genesis_hash=identity.genesis_hash,
+        )
+        self._checks: set[asyncio.Task[Checked]] = set()
+
+    async def answer(
+        self, item: Item, *, as_of_us: int | None = None, known_at: int | None = None
+    ) -> Answer:
+        """Answer where an item has been.
+
+        Args:
+            as_of_us: what was true then, by event time; ``known_at`` what was anchored by then (Unix seconds).
+
+        Raises:
+            UnavailableError: the chain was never read (``chain_not_followed``), or the store is busy.
+        """
+        failure = await self._read_chain()
+        question = Question(
+            item=item.canonical,
+            stated_lot=item.lot if item.serial else None,
+            stated_expiry=item.expiry,
+            as_of_us=as_of_us,
+            known_at=known_at,
+        )
+        return await self._database.read(lambda c: self._answer(c, item, question, failure))
+
+    async def _read_chain(self) -> SealtrailError | str | None:
+        """Bring the store up to the chain's head; return why not, if that failed or takes too long."""
+        check = asyncio.ensure_future(self._follower.check_now())
+        self._checks.add(check)
+        check.add_done_callback(self._checked)
+        done, _ = await asyncio.wait({check}, timeout=self._chain_seconds_max)
+        if not done:
+            return "the chain did not answer in time"
+        error = check.exception()
+        if error is not None and not isinstance(error, SealtrailError):
+            raise error
+        return error
+
+    def _checked(self, check: asyncio.Task[Checked]) -> None:
+        self._checks.discard(check)
+        if not check.cancelled():
+            check.exception()  # seen: whoever waited has told it
+
+    def _answer(
+        self,
+        connection: sqlite3.Connection,
+        item: Item,
+        question: Question,
+        failure: SealtrailError | str | None,
+    ) -> Answer:
+        view = self._networks.view(connection)
+        verifier = Verifier(domain=self._domain, network=view)
+        reader = HistoryReader(
+            connection, self._log, self._identity, verifier, self._limits, last_block=view.block
+        )
+        history = reader.gather(item.canonical)
+        network = view.network()
+        judgement = judge(
+            question,
+            (f.recorded for f in history.found.values()),
+            network,
+            now_us=self._clock() * 1000,
+            parameters=self._parameters,
+        )
+        covered, not_covered = self._coverage(view, network, history)
+        return Answer(
+            item=item,
+            question=question,
+            judgement=judgement,
+            found=history.found,
+            cut=history.cut,
+            candidates=_candidates(connection, item, judgement),
+            chain=self._chain_state(view, failure),
+            network=network,
+            covered=covered,
+            not_covered=not_covered,
+        )
+
+    def _coverage(
+        self, view: FollowedNetwork, network: Network, history: History
+    ) -> tuple[tuple[CoveredLog, ...], tuple[CoveredLog, ...]]:
+        """Tell which logs were searched whole (this node's), and what is held of each other active member's."""
+        held = _held(history.found.values())
+        logs = [
+            CoveredLog(
+                member=member.member,
+                name=member.name,
+                whole=member.member == self._identity.member,
+                events=held.get(member.member, 0),
+                anchor=view.last_anchor(member.member),
+            )
+            for member in network.members
+            if member.status is Status.ACTIVE or member.member in held
+        ]
+        return tuple(e for e in logs if e.whole), tuple(e for e in logs if not e.whole)
+
+    def _chain_state(
+        self, view: FollowedNetwork, failure: SealtrailError | str | None
+    ) -> ChainState:
+        cursor, checked = view.cursor, self._follower.checked
+        return ChainState(
+            live=failure is None,
+            failure=None if failure is None else str(failure),
+            # a chain that did not move is checked without a write
+            checked_ms=max(cursor.checked_ms, checked.checked_ms if checked else 0),
+            block=cursor.final_block,
+            block_hash=cursor.final_hash,
+        )
+
+
+def _held(found: Iterable[Found]) -> dict[bytes, int]:
+    held: dict[bytes, int] = {}
+    for each in found:
+        held[each.recorded.member] = held.get(each.recorded.member, 0) + 1
+    return held
+
+
+def _candidates(
+    connection: sqlite3.Connection, item: Item, judgement: Judgement
+) -> tuple[str, ...]:
+    """Return known items that an unknown one could have been meant for: a hint, never a correction."""
+    if judgement.verdicts.identifier.value != "unknown":
+        return ()
+    return tuple(known_items(connection, list(similar_items(item.canonical))))
