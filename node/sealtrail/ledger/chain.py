@@ -172,9 +172,7 @@ class ChainLedger:
             payload=registry_calls.anchor(sequence, previous, checkpoint_hash),
             gas=ANCHOR_GAS,
         )
-        if replacing is not None:
-            return await self._sign_replacement(self._operator, call, replacing)
-        _, nonce, fees = await gather(
+        _, answer, fees = await gather(
             self._try(call, self._operator.address),
             # "pending": behind whatever this key has under way already
             self._rpc.call(
@@ -182,9 +180,13 @@ class ChainLedger:
             ),
             fetch_fees(self._rpc, self._fees),
         )
-        return self._operator.sign(
-            call, chain_id=self._chain_id, nonce=parse_quantity(nonce, "the nonce"), fees=fees
-        )
+        nonce = parse_quantity(answer, "the nonce")
+        # A nonce below the old one is free: one in between was lost, and the old transaction waits for ever.
+        if replacing is not None and nonce >= replacing.nonce:
+            if self._fees is FeeMode.FREE:
+                return replacing
+            nonce, fees = replacing.nonce, raise_fees(fees_of(replacing.raw), fees)
+        return self._operator.sign(call, chain_id=self._chain_id, nonce=nonce, fees=fees)
 
     async def send(self, raw: bytes) -> None:
         """See the port."""
@@ -210,13 +212,6 @@ class ChainLedger:
     async def close(self) -> None:
         """Close the connections."""
         await self._rpc.close()
-
-    async def _sign_replacement(self, operator: OperatorKey, call: Call, old: Sent) -> Sent:
-        if self._fees is FeeMode.FREE:
-            return old
-        wanted = await fetch_fees(self._rpc, self._fees)
-        fees = raise_fees(fees_of(old.raw), wanted)
-        return operator.sign(call, chain_id=self._chain_id, nonce=old.nonce, fees=fees)
 
     async def _try(self, call: Call, sender: bytes) -> None:
         """Run the call without sending it, to know a refusal before it costs a transaction."""
