@@ -117,6 +117,10 @@ class Chain:
         """Call ``listener`` in the event loop with each new block, once it is durable."""
         self._listeners.append(listener)
 
+    def forget(self, listener: Callable[[Block], None]) -> None:
+        """Call it no more."""
+        self._listeners.remove(listener)
+
     async def make_blocks(self) -> None:
         """Make blocks until cancelled. A cancelled block is still finished and stored."""
         while True:
@@ -162,7 +166,7 @@ class Chain:
         for transaction, reason in built.dropped:
             _log.warning("dropped transaction 0x%s: %s", transaction.hash.hex(), reason)
             self.pool.drop(transaction)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(built.block)
 
     def close(self) -> None:

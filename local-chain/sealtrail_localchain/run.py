@@ -14,8 +14,6 @@ from sealtrail_localchain.accounts import WARNING, checksum_address, development
 from sealtrail_localchain.chain import Chain, Settings, open_chain
 from sealtrail_localchain.directory import Directory
 from sealtrail_localchain.pyevm import PyEvmEngine
-from sealtrail_localchain.rpc.dispatch import Dispatcher
-from sealtrail_localchain.rpc.methods import methods_of
 from sealtrail_localchain.server import RpcServer
 
 
@@ -74,7 +72,7 @@ async def run_embedded(
 async def _serve(
     directory: Directory, chain: Chain, listen: Listen, announce: Callable[[dict[str, Any]], None]
 ) -> None:
-    server = RpcServer(Dispatcher(methods_of(chain)), remote_allowed=listen.remote_allowed)
+    server = RpcServer(chain, remote_allowed=listen.remote_allowed)
     stopped = stop_signals()
     try:
         port = await server.start(listen.host, listen.port)

@@ -178,6 +178,20 @@ def test_a_rebound_host_name_gets_nothing(
     assert http.request("POST", local_chain.rpc_url, body=body, headers=JSON | named).status == 200
 
 
+def test_a_web_page_of_another_origin_gets_nothing(
+    local_chain: LocalChainProcess, http: urllib3.PoolManager
+) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
+    for origin, status in (
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://localhost:3000", 200),
+    ):
+        headers = JSON | {"origin": origin}
+        answer = http.request("POST", local_chain.rpc_url, body=body, headers=headers)
+        assert answer.status == status
+
+
 def test_too_many_filters_are_refused(post: Any) -> None:
     request = {"jsonrpc": "2.0", "id": 1, "method": "eth_newBlockFilter"}
     batch = json.dumps([request] * 1_000).encode()
