@@ -33,8 +33,10 @@ _PROTECTED = {
     "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
     "epcis": {"https://ref.gs1.org/epcis/", "https://ns.gs1.org/epcis/"},
 }
-_KEYS_REMEMBERED = 10_000
+_KEYS_REMEMBERED = 1_000
+_KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 256
+_CONTEXT_BYTES_REMEMBERED_MAX = 4_096
 _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
 
@@ -65,9 +67,11 @@ class Names:
         """
         known = self._keys.get(key)
         if known is None:
-            if len(self._keys) >= _KEYS_REMEMBERED:
-                self._keys.clear()
-            known = self._keys[key] = self._split(key)
+            known = self._split(key)
+            if len(key) <= _KEY_CHARACTERS_REMEMBERED_MAX:
+                if len(self._keys) >= _KEYS_REMEMBERED:
+                    self._keys.clear()
+                self._keys[key] = known
         return known
 
     def _split(self, key: str) -> tuple[str, str, bool]:
@@ -107,11 +111,14 @@ def read_context(*contexts: Any) -> Names:
         InputError: ``context_malformed``, ``context_prefix_malformed``, ``context_term_protected``;
             the pointer is relative to the context.
     """
-    return _remembered(orjson.dumps(contexts))
+    encoded = orjson.dumps(contexts)
+    if len(encoded) > _CONTEXT_BYTES_REMEMBERED_MAX:
+        return _names.__wrapped__(encoded)
+    return _names(encoded)
 
 
 @lru_cache(maxsize=_CONTEXTS_REMEMBERED)
-def _remembered(encoded: bytes) -> Names:
+def _names(encoded: bytes) -> Names:
     namespaces = dict(_KNOWN)
     for context in orjson.loads(encoded):
         if isinstance(context, list):

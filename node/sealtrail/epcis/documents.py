@@ -78,6 +78,15 @@ def _recorded(
         raise refuse_type("an event", event)
     own = event.get("@context")
     if own is not None or names is None:
+        if own is None:
+            raise located(
+                InputError(
+                    "field_missing",
+                    "An event by itself needs an @context.",
+                    advice='Add "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"].',
+                ),
+                "@context",
+            )
         try:
             names = read_context(*(part for part in (context, own) if part is not None))
         except InputError as error:

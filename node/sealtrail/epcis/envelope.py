@@ -54,7 +54,7 @@ def _document(
     tree: dict[str, Any], body: Callable[[Any], Any], required: tuple[str, ...], pointer: str
 ) -> Envelope:
     readers: dict[str, Callable[[Any], Any]] = {
-        "@context": lambda value: value,
+        "@context": _context,
         "type": read_text,
         "id": read_uri,
         "schemaVersion": _version,
@@ -81,6 +81,12 @@ def _without_extensions(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
     return {key: value for key, value in tree.items() if ":" not in key or not is_uri(key)}
+
+
+def _context(value: Any) -> Any:
+    if not isinstance(value, str | dict | list):
+        raise refuse_type("a context", value)
+    return value
 
 
 def _version(value: Any) -> str:

@@ -39,23 +39,27 @@ def parse_json(octets: bytes, *, octets_max: int) -> Any:
         tree = orjson.loads(octets)
     except orjson.JSONDecodeError as error:
         _explain(octets, error)
-    if _certainly_exact(octets, tree):
+    try:
+        encoded = orjson.dumps(tree)
+    except orjson.JSONEncodeError:  # over 254 levels
+        raise InputError("json_too_deep", "The document is nested too deeply.") from None
+    if _certainly_exact(octets, encoded):
         return tree
     return _parse_slowly(octets)
 
 
-def _certainly_exact(octets: bytes, tree: Any) -> bool:
-    """Tell whether no key is repeated and no number rounded; False means: look closer."""
+def _certainly_exact(octets: bytes, encoded: bytes) -> bool:
+    """Tell, from the text and its tree encoded again, that no key is repeated and no number rounded.
+
+    False means: look closer.
+    """
     # With no blank before a colon and no escaped quote in \u form, every key shows as '":' in both texts;
     # strings that contain that sequence count the same on both sides.
     if b" :" in octets or b"\n:" in octets or b"\t:" in octets or b"\r:" in octets:
         return False
     if b"\\u0022" in octets or any(search(octets) for search in _LONG_NUMBERS):
         return False
-    try:
-        return orjson.dumps(tree).count(b'":') == octets.count(b'":')
-    except (TypeError, orjson.JSONEncodeError):
-        return False
+    return encoded.count(b'":') == octets.count(b'":')
 
 
 class _Repeated(dict[str, Any]):

@@ -8,8 +8,9 @@ from functools import lru_cache
 from sealtrail.gs1.digital_link import DIGITAL_LINK, is_canonical, parse_digital_link
 from sealtrail.gs1.urn import digital_link_of_urn
 
-# 65,536 identifiers of some 60 characters: about 20 MB at most
-_REMEMBERED = 65_536
+# 16,384 identifiers of at most 256 characters: some 10 MB
+_REMEMBERED = 16_384
+_REMEMBERED_CHARACTERS_MAX = 256
 # A pack, a lot or a logistic unit under a domain and stem of one's own, without escapes:
 # the common case, read in one go
 _P = r"[A-Za-z0-9'\-.;=_]{1,20}"
@@ -19,13 +20,19 @@ _is_simple = re.compile(
 ).fullmatch
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def canonical(identifier: str) -> str:
     """Return the canonical Digital Link URI of an EPC URN, a class URN or a Digital Link of any domain.
 
     What has none (another URI, a malformed URN) is its own canonical identifier. Check digits are computed
     for URNs and not checked in Digital Links: what was recorded names what it names.
     """
+    if len(identifier) > _REMEMBERED_CHARACTERS_MAX:
+        return _canonical.__wrapped__(identifier)
+    return _canonical(identifier)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _canonical(identifier: str) -> str:
     if identifier.startswith("urn:epc:"):
         return digital_link_of_urn(identifier) or identifier
     if not identifier.startswith(("http", "HTTP")) or is_canonical(identifier):

@@ -65,6 +65,8 @@ _QUALIFIERS = {
     "8018": {"8019"},
 }
 
+# a key and three qualifiers, each with its AI
+_SEGMENTS_MAX = 8
 _URI = re.compile(r"(?i:https?)://[^/?#]+(/[^?#]*)(?:[?#].*)?", re.DOTALL).fullmatch
 # What nearly every identifier is, and canonical as it stands.
 _CANONICAL = re.compile(
@@ -102,7 +104,7 @@ def parse_digital_link(text: str) -> DigitalLink | None:
         return None
     segments = match[1].strip("/").split("/")
     # the key stands as far right as it can: a stem may look like an AI ("/01/" of a shop)
-    for start in range(len(segments) - 2, -1, -1):
+    for start in range(len(segments) - 2, max(-1, len(segments) - _SEGMENTS_MAX - 1), -1):
         link = _link(segments[start:])
         if link is not None:
             return link
@@ -110,7 +112,7 @@ def parse_digital_link(text: str) -> DigitalLink | None:
 
 
 def _link(segments: list[str]) -> DigitalLink | None:
-    if len(segments) % 2 or len(segments) > 8:
+    if len(segments) % 2:
         return None
     pairs = [
         (SHORT_NAMES.get(ai, ai), decode_value(value))
