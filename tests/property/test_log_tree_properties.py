@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.errors import VerificationError
-from sealtrail.log.tiles import TILE_WIDTH, completed_tiles, node_from_tiles, tile_hashes
 from sealtrail.log.tree import (
     CompactRange,
     TreeHead,
@@ -21,7 +20,7 @@ from sealtrail.log.tree import (
     verify_inclusion,
 )
 
-LEAVES = [leaf_hash(n.to_bytes(4, "big")) for n in range(1_100)]
+LEAVES = [leaf_hash(n.to_bytes(4, "big")) for n in range(300)]
 SIZES = st.integers(1, 300)
 
 
@@ -110,31 +109,3 @@ def test_one_flipped_bit_is_never_consistent(second: int, data: st.DataObject) -
     one, two, *spoiled = flip(given_hashes, bit)
     with pytest.raises(VerificationError):
         verify_consistency(TreeHead(first, one), TreeHead(second, two), spoiled)
-
-
-@given(st.integers(0, 1_100), st.integers(0, 1_100))
-def test_completed_tiles_are_those_of_the_larger_tree_less_those_of_the_smaller(
-    a: int, b: int
-) -> None:
-    first, second = min(a, b), max(a, b)
-    gained = list(completed_tiles(first, second))
-    assert gained == [t for t in completed_tiles(0, second) if t not in completed_tiles(0, first)]
-
-
-def test_every_complete_subtree_is_found_in_the_tiles() -> None:
-    tiles: dict[tuple[int, int], bytes] = {}
-
-    def stored(level: int, index: int) -> bytes:
-        return node_from_tiles(level, index, lambda *tile: tiles.get(tile) or partial(*tile))
-
-    def partial(level: int, index: int) -> bytes:
-        begin, span = index * TILE_WIDTH, 1 << 8 * level
-        whole = len(LEAVES) // span
-        return b"".join(node(8 * level, n) for n in range(begin, min(begin + TILE_WIDTH, whole)))
-
-    for level, index in completed_tiles(0, len(LEAVES)):
-        tiles[level, index] = tile_hashes(level, index, stored)
-    assert set(tiles) == {(0, 0), (0, 1), (0, 2), (0, 3)}
-    for level in range(11):
-        for index in range(len(LEAVES) >> level):
-            assert stored(level, index) == node(level, index)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from sealtrail.errors import InputError, SealtrailError, VerificationError
-from sealtrail.log.tiles import completed_tiles, tile_path
 from sealtrail.log.tree import (
     EMPTY_ROOT,
     CompactRange,
@@ -108,20 +107,3 @@ def test_a_state_whose_peaks_do_not_fit_its_size_is_refused(size: int, peaks: in
 def test_proof_errors_are_verification_errors() -> None:
     with pytest.raises(VerificationError, match="inclusion_root_differs"):
         verify_inclusion(head(1), 0, LEAVES[1], [])
-
-
-def test_a_tile_of_tiles_completes_with_its_last_leaf() -> None:
-    assert list(completed_tiles(65_535, 65_536)) == [(0, 255), (1, 0)]
-    assert list(completed_tiles(65_536, 65_791)) == []
-
-
-@pytest.mark.parametrize(
-    ("args", "path"),
-    [
-        ((0, 0), "tile/0/000"),
-        ((0, 1_234_067), "tile/0/x001/x234/067"),
-        ((1, 273, 112), "tile/1/273.p/112"),
-    ],
-)
-def test_tile_paths_are_those_of_tlog_tiles(args: tuple[int, ...], path: str) -> None:
-    assert tile_path(*args) == path

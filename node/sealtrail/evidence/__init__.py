@@ -9,7 +9,7 @@ from sealtrail.evidence.container import (
     parse_package,
     verify_issuer,
 )
-from sealtrail.evidence.package import Package, PackageNetwork
+from sealtrail.evidence.package import Package, PackageNetwork, ReceivedPackage
 from sealtrail.evidence.record import AnchorReference, EntryRecord, LogProof, NetworkView
 from sealtrail.evidence.report import Grade, Outcome, Step, VerifiedEntry
 from sealtrail.evidence.verify import Verifier, verify_entry
@@ -24,6 +24,7 @@ __all__ = [
     "Package",
     "PackageLimits",
     "PackageNetwork",
+    "ReceivedPackage",
     "Step",
     "VerifiedEntry",
     "Verifier",
