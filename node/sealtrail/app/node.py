@@ -26,11 +26,13 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.api import peer as peer_routes
+from sealtrail.api import provenance as provenance_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
 from sealtrail.config import Config
+from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence import PackageLimits
@@ -51,6 +53,7 @@ from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.queries import QueryService
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
@@ -230,6 +233,17 @@ class Node:
             clock=now_ms,
             random=random.random,
         )
+        self._provenance = ProvenanceService(
+            self._database,
+            self._tree,
+            self._identity,
+            self._networks,
+            self._follower,
+            clock=now_ms,
+            parameters=Parameters(
+                transit_seconds_max=round(config.custody.transit_limit_hours * 3600)
+            ),
+        )
         self._keep_running("following the chain", self._follower.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
         self._start_peers()
@@ -290,7 +304,10 @@ class Node:
             status=report.status,
             readiness=report.readiness,
             metrics=report.metrics,
-            more_routes=peer_routes.routes(self._intake, public_url=config.public_url),
+            more_routes=[
+                *provenance_routes.routes(self._provenance),
+                *peer_routes.routes(self._intake, public_url=config.public_url),
+            ],
         )
         runner = make_runner(application)
         await runner.setup()

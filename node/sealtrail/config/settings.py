@@ -187,7 +187,7 @@ class CustodySettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=8760),
         _doc("Shipped this long ago and not received: a finding for both sides."),
-    ] = 72.0
+    ] = 240.0
 
 
 class KeysSettings(Struct, frozen=True, kw_only=True):

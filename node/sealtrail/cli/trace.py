@@ -1,0 +1,154 @@
+"""``sealtrail trace ITEM``: an item's journey as a node tells it, each step with what proves it."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+import click
+
+from sealtrail.cli.output import common_options, print_json
+from sealtrail.cli.target import connect, node_options
+from sealtrail.errors import UnavailableError, VerificationError
+
+GRADES = {
+    "chain-proven": ("⛓", "green"),
+    "signature-proven": ("✎", "cyan"),
+    "peer-asserted": ("…", "yellow"),
+    "inferred": ("~", "yellow"),
+    "missing": ("∅", "red"),
+}
+_VERDICT_COLOURS = {"known": "green", "fit": "green", "complete": "green", "unknown": "yellow"}
+
+
+@click.command("trace")
+@click.argument("item")
+@click.option(
+    "--as-of", metavar="TIME", help="What was true then (event time), e.g. 2026-03-01T12:00:00Z."
+)
+@click.option("--known-at", metavar="TIME", help="What was anchored by then.")
+@node_options
+@common_options
+def trace_command(
+    item: str, as_of: str | None, known_at: str | None, as_json: bool, **target: Any
+) -> int:
+    """Ask a node where ITEM has been: an EPC URN, a Digital Link or a bracketed element string.
+
+    Exit codes: 0 nothing speaks against it; 1 a finding does (unknown, copied, not fit …); 3 it could
+    not be told.
+    """
+    client = connect(**target)
+    query = {k: v for k, v in (("as_of", as_of), ("known_at", known_at)) if v}
+    path = "/v1/provenance/" + urllib.parse.quote(item, safe="")
+    answer = client.get(path + ("?" + urllib.parse.urlencode(query) if query else "")).json()
+    if as_json:
+        print_json(answer)
+    else:
+        for line in render(answer):
+            click.echo(line)
+    return exit_code(answer)
+
+
+def exit_code(answer: dict[str, Any]) -> int:
+    """Return 1 if a suspect finding or a verdict speaks against the item, 3 if nothing could be told."""
+    verdicts = {name: v["verdict"] for name, v in answer["verdicts"].items()}
+    suspect = any(f["class"] == "suspect" for f in answer["findings"])
+    against = {"mismatch", "unknown", "conflict"} & {verdicts["identifier"]}
+    if (
+        suspect
+        or against
+        or verdicts["fitness"] == "not fit"
+        or verdicts["provenance"] == "conflict"
+    ):
+        return VerificationError.exit_code
+    if verdicts["fitness"] == "unknown":
+        return UnavailableError.exit_code
+    return 0
+
+
+def render(answer: dict[str, Any]) -> list[str]:
+    """Return the answer for a person."""
+    lines = [click.style(answer["question"]["item"], bold=True), ""]
+    lines += [_verdict(name, v) for name, v in answer["verdicts"].items()]
+    if answer["journey"]:
+        lines += ["", "Journey"]
+        for step in answer["journey"]:
+            lines += _step(step)
+    if answer["findings"]:
+        lines += ["", "Findings"]
+        for finding in answer["findings"]:
+            lines += _finding(finding)
+    if answer.get("candidates"):
+        lines += ["", "Similar and known: " + ", ".join(answer["candidates"])]
+    return [*lines, "", *_coverage(answer)]
+
+
+def _verdict(name: str, verdict: dict[str, Any]) -> str:
+    word = verdict["verdict"]
+    colour = next((c for w, c in _VERDICT_COLOURS.items() if word.startswith(w)), "red")
+    reasons = f"  ({'; '.join(verdict['reasons'])})" if verdict["reasons"] else ""
+    return f"  {name:11} {click.style(word, fg=colour, bold=True)}{reasons}"
+
+
+def _step(step: dict[str, Any]) -> list[str]:
+    mark, colour = GRADES.get(step["grade"], ("?", "red"))
+    what = step["biz_step"] or step["effect"] or step["event_type"] or step["kind"]
+    where = step["read_point"] or step["biz_location"] or ""
+    who = _name(step["recorded_by"]) or "-"
+    grade = click.style(f"{mark} {step['grade']}", fg=colour)
+    lines = [
+        f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {grade}{_anchor(step)}"
+    ]
+    holder = _name(step["custodian_after"])
+    details = [
+        f"at {where}" if where else "",
+        f"custodian {holder}" if holder else "",
+        f"on its way to {_name(step['in_transit_to'])}" if step["in_transit_to"] else "",
+        f"in {' in '.join(step['containers'])}" if step["containers"] else "",
+    ]
+    text = ", ".join(d for d in details if d)
+    if text:
+        lines.append(f"  {'':29} {click.style(text, dim=True)}")
+    for check in step["checks"]:
+        why = check.get("reason") or check.get("code") or ""
+        lines.append(f"  {'':29} {check['step']}: {check['outcome']}: {why}")
+    if step["findings"]:
+        lines.append(f"  {'':29} " + click.style("! " + ", ".join(step["findings"]), fg="red"))
+    return lines
+
+
+def _anchor(step: dict[str, Any]) -> str:
+    anchor = (step.get("proof") or {}).get("anchor")
+    if not anchor:
+        return ""
+    return f" (anchor {anchor['sequence']}, block {anchor['block_number']})"
+
+
+def _finding(finding: dict[str, Any]) -> list[str]:
+    colour = "red" if finding["class"] == "suspect" else "yellow"
+    return [
+        f"  {click.style(finding['class'], fg=colour):10} {finding['code']}: {finding['message']}",
+        f"  {'':10} → {finding['hint']}",
+    ]
+
+
+def _coverage(answer: dict[str, Any]) -> list[str]:
+    chain, coverage = answer["chain"], answer["coverage"]
+    if chain["status"] == "live":
+        checked = f"Checked against chain {chain['chain_id']} up to block {chain['block_number']}, just now."
+    else:
+        checked = (
+            f"The chain could not be asked ({chain['failure']}): as of {chain['checked_at']},"
+            f" block {chain['block_number']}."
+        )
+    covered = ", ".join(f"{log['name']} ({log['events']})" for log in coverage["covered"])
+    missing = ", ".join(str(log["name"]) for log in coverage["not_covered"])
+    lines = [checked, f"Covered: {covered or 'no log'}. Not covered: {missing or 'none'}."]
+    lines.append(f"Completeness: {coverage['completeness']}.")
+    return lines
+
+
+def _name(party: dict[str, Any] | None) -> str:
+    if not party:
+        return ""
+    return str(party["name"] or party["gln"] or party["id"])
