@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import msgspec
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +82,7 @@ ENTRIES = st.lists(
 def test_a_package_reads_back(entries: list[EntryRecord], created_ms: int) -> None:
     sent = package(entries, created_ms)
     data = encode_package(sent, MAKER.peer_signer)
+    assert rfc8785.dumps(json.loads(data)) == data
     received = parse_package(data)
     assert received.package == sent
     assert received.public_key == MAKER.peer_signer.public_key
