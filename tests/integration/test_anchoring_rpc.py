@@ -177,7 +177,7 @@ async def _redirect(_request: web.Request, _question: dict[str, Any]) -> web.Res
         (_text("null"), "rpc_garbage"),
         (_text(b"\xff\xfe"), "rpc_garbage"),
         (_text("[" * 100_000), "rpc_garbage"),
-        (_text('{"a":' * 50_000), "rpc_garbage"),
+        (_text('{"a":' * 20_000), "rpc_garbage"),
         (_body({}), "rpc_garbage"),
         (_body({"result": 1}, own_id=999), "rpc_garbage"),
         (_body({"result": 1}, own_id=None), "rpc_garbage"),

@@ -1,0 +1,211 @@
+"""Anchoring and following with the real contracts on the embedded chain, which is killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from hashlib import sha256
+from pathlib import Path
+from sqlite3 import Connection
+
+import pytest
+
+from deployed_network import DeployedNetwork, deploy
+from localchain_process import LocalChainProcess, local_chain, running_chain, start_chain
+from sealtrail.errors import VerificationError
+from sealtrail.ledger.chain import ChainLedger
+from sealtrail.ledger.envelope import OperatorKey
+from sealtrail.ledger.fees import FeeMode, detect_fees
+from sealtrail.ledger.finality import FinalityRule
+from sealtrail.ledger.registry_calls import anchor
+from sealtrail.ledger.reverts import error_signatures, errors_by_selector
+from sealtrail.ledger.rpc import Rpc
+from sealtrail.ledger.transactions import send_and_wait
+from sealtrail.log.ed25519 import Ed25519Signer
+from sealtrail.log.tree import TreeHead
+from sealtrail.services.anchor_sender import SenderTiming
+from sealtrail.services.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.follower import Follower
+from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.store.database import Database
+from sealtrail_contracts import artifact
+
+__all__ = ["local_chain"]
+
+
+def _clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.05)
+
+
+def _steward(process: LocalChainProcess) -> OperatorKey:
+    return OperatorKey(bytes.fromhex(process.accounts[0].private_key[2:]))
+
+
+class Member:
+    """Services of one member over a database of its own; ``size`` is how long its log is."""
+
+    def __init__(self, folder: Path, network: DeployedNetwork, operator: OperatorKey) -> None:
+        self.size = 0
+        self.operator = operator
+        self.database = Database.open(folder / f"{operator.address.hex()}.db", readers=2)
+        self.ledger: ChainLedger = network.ledger(operator, FinalityRule("signers"))
+        self.anchoring = Anchoring(
+            self.database,
+            self.ledger,
+            AnchoringSetup(
+                member=operator.address,
+                origin=f"sealtrail/0x{network.identity.genesis_hash.hex()}"
+                f"/0x{network.founded.registry.hex()}/0x{operator.address.hex()}",
+                beat_seconds=0.3,
+                poll_seconds=0.05,
+                timing=SenderTiming(resend_seconds=1.0, replace_seconds=20.0),
+            ),
+            head=lambda: TreeHead(self.size, sha256(b"%d" % self.size).digest()),
+            log_key=Ed25519Signer(b"\x01" * 32),
+            clock=_clock,
+            random=random.random,
+        )
+        self.follower = Follower(
+            self.database, self.ledger, clock=_clock, random=random.random, poll_seconds=0.05
+        )
+        self.networks = FollowedNetworks(
+            NetworkIdentity(
+                chain_id=network.identity.chain_id,
+                genesis_hash=network.identity.genesis_hash,
+                registry=network.founded.registry,
+                anchors=network.founded.anchors,
+            )
+        )
+        self.stop = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Member:
+        self.task = asyncio.create_task(self.anchoring.run(self.stop))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        if self.task is not None:
+            await self.task
+        await self.ledger.close()
+        self.database.close()
+
+    def seen(self, connection: Connection, keys: list[OperatorKey]) -> tuple[list[str], list[int]]:
+        view = self.networks.view(connection)
+        latest = [view.last_anchor(key.address) for key in keys]
+        names = sorted(record.name for record in view.network().members)
+        return names, [anchor.sequence for anchor in latest if anchor is not None]
+
+    async def anchored(self, size: int) -> bool:
+        return (await self.anchoring.status()).final_size >= size
+
+
+async def test_three_members_anchor_and_see_each_other(
+    local_chain: LocalChainProcess, tmp_path: Path
+) -> None:
+    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
+    keys = [await network.admit(bytes([n]) * 32, f"member {n}") for n in (61, 62, 63)]
+    async with AsyncExitStack() as stack:
+        members = [await stack.enter_async_context(Member(tmp_path, network, k)) for k in keys]
+        for size in (1, 2, 3):
+            for member in members:
+                member.size = size
+                await _until(lambda m=member, s=size: m.anchored(s))  # type: ignore[misc]
+        for member in members:
+            await member.follower.check_now()
+            seen = member.database.read_sync(lambda c, m=member: m.seen(c, keys))  # type: ignore[misc]
+            assert seen == (["member 61", "member 62", "member 63"], [3, 3, 3])
+
+
+async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_path: Path) -> None:
+    chain_folder = tmp_path / "chain"
+    with running_chain(chain_folder, "--period", "0") as first:
+        port = first.port
+        network = await deploy((first.rpc_url,), _steward(first))
+        operator = await network.admit(b"\x42" * 32)
+        async with Member(tmp_path, network, operator) as member:
+            process = first
+            for size in range(1, 5):
+                member.size = size
+                await _until(lambda s=size: member.anchored(s))  # type: ignore[misc]
+                process.kill()
+                member.size = size * 100
+                await _until(lambda: _failing(member))
+                process = start_chain(chain_folder, port=port)
+            try:
+                await _until(lambda: member.anchored(400))
+                head = await member.ledger.head()
+                anchors, _ = await member.ledger.changes(0, head.number)
+            finally:
+                process.kill()
+                process.process.communicate()
+    rows = [a.sequence for a in anchors]
+    assert rows == list(range(1, len(rows) + 1))
+
+
+async def _failing(member: Member) -> bool:
+    return (await member.anchoring.status()).state == "failing"
+
+
+async def test_the_fees_of_a_chain_are_found_out(local_chain: LocalChainProcess) -> None:
+    rpc = Rpc([local_chain.rpc_url])
+    assert await detect_fees(rpc) is FeeMode.EIP1559
+    await rpc.close()
+
+
+@pytest.mark.parametrize("fees", [FeeMode.LEGACY, FeeMode.EIP1559])
+async def test_anchors_go_out_in_either_form_of_payment(
+    local_chain: LocalChainProcess, tmp_path: Path, fees: FeeMode
+) -> None:
+    network = await deploy((local_chain.rpc_url,), _steward(local_chain), fees)
+    operator = await network.admit(b"\x43" * 32)
+    async with Member(tmp_path, network, operator) as member:
+        member.size = 1
+        await _until(lambda: member.anchored(1))
+
+
+async def test_an_anchor_costs_less_than_60000_gas(local_chain: LocalChainProcess) -> None:
+    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
+    operator = await network.admit(b"\x44" * 32)
+    rpc = network.rpc()
+    used = []
+    for n in (1, 2, 3):
+        receipt = await send_and_wait(
+            rpc,
+            key=operator,
+            to=network.founded.anchors,
+            payload=anchor(n, bytes([n - 1]) * 32, bytes([n]) * 32),
+            fees=network.fees,
+        )
+        used.append(receipt.gas_used)
+    await rpc.close()
+    assert max(used[1:]) < 60_000
+    assert used[0] < 100_000
+
+
+async def test_a_refused_transaction_is_not_sent_and_named(local_chain: LocalChainProcess) -> None:
+    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
+    rpc = network.rpc()
+    with pytest.raises(VerificationError) as caught:
+        await send_and_wait(
+            rpc,
+            key=network.steward,
+            to=network.founded.anchors,
+            payload=anchor(1, bytes(32), b"\x01" * 32),
+            fees=network.fees,
+            errors=errors_by_selector(error_signatures(artifact("Anchors").abi)),
+        )
+    await rpc.close()
+    assert caught.value.code == "transaction_reverted"
+    assert f"NotAnOperator(0x{network.steward.address.hex()})" in caught.value.message
