@@ -189,6 +189,11 @@ def test_wrong_item_keys_are_refused(maker: Party, view: View) -> None:
     refused(verify(record, view), "items_root", "items_root_differs")
 
 
+def test_keys_other_than_the_contents_are_refused(maker: Party, view: View) -> None:
+    record = replace(maker.proven(3, 6), item_keys=(bytes(32),))
+    refused(verify(record, view), "items_root", "item_keys_differ")
+
+
 def test_an_added_reference_is_refused(maker: Party, view: View) -> None:
     reference = Reference(Relation.CORRECTS, digest_of("entry"))
     record = replace(maker.proven(3, 6), references=(reference,))

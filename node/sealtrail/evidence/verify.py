@@ -169,7 +169,12 @@ def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) 
     name = StepName.ITEMS_ROOT
     if record.item_salt is not None and event is not None:
         salt = record.item_salt
-        found = items_root(item_key(salt, mention.item) for mention in event.items)
+        keys = {item_key(salt, mention.item) for mention in event.items}
+        if record.item_keys and keys.symmetric_difference(record.item_keys):
+            return does_not_hold(
+                name, "item_keys_differ", "the keys that were given are not those of the content"
+            )
+        found = items_root(keys)
     elif record.item_keys:
         found = items_root(record.item_keys)  # shows the keys, not that they are the content's
     elif entry.items_root == EMPTY_ROOT:
