@@ -22,7 +22,7 @@ from sealtrail.api.responses import (
 )
 from sealtrail.errors import SealtrailError
 
-CALLER = "sealtrail.caller"
+CALLER = web.RequestKey("caller", Caller)
 
 _log = logging.getLogger("sealtrail.api")
 _access = logging.getLogger("sealtrail.access")
@@ -49,8 +49,7 @@ def make_gate(
 
 def caller_of(request: web.Request) -> Caller:
     """Return who sent the request."""
-    caller: Caller = request[CALLER]
-    return caller
+    return request[CALLER]
 
 
 async def _answer(
