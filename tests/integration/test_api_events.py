@@ -1,0 +1,280 @@
+"""``GET /events``: every parameter, paging, order, and the refusal of what is not known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from capture_events import CONTEXT, bare, declaration, document, event, pack
+from capture_node import TOKEN, CaptureNode, capture_node
+
+CASE = "urn:epc:id:sscc:4012345.0000000001"
+LOT = "urn:epc:class:lgtin:4012345.011111.LOT1"
+INPUT, OUTPUT = pack("raw"), pack("done")
+
+EVENTS = {
+    "commissioned": event(1),
+    "observed": event(
+        2,
+        action="OBSERVE",
+        bizStep="shipping",
+        disposition="in_transit",
+        eventTime="2026-03-02T10:00:00.000Z",
+        readPoint={"id": "urn:epc:id:sgln:4012345.00002.0"},
+        bizLocation={"id": "urn:epc:id:sgln:4012345.00009.0"},
+    ),
+    "packed": {
+        "type": "AggregationEvent",
+        "action": "ADD",
+        "parentID": CASE,
+        "childEPCs": [pack(1)],
+        "bizStep": "packing",
+        "eventTime": "2026-03-03T12:00:00.000+02:00",
+        "eventTimeZoneOffset": "+02:00",
+    },
+    "classes": event(
+        None, epcList=None, quantityList=[{"epcClass": LOT, "quantity": 10}], eventID="urn:uuid:c"
+    ),
+    "transformed": {
+        "type": "TransformationEvent",
+        "inputEPCList": [INPUT],
+        "outputEPCList": [OUTPUT],
+        "eventTime": "2026-03-04T10:00:00.000Z",
+        "eventTimeZoneOffset": "+01:00",
+    },
+    "declared": declaration(event(9, eventID="urn:uuid:9")),
+}
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[CaptureNode]:
+    async with capture_node(tmp_path / "node.db") as node:
+        await node.capture.capture(document(*EVENTS.values()))
+        yield node
+
+
+@pytest.fixture
+async def client(node: CaptureNode) -> AsyncIterator[aiohttp.ClientSession]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(node.url, headers=headers) as session:
+        yield session
+
+
+def events_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    assert found["type"] == "EPCISQueryDocument"
+    events: list[dict[str, Any]] = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    return events
+
+
+async def names(client: aiohttp.ClientSession, **parameters: str) -> list[str]:
+    async with client.get("/events", params=parameters) as response:
+        assert response.status == 200, await response.text()
+        found = events_of(await response.json())
+    return [next(n for n, e in EVENTS.items() if e.items() <= shown.items()) for shown in found]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, list(EVENTS)),
+        ({"eventType": "AggregationEvent"}, ["packed"]),
+        ({"eventType": "AggregationEvent|TransformationEvent"}, ["packed", "transformed"]),
+        ({"EQ_action": "OBSERVE"}, ["observed"]),
+        ({"EQ_bizStep": "shipping|packing"}, ["observed", "packed"]),
+        ({"EQ_bizStep": "https://ref.gs1.org/cbv/BizStep-shipping"}, ["observed"]),
+        ({"EQ_bizStep": "urn:epcglobal:cbv:bizstep:shipping"}, ["observed"]),
+        ({"EQ_disposition": "in_transit"}, ["observed"]),
+        ({"EQ_readPoint": "urn:epc:id:sgln:4012345.00002.0"}, ["observed"]),
+        ({"EQ_bizLocation": "urn:epc:id:sgln:4012345.00009.0"}, ["observed"]),
+        ({"EQ_eventID": "urn:uuid:c|urn:uuid:9"}, ["classes", "declared"]),
+        ({"EXISTS_errorDeclaration": "true"}, ["declared"]),
+        ({"EXISTS_errorDeclaration": "false"}, list(EVENTS)),
+        ({"MATCH_epc": pack(1)}, ["commissioned", "packed"]),
+        ({"MATCH_epc": "https://id.gs1.org/01/04012345111118/21/2"}, ["observed"]),
+        ({"MATCH_epc": CASE}, []),
+        ({"MATCH_parentID": CASE}, ["packed"]),
+        ({"MATCH_anyEPC": f"{CASE}|{INPUT}"}, ["packed", "transformed"]),
+        ({"MATCH_inputEPC": INPUT}, ["transformed"]),
+        ({"MATCH_inputEPC": OUTPUT}, []),
+        ({"MATCH_outputEPC": OUTPUT}, ["transformed"]),
+        ({"MATCH_epcClass": LOT}, ["classes"]),
+        ({"MATCH_anyEPCClass": LOT}, ["classes"]),
+        ({"MATCH_epc": pack(1), "EQ_bizStep": "packing"}, ["packed"]),
+        ({"MATCH_epc": pack(1), "MATCH_parentID": CASE}, ["packed"]),
+        (
+            {"GE_eventTime": "2026-03-02T10:00:00Z", "LT_eventTime": "2026-03-03T10:00:00Z"},
+            ["observed"],
+        ),
+        ({"GE_eventTime": "2026-03-03T11:00:00+01:00"}, ["packed", "transformed"]),
+        ({"LT_recordTime": "2020-01-01T00:00:00Z"}, []),
+        ({"GE_recordTime": "2020-01-01T00:00:00Z"}, list(EVENTS)),
+    ],
+)
+async def test_a_parameter_selects(
+    client: aiohttp.ClientSession, parameters: dict[str, str], expected: list[str]
+) -> None:
+    assert sorted(await names(client, **parameters)) == sorted(expected)
+
+
+async def test_order_is_as_asked(client: aiohttp.ClientSession) -> None:
+    ascending = await names(client, orderBy="eventTime", orderDirection="ASC")
+    assert ascending[-3:] == ["observed", "packed", "transformed"]
+    assert await names(client, orderBy="eventTime") == ascending[::-1]
+    assert await names(client, orderBy="eventTime", eventCountLimit="1") == ["transformed"]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"orderBy": "eventTime"},
+        {"orderBy": "eventTime", "orderDirection": "ASC"},
+        {"orderBy": "recordTime"},
+    ],
+)
+async def test_pages_give_every_event_once(
+    client: aiohttp.ClientSession, parameters: dict[str, str]
+) -> None:
+    whole = await names(client, **parameters)
+    found, sizes, url, query = [], [], "/events", {**parameters, "perPage": "2"}
+    while url:
+        async with client.get(url, params=query) as response:
+            page = events_of(await response.json())
+            link = response.links.get("next")
+        sizes.append(len(page))
+        found += [next(n for n, e in EVENTS.items() if e.items() <= s.items()) for s in page]
+        url, query = (str(link["url"]), {}) if link else ("", {})
+    assert found == whole
+    assert sizes == [2, 2, 2]
+
+
+async def test_a_count_limit_holds_over_all_pages(client: aiohttp.ClientSession) -> None:
+    query = {"orderBy": "eventTime", "eventCountLimit": "3", "perPage": "2"}
+    async with client.get("/events", params=query) as response:
+        first, link = events_of(await response.json()), response.links["next"]["url"]
+    async with client.get(str(link)) as response:
+        second = events_of(await response.json())
+        assert "next" not in response.links
+    assert (len(first), len(second)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"EQ_bizstep": "shipping"}, "query_parameter_unknown"),
+        ({"WD_readPoint": "urn:x"}, "query_parameter_unknown"),
+        ({"eventType": "QuantumEvent"}, "query_parameter_invalid"),
+        ({"EQ_action": "EXPLODE"}, "query_parameter_invalid"),
+        ({"GE_eventTime": "yesterday"}, "query_parameter_invalid"),
+        ({"GE_eventTime": "2026-03-02T10:00:00"}, "query_parameter_invalid"),
+        ({"GE_eventTime": "9999-12-31T23:59:59-23:59"}, None),
+        ({"GE_eventTime": "0001-01-01T00:00:00+23:59"}, None),
+        ({"perPage": "0"}, "query_parameter_invalid"),
+        ({"perPage": "-1"}, "query_parameter_invalid"),
+        ({"perPage": "many"}, "query_parameter_invalid"),
+        ({"perPage": "9" * 400}, "query_parameter_invalid"),
+        ({"orderBy": "shoeSize"}, "query_parameter_invalid"),
+        ({"orderDirection": "sideways"}, "query_parameter_invalid"),
+        ({"eventCountLimit": "5"}, "query_parameter_conflict"),
+        (
+            {"orderBy": "eventTime", "eventCountLimit": "5", "maxEventCount": "5"},
+            "query_parameter_conflict",
+        ),
+        ({"nextPageToken": "x"}, "page_token_invalid"),
+        ({"nextPageToken": "W10"}, "page_token_invalid"),
+        ({"nextPageToken": "\U0001f600"}, "page_token_invalid"),
+        ({"EXISTS_errorDeclaration": "maybe"}, "query_parameter_invalid"),
+        ({"MATCH_epc": ""}, "query_parameter_invalid"),
+        ({"MATCH_epc": "|".join(pack(n) for n in range(101))}, "query_parameter_invalid"),
+    ],
+)
+async def test_a_parameter_that_is_not_understood_is_a_coded_400(
+    client: aiohttp.ClientSession, parameters: dict[str, str], code: str | None
+) -> None:
+    async with client.get("/events", params=parameters) as response:
+        assert response.status in ((400,) if code else (200, 400)), await response.text()
+        if code:
+            problem = await response.json(content_type="application/problem+json")
+            assert problem["code"] == code
+            assert problem["pointer"] in parameters
+
+
+async def test_a_repeated_parameter_is_refused(client: aiohttp.ClientSession) -> None:
+    async with client.get("/events?EQ_action=ADD&EQ_action=DELETE") as response:
+        assert response.status == 400
+        problem = await response.json(content_type=None)
+    assert problem["code"] == "query_parameter_repeated"
+
+
+async def test_a_page_token_of_another_query_is_refused(client: aiohttp.ClientSession) -> None:
+    async with client.get("/events", params={"perPage": "1"}) as response:
+        token = response.links["next"]["url"].query["nextPageToken"]
+    async with client.get(
+        "/events", params={"perPage": "1", "EQ_action": "ADD", "nextPageToken": token}
+    ) as response:
+        assert response.status == 400
+
+
+async def test_more_than_the_maximum_is_refused_not_cut(client: aiohttp.ClientSession) -> None:
+    assert len(await names(client, maxEventCount="6")) == 6
+    async with client.get("/events", params={"maxEventCount": "5"}) as response:
+        assert response.status == 413
+        problem = await response.json(content_type=None)
+    assert problem["code"] == "query_too_large"
+    assert problem["type"] == "epcisException:QueryTooLargeException"
+
+
+async def test_other_contexts_stay_with_their_events(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    other = [*CONTEXT, {"ex": "https://ns.example.com/epcis/"}]
+    await node.capture.capture_event(
+        json.dumps({"@context": other, **event(77, **{"ex:shade": "blue"})}).encode()
+    )
+    async with client.get("/events") as response:
+        events = events_of(await response.json())
+    assert events[-1]["@context"] == other
+    assert events[0]["@context"] == CONTEXT
+    async with client.get("/events", params={"MATCH_epc": pack(77)}) as response:
+        found = await response.json()
+    assert found["@context"] == other
+    assert "@context" not in events_of(found)[0]
+
+
+async def test_what_a_query_gives_can_be_captured_again_as_a_query_document(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    await node.capture.capture_event(bare(event(5, eventID="urn:uuid:5")))
+    async with client.get("/events", params={"EQ_eventID": "urn:uuid:5"}) as response:
+        found = await response.read()
+    size = node.log.size
+    captured = await node.capture.capture(found)
+    assert captured.duplicates == 1
+    assert node.log.size == size
+
+
+async def test_an_unknown_event_is_404(client: aiohttp.ClientSession) -> None:
+    for path in (
+        "/events/urn:uuid:none",
+        "/v1/events/urn:uuid:none/content",
+        f"/v1/entries/{'00' * 32}",
+    ):
+        async with client.get(path) as response:
+            assert response.status == 404
+
+
+async def test_an_event_hash_is_found_with_its_question_mark_unescaped(
+    client: aiohttp.ClientSession,
+) -> None:
+    async with client.get("/events") as response:
+        event_id = events_of(await response.json())[0]["eventID"]
+    assert event_id.endswith("?ver=CBV2.0")
+    async with client.get(f"/events/{event_id}") as response:
+        assert response.status == 200
+    async with client.get(f"/v1/entries/{'zz' * 32}") as response:
+        assert response.status == 400
