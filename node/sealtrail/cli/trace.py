@@ -9,7 +9,7 @@ import click
 
 from sealtrail.cli.output import common_options, print_json
 from sealtrail.cli.target import connect, node_options
-from sealtrail.errors import UnavailableError, VerificationError
+from sealtrail.errors import VerificationError
 
 GRADES = {
     "chain-proven": ("⛓", "green"),
@@ -18,7 +18,14 @@ GRADES = {
     "inferred": ("~", "yellow"),
     "missing": ("∅", "red"),
 }
-_VERDICT_COLOURS = {"known": "green", "fit": "green", "complete": "green", "unknown": "yellow"}
+_VERDICT_COLOURS = {
+    "known_matching": "green",
+    "complete": "green",
+    "fit": "green",
+    "ends_only": "yellow",
+    "gap": "yellow",
+    "unknown": "yellow",
+}
 
 
 @click.command("trace")
@@ -34,8 +41,8 @@ def trace_command(
 ) -> int:
     """Ask a node where ITEM has been: an EPC URN, a Digital Link or a bracketed element string.
 
-    Exit codes: 0 nothing speaks against it; 1 a finding does (unknown, copied, not fit …); 3 it could
-    not be told.
+    Exit codes: 0 nothing speaks against it; 1 something does (it is unknown, copied, mismatched …);
+    3 it could not be told.
     """
     client = connect(**target)
     query = {k: v for k, v in (("as_of", as_of), ("known_at", known_at)) if v}
@@ -50,19 +57,18 @@ def trace_command(
 
 
 def exit_code(answer: dict[str, Any]) -> int:
-    """Return 1 if a suspect finding or a verdict speaks against the item, 3 if nothing could be told."""
+    """Return 1 if a suspect finding or a verdict speaks against the item.
+
+    That it was dispensed, recalled or has expired is an answer, and speaks against nobody.
+    """
     verdicts = {name: v["verdict"] for name, v in answer["verdicts"].items()}
     suspect = any(f["class"] == "suspect" for f in answer["findings"])
-    against = {"mismatch", "unknown", "conflict"} & {verdicts["identifier"]}
     if (
         suspect
-        or against
-        or verdicts["fitness"] == "not fit"
+        or verdicts["identifier"] != "known_matching"
         or verdicts["provenance"] == "conflict"
     ):
         return VerificationError.exit_code
-    if verdicts["fitness"] == "unknown":
-        return UnavailableError.exit_code
     return 0
 
 
@@ -85,9 +91,9 @@ def render(answer: dict[str, Any]) -> list[str]:
 
 def _verdict(name: str, verdict: dict[str, Any]) -> str:
     word = verdict["verdict"]
-    colour = next((c for w, c in _VERDICT_COLOURS.items() if word.startswith(w)), "red")
+    colour = _VERDICT_COLOURS.get(word, "red")
     reasons = f"  ({'; '.join(verdict['reasons'])})" if verdict["reasons"] else ""
-    return f"  {name:11} {click.style(word, fg=colour, bold=True)}{reasons}"
+    return f"  {name:11} {click.style(word.replace('_', ' '), fg=colour, bold=True)}{reasons}"
 
 
 def _step(step: dict[str, Any]) -> list[str]:
@@ -96,6 +102,9 @@ def _step(step: dict[str, Any]) -> list[str]:
     where = step["read_point"] or step["biz_location"] or ""
     who = _name(step["recorded_by"]) or "-"
     grade = click.style(f"{mark} {step['grade']}", fg=colour)
+    if step["grade"] != step["entry_grade"]:
+        # that the item was in the container is inferred; the container's entry has a grade of its own
+        grade += f", its entry {step['entry_grade']}"
     lines = [
         f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {grade}{_anchor(step)}"
     ]
