@@ -34,6 +34,8 @@ from sealtrail_localchain.values import Block, Header
 THREAD_STACK_BYTES = 256 * 1024 * 1024
 DEFAULT_PERIOD_SECONDS = 1
 DEFAULT_IDLE_PERIOD_SECONDS = 15
+# empty blocks at the normal pace after one with transactions, for clients that count confirmations
+CONFIRMING_BLOCKS = 6
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,6 +79,7 @@ class Chain:
         self._idle_period_seconds = idle_period_seconds
         self._wake = asyncio.Event()
         self._last_block_at = 0.0  # monotonic
+        self._empty_blocks = CONFIRMING_BLOCKS  # in a row, up to the head
         threading.stack_size(THREAD_STACK_BYTES)
         self._writer_thread = ThreadPoolExecutor(1, "chain-writer")
         self._reader_thread = ThreadPoolExecutor(1, "chain-reader")
@@ -143,7 +146,8 @@ class Chain:
         if not self.pool.has_ready():
             if self._idle_period_seconds == 0:
                 return None
-            period = max(period, self._idle_period_seconds)
+            confirming = self._empty_blocks < CONFIRMING_BLOCKS
+            period = max(period, 1 if confirming else self._idle_period_seconds)
         by_wall_clock = self.head.timestamp + period - time.time()
         # A wall clock that was set back must not stop the chain: timestamps then run ahead of it.
         by_elapsed_time = self._last_block_at + period - time.monotonic()
@@ -161,6 +165,7 @@ class Chain:
         )
         self.head = built.block.header
         self._last_block_at = time.monotonic()
+        self._empty_blocks = 0 if built.block.transactions else self._empty_blocks + 1
         for transaction in built.block.transactions:
             self.pool.included(transaction)
         for transaction, reason in built.dropped:

@@ -135,7 +135,7 @@ def test_an_export_of_no_chain_is_refused(tmp_path: Path) -> None:
 
 
 def test_export_works_beside_the_running_chain(tmp_path: Path) -> None:
-    with running_chain(tmp_path, "--period", "0") as chain:
+    with running_chain(tmp_path, "--period", "0", "--idle-period", "0") as chain:
         client = Client(chain)
         client.run(to=client.deploy(RECORDER), data=word(1))
         result = _run("export", "--json", "--dir", str(tmp_path), str(tmp_path / "blocks.rlp"))

@@ -111,6 +111,13 @@ def test_an_idle_chain_goes_on_at_its_idle_period(tmp_path: Path) -> None:
         assert client.w3.eth.get_block(2)["transactions"] == []
 
 
+def test_a_transaction_gets_confirmations_on_an_otherwise_idle_chain(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--period", "0", "--idle-period", "3600") as chain:
+        client = Client(chain)
+        number = client.run(to=client.address)["blockNumber"]
+        _wait_for_block(client, number + 2)
+
+
 def test_timestamps_keep_the_period(tmp_path: Path) -> None:
     with running_chain(tmp_path) as chain:
         client = Client(chain)

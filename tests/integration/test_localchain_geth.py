@@ -89,7 +89,7 @@ def _play(client: Client) -> None:
 
 
 def test_geth_imports_every_block_to_the_same_head(tmp_path: Path) -> None:
-    with running_chain(tmp_path / "chain", "--period", "0") as chain:
+    with running_chain(tmp_path / "chain", "--period", "0", "--idle-period", "0") as chain:
         client = Client(chain)
         _play(client)
         _export(chain, tmp_path)
@@ -111,7 +111,7 @@ def test_geth_imports_a_chain_with_a_period(tmp_path: Path) -> None:
 
 
 def test_geth_refuses_a_block_with_a_flipped_seal_byte(tmp_path: Path) -> None:
-    with running_chain(tmp_path / "chain", "--period", "0") as chain:
+    with running_chain(tmp_path / "chain", "--period", "0", "--idle-period", "0") as chain:
         client = Client(chain)
         receipt = client.run(to=client.address)
         _export(chain, tmp_path)

@@ -28,7 +28,9 @@ from localchain_process import LocalChainProcess, running_chain
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalChainProcess]:
-    with running_chain(tmp_path_factory.mktemp("chain"), "--period", "0") as chain:
+    with running_chain(
+        tmp_path_factory.mktemp("chain"), "--period", "0", "--idle-period", "0"
+    ) as chain:
         yield chain
 
 
