@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from sealtrail.errors import InputError
 from sealtrail.evidence import AnchorReference, EntryRecord, LogProof
-from sealtrail.signing import parse_references
+from sealtrail.signing import Reference, parse_references
 from sealtrail.store import foreign
 from sealtrail.store.events import StoredEvent, load_by_entries
 from sealtrail.store.identity import Identity
@@ -102,7 +103,7 @@ class _OwnRecords:
             content=event.content,
             media_type=event.media_type,
             seed=entry.seed,
-            references=parse_references(entry.refs),
+            references=_references_in(entry.refs),
             item_keys=_split(entry.item_keys),
             item_salt=self._salt,
             proof=self._proof(entry),
@@ -139,7 +140,7 @@ class _ForeignRecords:
             content=event.content,
             media_type=event.media_type,
             seed=entry.seed,
-            references=parse_references(entry.refs),
+            references=_references_in(entry.refs),
             item_keys=_split(entry.item_keys),
             item_salt=entry.item_salt,
             proof=self._proof(entry.proof),
@@ -154,6 +155,14 @@ class _ForeignRecords:
             hashes=_split(proof.hashes),
             anchor=self._references.get(proof.checkpoint_hash),
         )
+
+
+def _references_in(refs: bytes) -> tuple[Reference, ...]:
+    """Return stored references; of bytes that are none, none: the verifier then finds another references root."""
+    try:
+        return parse_references(refs)
+    except InputError:
+        return ()
 
 
 def _references(

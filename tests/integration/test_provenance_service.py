@@ -1,0 +1,300 @@
+"""Provenance over real stores, logs and anchoring: what is answered, and what happens when bytes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provenance_world import (
+    MAKER,
+    PHARMACY,
+    WHOLESALER,
+    Node,
+    World,
+    commissioning,
+    event,
+    packing,
+    record_of,
+    shipping,
+)
+from scenarios import item
+from sealtrail.evidence import verify_entry
+from sealtrail.membership.encoding import encode_record
+from sealtrail.membership.records import Key, Purpose
+from sealtrail.signing import Ed25519Signer, Kind
+
+P1, P2, CASE, TOTE = item("P1"), item("P2"), item("C1"), item("T1")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+async def shipped(world: World) -> tuple[Node, Node]:
+    """The maker's pack, in a case, is at the wholesaler, who had the maker's entries."""
+    maker, wholesaler = await world.node(MAKER), await world.node(WHOLESALER)
+    entries = await maker.record(
+        commissioning(MAKER, 1, P1, P2),
+        packing(MAKER, 2, CASE, P1, P2),
+        shipping(MAKER, WHOLESALER, 3, CASE),
+    )
+    await maker.anchor()
+    await maker.hand(wholesaler, entries)
+    await wholesaler.record(
+        event(WHOLESALER, "receiving", 10, CASE),
+        packing(WHOLESALER, 11, CASE, action="DELETE", bizStep="unpacking"),
+    )
+    await wholesaler.anchor()
+    return maker, wholesaler
+
+
+async def test_a_pack_s_journey_is_proven_across_two_logs(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    view = await wholesaler.view(P1)
+    assert {n: v["verdict"] for n, v in view["verdicts"].items()} == {
+        "identifier": "known_matching",
+        "provenance": "complete",
+        "fitness": "fit",
+    }
+    assert view["findings"] == []
+    assert [s["effect"] for s in view["journey"]] == [
+        "commissioned",
+        "packed",
+        "shipped",
+        "received",
+        "unpacked",
+    ]
+    assert {s["entry_grade"] for s in view["journey"]} == {"chain-proven"}
+    assert [s["grade"] for s in view["journey"]] == [
+        "chain-proven",
+        "chain-proven",
+        "inferred",
+        "inferred",
+        "inferred",
+    ]
+    assert view["state"]["custodian"]["name"] == "Wholesaler"
+    assert view["chain"]["status"] == "live"
+    assert view["coverage"]["completeness"] == "not claimed"
+    assert [c["name"] for c in view["coverage"]["covered"]] == ["Wholesaler"]
+    assert [c["name"] for c in view["coverage"]["not_covered"]] == ["Maker", "Pharmacy"]
+
+
+async def test_the_proof_of_each_step_is_there_to_be_checked_again(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    answer = await wholesaler.ask(P1)
+    for found in answer.found.values():
+        assert found.record.proof is not None
+        with_view = wholesaler.database.read_sync(
+            lambda c, found=found: verify_entry(
+                found.record, domain=world.domain, network=wholesaler.networks.view(c)
+            )
+        )
+        assert with_view.grade == found.recorded.grade
+    step = (await wholesaler.view(P1))["journey"][0]
+    assert step["proof"]["anchor"]["sequence"] == 1
+    assert step["proof"]["checkpoint"].startswith("sealtrail/0x")
+    assert step["leaf_index"] == 1
+
+
+async def test_before_the_anchor_a_step_is_signature_proven(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    view = await maker.view(P1)
+    assert view["journey"][0]["grade"] == "signature-proven"
+    assert view["journey"][0]["proof"]["anchor"] is None
+    await maker.anchor()
+    assert (await maker.view(P1))["journey"][0]["grade"] == "chain-proven"
+
+
+async def test_what_was_known_before_the_anchor_is_nothing(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    await maker.anchor()
+    view = await maker.view(P1, known_at=1_600_000_000)
+    assert view["verdicts"]["identifier"]["verdict"] == "unknown"
+
+
+async def test_an_unknown_item_is_an_answer_with_what_it_may_be_meant_for(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, item("PO1")))
+    view = await maker.view(item("P01"))
+    assert view["verdicts"]["identifier"]["verdict"] == "unknown"
+    assert [c.rpartition("/")[2] for c in view["candidates"]] == ["PO1"]
+
+
+async def test_with_the_chain_away_the_answer_says_since_when(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    await maker.anchor()
+    before = (await maker.view(P1))["chain"]
+    maker.ledger.down = True
+    maker.now_ms += 3_600_000
+    view = await maker.view(P1)
+    assert view["chain"]["status"] == "stale"
+    assert view["chain"]["checked_at"] == before["checked_at"]
+    assert view["chain"]["failure"]
+    assert view["verdicts"]["identifier"]["verdict"] == "known_matching"
+    assert view["journey"][0]["grade"] == "chain-proven"
+
+
+@pytest.mark.parametrize("column", ["content", "leaf", "seed", "refs"])
+async def test_a_flipped_byte_is_found_and_never_presented_as_fact(
+    world: World, column: str
+) -> None:
+    _, wholesaler = await shipped(world)
+    table = "event" if column == "content" else "foreign_entry"
+
+    def flip(c):  # type: ignore[no-untyped-def]
+        entry_id, old = c.execute(
+            f"SELECT entry_id, {column} FROM {table} WHERE member = ? LIMIT 1", (MAKER.member,)
+        ).fetchone()
+        old = old or b"\x01" + bytes(32)  # no references: put one there
+        at = 40 % len(old)
+        new = old[:at] + bytes([old[at] ^ 4]) + old[at + 1 :]
+        c.execute(f"UPDATE {table} SET {column} = ? WHERE entry_id = ?", (new, entry_id))
+
+    wholesaler.database.write_sync(flip)
+    view = await wholesaler.view(P1)
+    assert "evidence_does_not_hold" in [f["code"] for f in view["findings"]]
+    assert view["verdicts"]["provenance"]["verdict"] == "gap"
+    assert "refused" in [s["kind"] for s in view["journey"]]
+
+
+async def test_erased_content_is_withheld_and_not_called_false(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    wholesaler.database.write_sync(
+        lambda c: c.execute(
+            "UPDATE event SET content = NULL WHERE biz_step = 'commissioning' AND member = ?",
+            (MAKER.member,),
+        )
+    )
+    view = await wholesaler.view(P1)
+    codes = [f["code"] for f in view["findings"]]
+    assert "content_withheld" in codes
+    assert "evidence_does_not_hold" not in codes
+    assert view["journey"][0]["kind"] in ("missing", "withheld")
+
+
+async def test_a_rotated_event_key_does_not_invalidate_the_past(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    await maker.anchor()
+    at_block = world.chain.head.number + 1
+    record = record_of(MAKER)
+    ended = tuple(
+        Key(purpose=k.purpose, public=k.public, valid_from=0, valid_until=at_block)
+        if k.purpose == Purpose.EVENT
+        else k
+        for k in record.keys
+    )
+    world.chain.record(MAKER.member, 2, encode_record(record_of(MAKER, keys=ended, version=2)))
+    await maker.record(event(MAKER, "storing", 5, P2))
+    await maker.anchor()
+    view = await maker.view(P1)
+    assert view["findings"] == []
+    assert view["journey"][0]["grade"] == "chain-proven"
+
+
+async def test_a_log_key_of_nobody_leaves_the_entry_refused(world: World) -> None:
+    maker, wholesaler = await shipped(world)
+    note = Ed25519Signer(b"\x09" * 32)
+    assert note.public_key != maker.peer_signer.public_key
+    wholesaler.database.write_sync(
+        lambda c: c.execute(
+            "UPDATE checkpoint SET note = replace(note, '— ', '— x') WHERE member = ?",
+            (MAKER.member,),
+        )
+    )
+    view = await wholesaler.view(P1)
+    assert "evidence_does_not_hold" in [f["code"] for f in view["findings"]]
+
+
+async def test_a_tote_s_earlier_and_later_use_is_not_the_pack_s(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(
+        packing(MAKER, 1, TOTE, P2),
+        shipping(MAKER, PHARMACY, 2, TOTE),
+        event(PHARMACY, "receiving", 3, TOTE),
+        packing(MAKER, 4, TOTE, action="DELETE", bizStep="unpacking"),
+        commissioning(MAKER, 5, P1),
+        packing(MAKER, 6, TOTE, P1),
+        shipping(MAKER, WHOLESALER, 7, TOTE),
+        event(WHOLESALER, "receiving", 8, TOTE),
+        packing(MAKER, 9, TOTE, action="DELETE", bizStep="unpacking"),
+        shipping(MAKER, PHARMACY, 10, TOTE),
+    )
+    answer = await maker.ask(P1)
+    assert [s.effect for s in answer.judgement.journey] == [
+        "commissioned",
+        "packed",
+        "shipped",
+        "received",
+        "unpacked",
+    ]
+    assert len(answer.found) <= 6
+
+
+async def test_a_case_that_stood_on_a_pallet_before_the_pack_went_in(world: World) -> None:
+    maker = await world.node(MAKER)
+    pallet = item("C9")
+    await maker.record(
+        packing(MAKER, 1, pallet, CASE),
+        commissioning(MAKER, 2, P1),
+        packing(MAKER, 3, CASE, P1),
+        shipping(MAKER, WHOLESALER, 4, pallet),
+    )
+    view = await maker.view(P1)
+    assert [s["effect"] for s in view["journey"]] == ["commissioned", "packed", "shipped"]
+    assert view["journey"][-1]["via"].endswith("9") or "/00/" in view["journey"][-1]["via"]
+    assert view["state"]["in_transit_to"]["name"] == "Wholesaler"
+
+
+async def test_an_imported_balance_gives_ends_only(world: World) -> None:
+    wholesaler = await world.node(WHOLESALER)
+    await wholesaler.record(event(WHOLESALER, "stock_taking", 1, P1), kind=Kind.IMPORTED)
+    view = await wholesaler.view(f"{P1}")
+    assert view["verdicts"]["provenance"]["verdict"] == "ends_only"
+    assert view["findings"] == []
+
+
+async def test_a_recall_of_the_lot_reaches_its_packs(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(
+        commissioning(MAKER, 1, P1),
+        event(
+            MAKER,
+            "holding",
+            5,
+            disposition="recalled",
+            epcList=None,
+            quantityList=[{"epcClass": "urn:epc:class:lgtin:4012345.012345.L1"}],
+        ),
+    )
+    view = await maker.view(P1)
+    assert view["verdicts"]["fitness"] == {"verdict": "not_fit", "reasons": ["recalled"]}
+    assert view["journey"][-1]["by_class"]
+
+
+async def test_a_copied_serial_is_caught(world: World) -> None:
+    maker, wholesaler = await shipped(world)
+    (copied,) = await maker.record(event(MAKER, "dispensing", 30, P1, disposition="dispensed"))
+    await maker.anchor()
+    await maker.hand(wholesaler, [copied])
+    view = await wholesaler.view(P1)
+    assert view["verdicts"]["identifier"] == {"verdict": "conflict", "reasons": ["two_custodians"]}
+    assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+
+
+async def test_a_scan_s_lot_and_expiry_are_compared(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    digits = (await maker.ask(P1)).item.gtin
+    right = await maker.view(f"(01){digits}(21)P1(17)271231(10)L1")
+    wrong = await maker.view(f"(01){digits}(21)P1(17)280131(10)L2")
+    assert right["verdicts"]["identifier"]["verdict"] == "known_matching"
+    assert wrong["verdicts"]["identifier"] == {"verdict": "mismatch", "reasons": ["lot", "expiry"]}
