@@ -183,10 +183,7 @@ class Story:
 
     def _chapter(self, who: Party, title: str, events: list[Json]) -> Chapter:
         document = {
-            "@context": [
-                "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
-                {"cbvmda": "urn:epcglobal:cbv:mda"},
-            ],
+            "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
             "type": "EPCISDocument",
             "schemaVersion": "2.0",
             "creationDate": events[-1]["eventTime"],

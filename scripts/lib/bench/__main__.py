@@ -1,0 +1,67 @@
+"""The command line of scripts/bench."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from bench.figures import Figures
+from bench.hashing import measure_hash, measure_sign
+from bench.node import one_node
+from bench.serving import measure_anchoring, measure_capture, measure_provenance
+
+PARTS = ("hash", "sign", "capture", "anchoring", "provenance")
+
+
+def main() -> None:
+    """Measure the chosen parts and print figures."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Print figures and ratios; nothing is asserted."
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with the machine")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="time for each figure of hash and sign"
+    )
+    parser.add_argument(
+        "--capture-events", type=int, default=30_000, help="events for each capture figure"
+    )
+    parser.add_argument(
+        "--events", type=int, default=100_000, help="events in the store for provenance"
+    )
+    parser.add_argument("--questions", type=int, default=500, help="packs asked for")
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    chosen = arguments.parts or list(PARTS)
+    figures = Figures(as_json=arguments.json)
+    if "hash" in chosen:
+        measure_hash(figures, arguments.seconds)
+    if "sign" in chosen:
+        measure_sign(figures, arguments.seconds)
+    if {"capture", "anchoring", "provenance"} & set(chosen):
+        _measure_a_node(figures, chosen, arguments)
+    figures.finish()
+
+
+def _measure_a_node(figures: Figures, chosen: list[str], arguments: argparse.Namespace) -> None:
+    directory = Path(tempfile.mkdtemp(prefix="sealtrail-bench-"))
+    try:
+        with one_node(directory) as node:
+            if "capture" in chosen:
+                measure_capture(figures, node, arguments.capture_events)
+            if "anchoring" in chosen:
+                measure_anchoring(figures, node, 20)
+            if "provenance" in chosen:
+                measure_provenance(figures, node, arguments.events, arguments.questions)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
