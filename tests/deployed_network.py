@@ -46,8 +46,10 @@ class DeployedNetwork:
             operator=operator,
         )
 
-    async def admit(self, private_key: bytes, name: str = "member") -> OperatorKey:
-        """Make a member whose operator key is this; it gets coins to pay with."""
+    async def admit(
+        self, private_key: bytes, name: str = "member", *, fund: bool = True
+    ) -> OperatorKey:
+        """Make a member whose operator key is this; it gets coins to pay with if it needs any."""
         signer = EventSigner(private_key)
         domain = Domain(
             chain_id=self.identity.chain_id,
@@ -62,7 +64,7 @@ class DeployedNetwork:
         )
         rpc = self.rpc()
         try:
-            if self.fees is not FeeMode.FREE:
+            if fund and self.fees is not FeeMode.FREE:
                 await send_and_wait(
                     rpc,
                     key=self.steward,

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from sqlite3 import Connection
@@ -50,6 +51,16 @@ async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) 
 
 def _steward(process: LocalChainProcess) -> OperatorKey:
     return OperatorKey(bytes.fromhex(process.accounts[0].private_key[2:]))
+
+
+@pytest.fixture(scope="module")
+def network(local_chain: LocalChainProcess) -> DeployedNetwork:
+    """A network on that chain, without members yet."""
+    return asyncio.run(deploy((local_chain.rpc_url,), _steward(local_chain)))
+
+
+def _funded(process: LocalChainProcess, number: int) -> bytes:
+    return bytes.fromhex(process.accounts[number].private_key[2:])
 
 
 class Member:
@@ -112,20 +123,22 @@ class Member:
 
 
 async def test_three_members_anchor_and_see_each_other(
-    local_chain: LocalChainProcess, tmp_path: Path
+    local_chain: LocalChainProcess, network: DeployedNetwork, tmp_path: Path
 ) -> None:
-    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
-    keys = [await network.admit(bytes([n]) * 32, f"member {n}") for n in (61, 62, 63)]
+    keys = [
+        await network.admit(_funded(local_chain, n), f"member {n}", fund=False) for n in (1, 2, 3)
+    ]
     async with AsyncExitStack() as stack:
         members = [await stack.enter_async_context(Member(tmp_path, network, k)) for k in keys]
-        for size in (1, 2, 3):
+        for size in (1, 2):
             for member in members:
                 member.size = size
+            for member in members:
                 await _until(lambda m=member, s=size: m.anchored(s))  # type: ignore[misc]
         for member in members:
             await member.follower.check_now()
             seen = member.database.read_sync(lambda c, m=member: m.seen(c, keys))  # type: ignore[misc]
-            assert seen == (["member 61", "member 62", "member 63"], [3, 3, 3])
+            assert seen == (["member 1", "member 2", "member 3"], [2, 2, 2])
 
 
 async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_path: Path) -> None:
@@ -133,10 +146,10 @@ async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_p
     with running_chain(chain_folder, "--period", "0") as first:
         port = first.port
         network = await deploy((first.rpc_url,), _steward(first))
-        operator = await network.admit(b"\x42" * 32)
+        operator = await network.admit(_funded(first, 1), fund=False)
         async with Member(tmp_path, network, operator) as member:
             process = first
-            for size in range(1, 5):
+            for size in range(1, 4):
                 member.size = size
                 await _until(lambda s=size: member.anchored(s))  # type: ignore[misc]
                 process.kill()
@@ -144,7 +157,7 @@ async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_p
                 await _until(lambda: _failing(member))
                 process = start_chain(chain_folder, port=port)
             try:
-                await _until(lambda: member.anchored(400))
+                await _until(lambda: member.anchored(300))
                 head = await member.ledger.head()
                 anchors, _ = await member.ledger.changes(0, head.number)
             finally:
@@ -166,18 +179,20 @@ async def test_the_fees_of_a_chain_are_found_out(local_chain: LocalChainProcess)
 
 @pytest.mark.parametrize("fees", [FeeMode.LEGACY, FeeMode.EIP1559])
 async def test_anchors_go_out_in_either_form_of_payment(
-    local_chain: LocalChainProcess, tmp_path: Path, fees: FeeMode
+    local_chain: LocalChainProcess, network: DeployedNetwork, tmp_path: Path, fees: FeeMode
 ) -> None:
-    network = await deploy((local_chain.rpc_url,), _steward(local_chain), fees)
-    operator = await network.admit(b"\x43" * 32)
-    async with Member(tmp_path, network, operator) as member:
+    account = 4 if fees is FeeMode.LEGACY else 5
+    paying = replace(network, fees=fees)
+    operator = await paying.admit(_funded(local_chain, account), fund=False)
+    async with Member(tmp_path, paying, operator) as member:
         member.size = 1
         await _until(lambda: member.anchored(1))
 
 
-async def test_an_anchor_costs_less_than_60000_gas(local_chain: LocalChainProcess) -> None:
-    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
-    operator = await network.admit(b"\x44" * 32)
+async def test_an_anchor_costs_less_than_60000_gas(
+    local_chain: LocalChainProcess, network: DeployedNetwork
+) -> None:
+    operator = await network.admit(_funded(local_chain, 6), fund=False)
     rpc = network.rpc()
     used = []
     for n in (1, 2, 3):
@@ -194,8 +209,7 @@ async def test_an_anchor_costs_less_than_60000_gas(local_chain: LocalChainProces
     assert used[0] < 100_000
 
 
-async def test_a_refused_transaction_is_not_sent_and_named(local_chain: LocalChainProcess) -> None:
-    network = await deploy((local_chain.rpc_url,), _steward(local_chain))
+async def test_a_refused_transaction_is_not_sent_and_named(network: DeployedNetwork) -> None:
     rpc = network.rpc()
     with pytest.raises(VerificationError) as caught:
         await send_and_wait(

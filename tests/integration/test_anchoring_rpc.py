@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -164,6 +165,30 @@ def _text(text: str | bytes) -> Answer:
     return answer
 
 
+def _encoded(body: bytes, **headers: str) -> Answer:
+    async def answer(_request: web.Request, _question: dict[str, Any]) -> web.Response:
+        return web.Response(body=body, headers=headers)
+
+    return answer
+
+
+async def _cut_off(request: web.Request, _question: dict[str, Any]) -> web.Response:
+    assert request.transport is not None
+    request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    request.transport.close()
+    return web.Response()
+
+
+async def _not_http(request: web.Request, _question: dict[str, Any]) -> web.Response:
+    assert request.transport is not None
+    request.transport.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+    request.transport.close()
+    return web.Response()
+
+
+BOMB = gzip.compress(bytes(5_000_000))
+
+
 async def _redirect(_request: web.Request, _question: dict[str, Any]) -> web.Response:
     raise web.HTTPTemporaryRedirect("http://127.0.0.1:9/")
 
@@ -187,6 +212,10 @@ async def _redirect(_request: web.Request, _question: dict[str, Any]) -> web.Res
         (_status(404), "chain_unreachable"),
         (_status(500), "chain_unreachable"),
         (_redirect, "chain_unreachable"),
+        (_encoded(b"not gzip", **{"Content-Encoding": "gzip"}), "chain_unreachable"),
+        (_encoded(BOMB, **{"Content-Encoding": "gzip"}), "rpc_answer_too_large"),
+        (_cut_off, "chain_unreachable"),
+        (_not_http, "chain_unreachable"),
     ],
 )
 async def test_what_is_no_answer_is_could_not_ask(answer: Answer, code: str) -> None:
@@ -223,6 +252,15 @@ async def test_a_url_that_is_none_is_unreachable(url: str) -> None:
     rpc = Rpc([url])
     assert await _code(rpc) == "chain_unreachable"
     await rpc.close()
+
+
+async def test_secrets_in_a_url_are_not_shown() -> None:
+    for url in ("http://user:secret@127.0.0.1:1/secret?key=secret", "http://secret@:x/secret"):
+        rpc = Rpc([url])
+        with pytest.raises(UnavailableError) as caught:
+            await rpc.call("x")
+        assert "secret" not in str(caught.value)
+        await rpc.close()
 
 
 async def test_no_endpoints_is_unreachable() -> None:

@@ -46,6 +46,24 @@ async def test_the_mode_of_a_chain_is_found_out(base: str, price: str, mode: Fee
     assert await detect_fees(_chain(base, price)) is mode
 
 
+@pytest.mark.parametrize(
+    ("base", "balance", "mode"),
+    [
+        (None, "0x0", FeeMode.FREE),
+        ("0x0", "0x0", FeeMode.FREE),
+        ("0x7", "0x0", FeeMode.EIP1559),
+        (None, hex(10**30), FeeMode.LEGACY),
+        ("0x0", "0x1", FeeMode.EIP1559),
+    ],
+)
+async def test_an_account_without_coins_tells_a_free_chain_whatever_price_is_suggested(
+    base: str, balance: str, mode: FeeMode
+) -> None:
+    chain = _chain(base, "0x5")
+    chain.answers["eth_getBalance"] = balance
+    assert await detect_fees(chain, b"\x01" * 20) is mode
+
+
 async def test_a_free_chain_is_not_asked_for_prices() -> None:
     chain = _chain(None, "0x5")
     assert await fetch_fees(chain, FeeMode.FREE) == Fees(per_gas=0)

@@ -13,11 +13,12 @@ import msgspec
 
 from sealtrail.errors import VerificationError
 from sealtrail.ledger.rpc import Rpc, RpcRefusalError, gather
-from sealtrail.ledger.wire import parse_object, parse_quantity
+from sealtrail.ledger.wire import encode_bytes, parse_object, parse_quantity
 
 # An endpoint that lies about prices could empty the operator's account in one transaction; in wei a gas.
 FEE_PER_GAS_MAX = 1_000 * 10**9
 
+WEI_MAX = 2**256 - 1
 _METHOD_UNKNOWN = -32601
 
 
@@ -36,8 +37,11 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True):
     tip: int | None = None
 
 
-async def detect_fees(rpc: Rpc) -> FeeMode:
+async def detect_fees(rpc: Rpc, payer: bytes | None = None) -> FeeMode:
     """Return the mode that the chain seems to run.
+
+    Clients suggest a price on free networks too (geth does). An account that is to pay and has nothing can only
+    work on a free one: name it as ``payer`` to have that decide.
 
     Raises:
         UnavailableError: it could not be asked.
@@ -45,7 +49,13 @@ async def detect_fees(rpc: Rpc) -> FeeMode:
     latest, price = await gather(
         rpc.call("eth_getBlockByNumber", "latest", False), rpc.call("eth_gasPrice")
     )
-    if parse_object(latest, "the latest block").get("baseFeePerGas") is not None:
+    shown = parse_object(latest, "the latest block").get("baseFeePerGas")
+    base = 0 if shown is None else parse_quantity(shown, "baseFeePerGas")
+    if base == 0 and payer is not None:
+        balance = await rpc.call("eth_getBalance", encode_bytes(payer), "latest")
+        if parse_quantity(balance, "eth_getBalance", maximum=WEI_MAX) == 0:
+            return FeeMode.FREE
+    if shown is not None:
         return FeeMode.EIP1559
     return FeeMode.LEGACY if parse_quantity(price, "eth_gasPrice") else FeeMode.FREE
 

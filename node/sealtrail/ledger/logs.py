@@ -27,19 +27,18 @@ async def fetch_logs(
         UnavailableError: a single block was refused, or the answer is not what was asked for (``rpc_garbage``).
     """
     logs: list[Log] = []
-    ranges = [
-        (start, min(start + BLOCKS_AT_ONCE - 1, last_block))
-        for start in range(first_block, last_block + 1, BLOCKS_AT_ONCE)
-    ][::-1]
-    while ranges:
-        first, last = ranges.pop()
-        try:
-            logs += await _fetch(rpc, addresses, topics, first, last)
-        except (RpcRefusalError, UnavailableError) as refusal:
-            if first == last or not _too_much(refusal):
-                raise
-            middle = (first + last) // 2
-            ranges += [(middle + 1, last), (first, middle)]
+    # Part by part: an endpoint that lies about the height must not make us list all of it.
+    for start in range(first_block, last_block + 1, BLOCKS_AT_ONCE):
+        ranges = [(start, min(start + BLOCKS_AT_ONCE - 1, last_block))]
+        while ranges:
+            first, last = ranges.pop()
+            try:
+                logs += await _fetch(rpc, addresses, topics, first, last)
+            except UnavailableError as refusal:
+                if first == last or not _too_much(refusal):
+                    raise
+                middle = (first + last) // 2
+                ranges += [(middle + 1, last), (first, middle)]
     return logs
 
 

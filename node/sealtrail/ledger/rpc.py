@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -128,7 +129,7 @@ class Rpc:
         if (chain_id, genesis) != (self._expected.chain_id, self._expected.genesis_hash):
             raise UnavailableError(
                 "wrong_chain",
-                f"{url} is chain {chain_id} with genesis 0x{genesis.hex()}; expected chain"
+                f"{shown_url(url)} is chain {chain_id} with genesis 0x{genesis.hex()}; expected chain"
                 f" {self._expected.chain_id} with genesis 0x{self._expected.genesis_hash.hex()}",
                 pointer="chain.rpc_urls",
                 advice="correct the URL, or chain.chain_id and chain.genesis_hash if they are wrong",
@@ -163,17 +164,20 @@ class Rpc:
                 answer = await self._read(response, url)
         except TimeoutError as error:
             raise UnavailableError(
-                "chain_timeout", f"{url} did not answer within {self._timeout.total} seconds"
+                "chain_timeout",
+                f"{shown_url(url)} did not answer within {self._timeout.total} seconds",
             ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UnavailableError(
                 "chain_unreachable",
-                f"{url}: {error or type(error).__name__}",
+                f"{shown_url(url)}: {_cause(error)}",
                 advice="check chain.rpc_urls and that the chain is running",
             ) from error
         # Some endpoints give the JSON-RPC error object with status 4xx: that is an answer too.
         if response.status >= 300 and not answer.lstrip().startswith(b"{"):
-            raise UnavailableError("chain_unreachable", f"{url} answered HTTP {response.status}")
+            raise UnavailableError(
+                "chain_unreachable", f"{shown_url(url)} answered HTTP {response.status}"
+            )
         return answer
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
@@ -183,9 +187,26 @@ class Rpc:
             if len(answer) > self._answer_bytes_max:
                 raise UnavailableError(
                     "rpc_answer_too_large",
-                    f"{url} answered more than {self._answer_bytes_max} bytes",
+                    f"{shown_url(url)} answered more than {self._answer_bytes_max} bytes",
                 )
         return bytes(answer)
+
+
+def shown_url(url: str) -> str:
+    """Return scheme, host and port of an endpoint: what else is in its URL may be a password or an API key."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname}{port}"
+    except ValueError:
+        return "an endpoint whose URL is malformed"
+
+
+def _cause(error: Exception) -> str:
+    # aiohttp's errors about a URL quote all of it
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the URL is malformed"
+    return str(error) or type(error).__name__
 
 
 async def gather(*calls: Any) -> list[Any]:
@@ -202,9 +223,9 @@ async def gather(*calls: Any) -> list[Any]:
 
 def _parse(body: bytes, url: str) -> dict[str, Any]:
     try:
-        return parse_object(orjson.loads(body), f"a JSON-RPC response of {url}")
+        return parse_object(orjson.loads(body), f"a JSON-RPC response of {shown_url(url)}")
     except orjson.JSONDecodeError as error:
-        raise garbage(f"a JSON-RPC response of {url}", body[:60]) from error
+        raise garbage(f"a JSON-RPC response of {shown_url(url)}", body[:60]) from error
 
 
 def _refusal(method: str, error: Any) -> RpcRefusalError:

@@ -132,8 +132,10 @@ async def _estimate(rpc: Rpc, question: Mapping[str, str], errors: Errors) -> in
 async def _wait(rpc: Rpc, transaction_hash: bytes, poll_seconds: float) -> dict[str, Any]:
     while True:
         answer = await rpc.call("eth_getTransactionReceipt", encode_bytes(transaction_hash))
-        if answer is not None and answer.get("blockHash") is not None:
-            return parse_object(answer, "a receipt")
+        if answer is not None:
+            receipt = parse_object(answer, "a receipt")
+            if receipt.get("blockHash") is not None:  # some clients show transactions of the pool
+                return receipt
         await asyncio.sleep(poll_seconds)
 
 
