@@ -137,20 +137,18 @@ class HistoryReader:
         self, item: str, listed: Sequence[Mentioned], *, as_container: bool = False
     ) -> list[Found]:
         """Load and verify events once each; return those of ``listed``, in its order."""
-        new = dict.fromkeys(m.entry_id for m in listed if m.entry_id not in self._found)
-        room = self._limits.events_max - len(self._found)
+        new = list(dict.fromkeys(m.entry_id for m in listed if m.entry_id not in self._found))
+        room = max(0, self._limits.events_max - len(self._found))
         self._cut = self._cut or len(new) > room
         places = {m.entry_id: m for m in listed}
-        for provable in load_provable(
-            self._connection,
-            self._log,
-            self._identity,
-            list(new)[: max(0, room)],
-            last_block=self._last_block,
-        ):
-            mentioned = places[provable.event.entry_id]
-            if not (as_container and mentioned.unpacks and _names_children(provable)):
-                self._found[provable.event.entry_id] = self._verify(provable, item, mentioned)
+        for at in range(0, min(len(new), room), _CHUNK):
+            chunk = new[at : min(at + _CHUNK, room)]
+            for provable in load_provable(
+                self._connection, self._log, self._identity, chunk, last_block=self._last_block
+            ):
+                mentioned = places[provable.event.entry_id]
+                if not (as_container and mentioned.unpacks and _names_children(provable)):
+                    self._found[mentioned.entry_id] = self._verify(provable, item, mentioned)
         order = dict.fromkeys(m.entry_id for m in listed)
         return [self._found[e] for e in order if e in self._found]
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sealtrail.errors import InputError
 from sealtrail.evidence import AnchorReference, EntryRecord, LogProof
+from sealtrail.log.tree import inclusion_proof
 from sealtrail.signing import Reference, parse_references
 from sealtrail.store import foreign
 from sealtrail.store.events import StoredEvent, load_by_entries
@@ -66,6 +67,7 @@ def load_provable(
     """Return the events behind those entries, in the order asked for; unknown ones are left out.
 
     Own entries are proven to the first checkpoint over them that is anchored in ``last_block`` or before.
+    Tiles of the log are kept for the length of the call: ask for some hundred entries at a time at most.
     """
     wanted = list(dict.fromkeys(entry_ids))
     events = load_by_entries(connection, wanted)
@@ -89,10 +91,12 @@ class _OwnRecords:
         self, connection: sqlite3.Connection, log: LogStore, identity: Identity, last_block: int
     ) -> None:
         self._connection = connection
-        self._log = log
         self._salt = identity.item_salt
         self._member = identity.member
         self._last_block = last_block
+        self._node = log.nodes(
+            connection
+        )  # shared: proofs of one log have most of their tiles in common
 
     def record(self, event: StoredEvent) -> EntryRecord | None:
         entry = load_entry(self._connection, event.entry_id)
@@ -115,7 +119,7 @@ class _OwnRecords:
         )
         if checkpoint is None:
             return None
-        hashes = self._log.inclusion_proof(self._connection, entry.leaf_index, checkpoint.tree_size)
+        hashes = inclusion_proof(entry.leaf_index, checkpoint.tree_size, self._node)
         return LogProof(
             leaf_index=entry.leaf_index,
             note=checkpoint.note,

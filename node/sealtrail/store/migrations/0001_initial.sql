@@ -63,7 +63,7 @@ CREATE TABLE event_item (
     item          TEXT NOT NULL,
     event_row     INTEGER NOT NULL,
     place         TEXT NOT NULL,
-    PRIMARY KEY (item, event_row, place)
+    PRIMARY KEY (item, place, event_row)     -- place first: a lot is named beside each of its packs
 ) STRICT, WITHOUT ROWID;
 
 -- Others' entries behind others' events: what makes them provable here.
