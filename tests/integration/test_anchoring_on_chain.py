@@ -177,13 +177,17 @@ async def test_the_fees_of_a_chain_are_found_out(local_chain: LocalChainProcess)
     await rpc.close()
 
 
-@pytest.mark.parametrize("fees", [FeeMode.LEGACY, FeeMode.EIP1559])
-async def test_anchors_go_out_in_either_form_of_payment(
+@pytest.mark.parametrize("fees", list(FeeMode))
+async def test_anchors_go_out_in_every_form_of_payment(
     local_chain: LocalChainProcess, network: DeployedNetwork, tmp_path: Path, fees: FeeMode
 ) -> None:
-    account = 4 if fees is FeeMode.LEGACY else 5
+    keys = {
+        FeeMode.LEGACY: _funded(local_chain, 4),
+        FeeMode.EIP1559: _funded(local_chain, 5),
+        FeeMode.FREE: b"\x47" * 32,  # owns nothing
+    }
     paying = replace(network, fees=fees)
-    operator = await paying.admit(_funded(local_chain, account), fund=False)
+    operator = await paying.admit(keys[fees], fund=False)
     async with Member(tmp_path, paying, operator) as member:
         member.size = 1
         await _until(lambda: member.anchored(1))

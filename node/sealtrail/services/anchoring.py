@@ -1,7 +1,7 @@
 """Anchors the log on a fixed beat: at each, what is durable becomes a checkpoint, and goes to the chain.
 
 The beat never depends on how much was captured. One checkpoint is under way at a time: while the chain is away or
-slow, no further ones pile up, and the first after its return covers everything since (decision 0030).
+slow, no further ones pile up, and the first after its return covers everything since (decision 0033).
 Capture never waits for any of this.
 """
 
