@@ -7,10 +7,12 @@ back end is good for: testing against a chain that forgets, or reorganises.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ DUMP_EVERY_SECONDS = 10
 READY_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
 BINARY_VARIABLE = "SEALTRAIL_ANVIL"
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 async def run_anvil(
@@ -46,7 +49,9 @@ async def run_anvil(
         port = listen.port or _free_port(listen.host)
         command = _command(binary, directory.path / STATE_NAME, listen.host, port, settings)
         # its own session: a Ctrl-C at the terminal reaches us only, and anvil is ended below
-        process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *command, start_new_session=True, preexec_fn=_end_with_parent
+        )
         try:
             await _serve(process, directory, _url(listen.host, port), stopped, announce)
         finally:
@@ -135,6 +140,12 @@ async def _ask(session: aiohttp.ClientSession, url: str, method: str, *args: Any
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(args)}
     async with session.post(url, json=request) as answer:
         return (await answer.json())["result"]
+
+
+def _end_with_parent() -> None:
+    """Have the kernel stop anvil if this process is killed: it would keep the port for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _url(host: str, port: int) -> str:

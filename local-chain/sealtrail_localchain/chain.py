@@ -191,6 +191,7 @@ def open_chain(
         LocalChainError: damaged, or made with another chain id, period or signer.
     """
     writer = Database(path)
+    writer.check()
     signer = address_of(signing_key.secret)
     genesis = writer.load_genesis()
     if genesis is None:

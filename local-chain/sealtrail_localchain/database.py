@@ -88,6 +88,18 @@ class Database:
     def close(self) -> None:
         self._connection.close()
 
+    def check(self) -> None:
+        """Read what a start needs: genesis and head.
+
+        Raises:
+            LocalChainError: one of them cannot be read, or is not what its hash says.
+        """
+        try:
+            self.load_genesis()
+            self.head()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(f"the last block cannot be read: {error}") from error
+
     def _check_schema(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -103,14 +115,26 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything inside, synced, or nothing of it. Not for nesting."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """Commit everything inside, synced, or nothing of it. Not for nesting.
+
+        Raises:
+            LocalChainError: the disk is full or failing; nothing was stored.
+        """
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                raise
+            raise LocalChainError(
+                "cannot_store",
+                f"the block could not be stored: {error}",
+                advice="make room on the disk and start the chain again: it goes on from its head",
+                exit_code=3,
+            ) from error
 
     # -- trie nodes and code -----------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,21 @@ def test_anvil_has_the_same_accounts_and_goes_on_after_a_clean_stop(tmp_path: Pa
         assert chain.genesis_hash == genesis_hash
         assert int.from_bytes(client.w3.eth.get_storage_at(recorder, 0), "big") == 7
         assert chain.stop() == 0
+
+
+def test_anvil_ends_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--backend", "anvil") as chain:
+        port = chain.port
+        chain.kill()
+    with running_chain(tmp_path, "--backend", "anvil") as chain:
+        assert chain.port != port
+        assert Client(chain).chain_id == 31_337
+    wait_until_free(port)
+
+
+def wait_until_free(port: int) -> None:
+    """Return when nobody listens there any more."""
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return

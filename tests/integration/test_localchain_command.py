@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -143,8 +142,10 @@ def test_export_works_beside_the_running_chain(tmp_path: Path) -> None:
         assert json.loads(result.stdout)["blocks"] == client.w3.eth.block_number
 
 
-@pytest.mark.skipif(shutil.which("anvil") is not None, reason="anvil is installed here")
-def test_a_missing_anvil_says_how_to_get_it(tmp_path: Path) -> None:
+def test_a_missing_anvil_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEALTRAIL_ANVIL", str(tmp_path / "anvil"))
     result = _run("--json", "--dir", str(tmp_path), "--port", "0", "--backend", "anvil")
     assert (result.returncode, _error_code(result)) == (3, "anvil_missing")
     assert "npm install" in result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from web3.exceptions import TransactionNotFound, Web3RPCError
 
 from localchain_client import RECORDER, Client, word
-from localchain_process import running_chain
+from localchain_process import running_chain, start_chain
 
 KILL_AFTER_BLOCKS = (3, 8, 15)
 
@@ -97,6 +98,57 @@ def test_a_clean_stop_goes_on_with_the_same_chain(tmp_path: Path) -> None:
         assert client.w3.eth.get_block(head["number"])["hash"] == head["hash"]
         assert client.w3.eth.get_code(recorder) != b""
         assert client.nonce == 1
+
+
+def test_a_stop_under_load_is_clean(tmp_path: Path) -> None:
+    sent: list[bytes] = []
+    with running_chain(tmp_path, "--period", "0") as chain:
+        client = Client(chain)
+        recorder = client.deploy(RECORDER)
+        load = threading.Thread(target=_load_until_gone, args=(client, recorder, sent))
+        load.start()
+        _wait_for_block(Client(chain, account=1), 5)
+        assert chain.stop() == 0
+        load.join()
+        assert chain.process.communicate()[1] == ""
+    with running_chain(tmp_path, "--period", "0", "--idle-period", "0") as chain:
+        client = Client(chain)
+        _assert_consistent(client, recorder, _everything(client, recorder), sent)
+
+
+def test_a_changed_byte_in_the_state_is_found_and_named(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--idle-period", "0") as chain:
+        chain.stop()
+    with sqlite3.connect(tmp_path / "chain.db") as database:
+        database.execute("UPDATE node SET value = CAST(value || x'00' AS BLOB)")
+    database.close()
+    with running_chain(tmp_path, "--idle-period", "0") as chain:
+        with pytest.raises(Web3RPCError, match="internal error, see the log"):
+            Client(chain)  # asks for its account's nonce
+        chain.stop()
+        assert "other content than its hash says" in chain.process.communicate()[1]
+
+
+def test_a_changed_head_is_refused_at_the_start(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--idle-period", "0") as chain:
+        chain.stop()
+    with sqlite3.connect(tmp_path / "chain.db") as database:
+        changed = bytearray(database.execute("SELECT header FROM block").fetchone()[0])
+        changed[100] ^= 1
+        database.execute("UPDATE block SET header = ?", (bytes(changed),))
+    database.close()
+    with pytest.raises(RuntimeError, match="database_damaged"):
+        start_chain(tmp_path)
+
+
+def test_a_database_with_overwritten_pages_is_refused_at_the_start(tmp_path: Path) -> None:
+    with running_chain(tmp_path, "--idle-period", "0") as chain:
+        chain.stop()
+    content = bytearray((tmp_path / "chain.db").read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    (tmp_path / "chain.db").write_bytes(content)
+    with pytest.raises(RuntimeError, match=r"database_damaged|database_unreadable"):
+        start_chain(tmp_path)
 
 
 def test_two_chains_have_two_genesis_hashes(tmp_path: Path) -> None:
