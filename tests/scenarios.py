@@ -329,6 +329,7 @@ class Story:
         at: float | None = None,
         history: Iterable[Recorded] | None = None,
         parameters: Parameters | None = None,
+        covered: frozenset[bytes] = frozenset(),
         **question: Any,
     ) -> Judgement:
         """Judge a thing, an hour after the last step or at an hour of the story."""
@@ -339,6 +340,7 @@ class Story:
             self.network,
             now_us=now_us,
             parameters=parameters,
+            covered=covered,
         )
 
 

@@ -129,6 +129,16 @@ def test_a_copied_serial_seen_on_while_the_first_is_in_transit_is_two_custodians
     assert "two_custodians" in codes(story.judge("P1"))
 
 
+def test_a_copy_of_what_the_maker_s_whole_log_shows_in_its_stock_is_two_custodians() -> None:
+    story = Story()
+    story.commission(MAKER, "P1")
+    story.dispense(CLINIC, "P1")
+    assert codes(story.judge("P1", covered=frozenset({MAKER.member}))) == ["two_custodians"]
+    assert codes(story.judge("P1")) == ["handover_not_held"]
+    story.observe(MAKER, "P1")
+    assert "two_custodians" in codes(story.judge("P1"))
+
+
 def test_a_pack_dispensed_twice_is_after_its_end_of_life() -> None:
     story = delivered()
     first = story.dispense(PHARMACY, "P1")

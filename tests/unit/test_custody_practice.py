@@ -299,3 +299,15 @@ def test_a_container_of_any_kind_of_identifier(container: str) -> None:
     assert_clean(judged)
     assert judged.state.custodian is not None
     assert judged.state.custodian.party.name == "Pharmacy"
+
+
+def test_handovers_between_others_that_a_partner_is_not_told_of_give_ends_only() -> None:
+    story = Story()
+    story.commission(MAKER, "P1")
+    story.put(WHOLESALER, "T1", "P1")
+    story.ship(WHOLESALER, PHARMACY, "T1")
+    story.receive(PHARMACY, "T1")
+    judged = story.judge("P1", covered=frozenset({PHARMACY.member}))
+    assert codes(judged) == ["handover_not_held"]
+    assert values(judged) == ("known_matching", "ends_only", "fit")
+    assert [s.kind for s in judged.journey] == ["event", "missing", "event", "event", "event"]

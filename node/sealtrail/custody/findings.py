@@ -64,6 +64,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         "Ask sender and receiver: misdelivered, or a wrong party in the shipment?",
     ),
     "receipt_missing": (_P, "Record the receipt with its true event time."),
+    "handover_not_held": (
+        _T,
+        "Ask the earlier custodian; partners are not told of handovers between others.",
+    ),
     "two_parents": (_P, "Record the unpacking from the first container."),
     "containment_cycle": (_P, "A container cannot stand inside itself: correct the aggregation."),
     "supplied_after_expiry": (_P, "Check the clock and the stock rotation of who supplied it."),

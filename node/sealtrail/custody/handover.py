@@ -25,6 +25,7 @@ from sealtrail.custody.custodian import (
     source_of,
 )
 from sealtrail.custody.findings import Finding, finding
+from sealtrail.custody.hands import Custody, Gap, Hands, Transit
 from sealtrail.custody.history import Parameters, Recorded
 from sealtrail.custody.life import ending
 from sealtrail.epcis.events import AssociationEvent
@@ -32,52 +33,14 @@ from sealtrail.membership.records import Role
 from sealtrail.signing import Kind
 
 
-class Transit(msgspec.Struct, frozen=True, kw_only=True):
-    """A shipment under way; ``towards`` holds the key of every party that may receive it (empty: not said)."""
-
-    sender: Party
-    receiver: Party | None
-    towards: frozenset[str]
-    touch: Touch
-
-
-class Hands(msgspec.Struct, frozen=True, kw_only=True):
-    """Custody and ownership at one moment."""
-
-    custodian: Custodian | None = None
-    transit: Transit | None = None
-    owner: Party | None = None
-
-
-class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that must have happened and was not found; ``before`` the touch of that index."""
-
-    before: int
-    expected: str
-    party: Party | None
-    code: str
-
-
-class Custody(msgspec.Struct, frozen=True, kw_only=True):
-    """Hands before and after each touch, the gaps between them, and whether the chain runs outside the network."""
-
-    hands: tuple[tuple[Hands, Hands], ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    outside: bool = False
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def last(self) -> Hands:
-        """Where the item is now."""
-        return self.hands[-1][1] if self.hands else Hands()
-
-
 class _Line:
     """The state while touches go by."""
 
-    def __init__(self, parties: Parties, parameters: Parameters) -> None:
+    def __init__(self, parties: Parties, parameters: Parameters, covered: frozenset[bytes]) -> None:
         self.parties = parties
         self.parameters = parameters
+        self.covered = covered
+        self.moved = False  # whether any handover was seen yet
         self.now = Hands()
         self.holding: Touch | None = None  # the last touch that showed the custodian
         self.unshipped: Touch | None = None  # a receipt whose shipment is still to be seen
@@ -117,7 +80,7 @@ class _Line:
         if transit is not None and transit.sender.key not in keys:
             self._onward(index, touch, here, keys, transit)
         elif transit is None:
-            self._claim(touch, here, keys)
+            self._claim(index, touch, here, keys)
         to = destination_of(touch.recorded, self.parties)
         stated = {self.parties.identified(d.id).key for d in touch.recorded.event.destination_list}
         self.now = msgspec.structs.replace(
@@ -131,6 +94,7 @@ class _Line:
             ),
         )
         self.holding = touch
+        self.moved = True
 
     def _late_shipment(self, touch: Touch, keys: frozenset[str]) -> bool:
         """Match a shipment whose receipt was seen before it: clocks differ."""
@@ -172,6 +136,7 @@ class _Line:
         elif holder is None and self.holding is None:
             self.outside = self.outside or self._from_outside(touch.recorded)
         self._hold(touch, here)
+        self.moved = True
 
     def _received_from(
         self, transit: Transit, touch: Touch, here: Custodian, keys: frozenset[str]
@@ -208,22 +173,37 @@ class _Line:
         keys = self._keys(touch, here)
         transit = self.now.transit
         if transit is None:
-            self._claim(touch, here, keys)
+            self._claim(index, touch, here, keys)
         elif transit.sender.key in keys and touch.recorded.event.biz_step in (None, "inspecting"):
             return  # the sender's papers, or a last look
         elif transit.sender.key not in keys:
             self._onward(index, touch, here, keys, transit)
         self._hold(touch, here, keys)
 
-    def _claim(self, touch: Touch, here: Custodian, keys: frozenset[str]) -> None:
+    def _claim(self, index: int, touch: Touch, here: Custodian, keys: frozenset[str]) -> None:
         """Note it if another holds the thing that ``here`` acts on."""
         holder = self.now.custodian
         if holder is None or holder.party.key in keys:
             return
         if self._edge(touch) or holder.party.member is None:
             self.outside = True
+        elif not self.moved and holder.party.member not in self.covered:
+            self._unseen(index, touch, here, holder)
         else:
             self._rival(holder.party, here.party, self.holding or touch, touch)
+
+    def _unseen(self, index: int, touch: Touch, here: Custodian, holder: Custodian) -> None:
+        """Note that the first handover is not held here.
+
+        Partners are told of a thing's commissioning and of their own handover, not of those between: that
+        the first custodian shipped it is then unknown, not untrue.
+        """
+        code, labels = "handover_not_held", (holder.party.label, here.party.label)
+        self.gaps.append(Gap(before=index, expected="handover", party=here.party, code=code))
+        message = f"how it came from {labels[0]} to {labels[1]} is not held here"
+        entries = [self.holding.recorded.entry_id] if self.holding else []
+        self.findings.append(finding(code, message, [*entries, touch.recorded.entry_id]))
+        self.moved = True
 
     def _rival(self, holder: Party, other: Party, earlier: Touch, touch: Touch) -> None:
         entries = self.rivals.setdefault(frozenset({holder.label, other.label}), [])
@@ -261,14 +241,19 @@ class _Line:
 
 
 def follow_custody(
-    touches: Sequence[Touch], parties: Parties, parameters: Parameters, now_us: int
+    touches: Sequence[Touch],
+    parties: Parties,
+    parameters: Parameters,
+    now_us: int,
+    covered: frozenset[bytes] = frozenset(),
 ) -> Custody:
     """Follow custody and ownership through an item's touches.
 
     Args:
+        covered: members whose whole logs were searched: what they did not record, they did not record.
         now_us: when the question is asked, or as of when: decides whether a shipment is overdue.
     """
-    line = _Line(parties, parameters)
+    line = _Line(parties, parameters, covered)
     hands: list[tuple[Hands, Hands]] = []
     for index, touch in enumerate(touches):
         before = line.now

@@ -10,7 +10,7 @@ import msgspec
 from sealtrail.custody.containment import Touch
 from sealtrail.custody.custodian import Custodian, Parties, Party
 from sealtrail.custody.findings import Finding
-from sealtrail.custody.handover import Custody, Gap, Hands
+from sealtrail.custody.hands import Custody, Gap, Hands
 from sealtrail.custody.history import Grade, Recorded
 from sealtrail.custody.life import ending
 from sealtrail.custody.lifecycle import commissions

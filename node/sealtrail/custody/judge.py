@@ -6,7 +6,7 @@ Ends on every input, raises on none, and depends on nothing but its arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 import msgspec
 
@@ -14,9 +14,10 @@ from sealtrail.custody.containment import Touch, collapse, trace
 from sealtrail.custody.custodian import Custodian, Parties, Party
 from sealtrail.custody.expiry import local_date, parse_expiry
 from sealtrail.custody.findings import Finding, finding
-from sealtrail.custody.handover import Custody, Gap, Hands, follow_custody
+from sealtrail.custody.handover import follow_custody
+from sealtrail.custody.hands import Custody, Gap, Hands
 from sealtrail.custody.history import Parameters, Question, Recorded
-from sealtrail.custody.identifier import follow_birth, mismatches
+from sealtrail.custody.identifier import Birth, follow_birth, mismatches
 from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
 from sealtrail.custody.timeline import Timeline, settle
@@ -58,6 +59,29 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     state: State
 
 
+class _Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What one judging goes by."""
+
+    question: Question
+    network: Network
+    parties: Parties
+    parameters: Parameters
+    covered: frozenset[bytes]
+    at_us: int
+    today: date
+
+
+class _Course(msgspec.Struct, frozen=True, kw_only=True):
+    """What the item's touches come to, each line followed by itself."""
+
+    touches: tuple[Touch, ...]
+    life: Life
+    birth: Birth
+    custody: Custody
+    apart: tuple[tuple[StepKind, Recorded], ...]
+    findings: tuple[Finding, ...]
+
+
 def judge(
     question: Question,
     history: Iterable[Recorded],
@@ -65,6 +89,7 @@ def judge(
     *,
     now_us: int,
     parameters: Parameters | None = None,
+    covered: frozenset[bytes] = frozenset(),
 ) -> Judgement:
     """Judge the item of ``question`` by its history.
 
@@ -72,50 +97,83 @@ def judge(
         history: every recorded event that may concern the item: those that name it, its lot or class, and those
             that name its containers (also for times it was not inside: those are told apart here), in any order.
         now_us: the time of asking, microseconds since 1970 UTC; ``question.as_of_us`` replaces it if given.
+        covered: members whose whole logs were searched for this history.
     """
-    rules = parameters or Parameters()
     at_us = now_us if question.as_of_us is None else question.as_of_us
-    today = local_date(at_us, "+00:00") or datetime.fromtimestamp(0, UTC).date()
-    parties = Parties(network)
-    timeline = settle(history, question, rules)
-    classes = classes_of(question.item, timeline.events)
-    traced = trace(timeline.events, question.item, classes)
-    touches = collapse(traced.touches, rules.double_scan_seconds * 1_000_000)
-    single = item_of(question.item).scheme not in CLASS_SCHEMES
-    life = _with_lot(follow_life(touches, question.item, parties, rules, today), classes)
-    birth = follow_birth(touches, life, question.item, network, rules)
-    custody = (
-        follow_custody(touches, parties, rules, at_us)
-        if single
-        else Custody(hands=tuple((Hands(), Hands()) for _ in touches))
+    rules = _Rules(
+        question=question,
+        network=network,
+        parties=Parties(network),
+        parameters=parameters or Parameters(),
+        covered=covered,
+        at_us=at_us,
+        today=local_date(at_us, "+00:00") or date(1970, 1, 1),
     )
-    apart = _set_apart(timeline, question.item, touches)
+    return _conclude(rules, _follow(rules, history))
+
+
+def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
+    item, parameters = rules.question.item, rules.parameters
+    timeline = settle(history, rules.question, parameters)
+    classes = classes_of(item, timeline.events)
+    traced = trace(timeline.events, item, classes)
+    touches = collapse(traced.touches, parameters.double_scan_seconds * 1_000_000)
+    life = _with_lot(follow_life(touches, item, rules.parties, parameters, rules.today), classes)
+    birth = follow_birth(touches, life, item, rules.network, parameters)
+    custody = _custody(rules, touches)
+    apart = tuple(_set_apart(timeline, item, touches))
     shown = {r.entry_id for _, r in apart}
-    findings = [f for f in timeline.findings if shown & set(f.entries)]
-    findings += [*traced.findings, *birth.findings, *custody.findings, *life.findings]
-    findings += time_findings(touches, rules)
-    differing = mismatches(question, life, today)
-    expiry = life.expiry or _stated_expiry(question, today)
-    expired = expiry is not None and _today_there(touches, at_us, today) > expiry
+    return _Course(
+        touches=touches,
+        life=life,
+        birth=birth,
+        custody=custody,
+        apart=apart,
+        findings=(
+            *(f for f in timeline.findings if shown & set(f.entries)),
+            *traced.findings,
+            *birth.findings,
+            *custody.findings,
+            *life.findings,
+            *time_findings(touches, parameters),
+        ),
+    )
+
+
+def _custody(rules: _Rules, touches: tuple[Touch, ...]) -> Custody:
+    if item_of(rules.question.item).scheme in CLASS_SCHEMES:  # a lot is in many hands
+        return Custody(hands=tuple((Hands(), Hands()) for _ in touches))
+    return follow_custody(touches, rules.parties, rules.parameters, rules.at_us, rules.covered)
+
+
+def _conclude(rules: _Rules, course: _Course) -> Judgement:
+    question, touches, life = rules.question, course.touches, course.life
+    differing = mismatches(question, life, rules.today)
+    expiry = life.expiry or _stated_expiry(question, rules.today)
+    expired = expiry is not None and _today_there(touches, rules.at_us, rules.today) > expiry
     known = any(not t.by_class for t in touches)
-    findings += _scan_findings(question, known, bool(apart), differing, expired, expiry)
-    gaps = list(custody.gaps)
-    if birth.missing:
-        gaps.insert(
-            0, Gap(before=0, expected="commissioning", party=None, code="used_before_commissioned")
-        )
+    findings = [
+        *course.findings,
+        *_scan_findings(question, known, bool(course.apart), differing),
+        *([finding("expired", f"last valid day {expiry}")] if expired else []),
+    ]
+    gaps = [*([_UNBORN] if course.birth.missing else []), *course.custody.gaps]
     dated = item_of(question.item).scheme in _DATED
-    verdicts = Verdicts(
-        identifier=identifier_verdict(known, differing, findings),
-        provenance=provenance_verdict(known, birth, custody, gaps, findings),
-        fitness=fitness_verdict(known, life, expired, expiry is not None or not dated, findings),
-    )
     return Judgement(
-        verdicts=verdicts,
+        verdicts=Verdicts(
+            identifier=identifier_verdict(known, differing, findings),
+            provenance=provenance_verdict(known, course.birth, course.custody, gaps, findings),
+            fitness=fitness_verdict(
+                known, life, expired, expiry is not None or not dated, findings
+            ),
+        ),
         findings=tuple(findings),
-        journey=journey(touches, custody, gaps, apart, findings, parties),
-        state=_state(life, custody, touches),
+        journey=journey(touches, course.custody, gaps, course.apart, findings, rules.parties),
+        state=_state(life, course.custody, touches),
     )
+
+
+_UNBORN = Gap(before=0, expected="commissioning", party=None, code="used_before_commissioned")
 
 
 def classes_of(item: str, events: Iterable[Recorded]) -> frozenset[str]:
@@ -198,12 +256,7 @@ def _today_there(touches: Sequence[Touch], at_us: int, today: date) -> date:
 
 
 def _scan_findings(
-    question: Question,
-    known: bool,
-    shown: bool,
-    differing: tuple[str, ...],
-    expired: bool,
-    expiry: date | None,
+    question: Question, known: bool, shown: bool, differing: tuple[str, ...]
 ) -> list[Finding]:
     found = []
     if not known:
@@ -212,8 +265,6 @@ def _scan_findings(
     if differing:
         message = f"the scan differs from the record in {', '.join(differing)}"
         found.append(finding("identifier_mismatch", message))
-    if expired:
-        found.append(finding("expired", f"last valid day {expiry}"))
     return found
 
 

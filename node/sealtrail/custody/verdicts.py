@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from sealtrail.custody.findings import Finding
-from sealtrail.custody.handover import Custody, Gap
+from sealtrail.custody.hands import Custody, Gap
 from sealtrail.custody.identifier import Birth
 from sealtrail.custody.life import Life
 
@@ -58,7 +58,7 @@ def identifier_verdict(
 
 
 def provenance_verdict(
-    known: bool, birth: Birth, custody: Custody, gaps: Iterable[Gap], findings: Iterable[Finding]
+    known: bool, birth: Birth, custody: Custody, gaps: Sequence[Gap], findings: Iterable[Finding]
 ) -> Verdict:
     """Judge how far back the chain of hands leads, unbroken."""
     listed = tuple(findings)
@@ -67,12 +67,15 @@ def provenance_verdict(
     conflicts = _codes(listed, _CONFLICTS)
     if conflicts:
         return Verdict(value="conflict", reasons=conflicts)
-    where = [_where(gap) for gap in gaps]
+    unseen = [gap for gap in gaps if gap.code == "handover_not_held"]
+    where = [_where(gap) for gap in gaps if gap not in unseen]
     unusable = ("evidence_does_not_hold", "content_withheld")
     where += [f.message for f in listed if f.code in unusable]
     where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
     if where:
         return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))
+    if unseen:
+        return Verdict(value="ends_only", reasons=tuple(_where(gap) for gap in unseen))
     if birth.edge or custody.outside:
         return Verdict(value="ends_only", reasons=("part of the history is outside the network",))
     if not birth.proper:
@@ -109,4 +112,6 @@ def _codes(findings: Iterable[Finding], among: tuple[str, ...]) -> tuple[str, ..
 
 
 def _where(gap: Gap) -> str:
+    if gap.expected == "handover" and gap.party:
+        return f"handover to {gap.party.label}"
     return f"{gap.expected} by {gap.party.label}" if gap.party else gap.expected

@@ -164,6 +164,7 @@ class ProvenanceService:
             network,
             now_us=self._clock() * 1000,
             parameters=self._parameters,
+            covered=frozenset({self._identity.member}),
         )
         covered, not_covered = self._coverage(view, network, history)
         return Answer(
