@@ -212,6 +212,48 @@ async def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
     assert b" 408 " in answer.splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\nnot a chunk\r\n",
+        b"Content-Length: 0\r\n\r\n",
+    ],
+)
+async def test_a_body_that_is_not_what_its_header_says_is_refused(
+    node: CaptureNode, client: aiohttp.ClientSession, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(node.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer all-scopes\r\n" + body
+    )
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    writer.close()
+    assert answer.split()[1] == b"400"
+    assert "unexpected error" not in caplog.text
+
+
+async def test_a_client_that_goes_away_in_its_body_harms_nobody(
+    node: CaptureNode, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(node.url.rpartition(":")[2])
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Authorization: Bearer all-scopes\r\nContent-Length: 500\r\n\r\n{"
+        )
+        await writer.drain()
+        writer.close()
+    async with client.post(
+        f"{node.url}/events", data=bare(event(1)), headers={**BEARER, **JSON}
+    ) as response:
+        assert response.status == 201
+    assert "unexpected error" not in caplog.text
+
+
 async def test_requests_over_the_limit_are_told_to_come_again(
     tmp_path: Path, client: aiohttp.ClientSession
 ) -> None:

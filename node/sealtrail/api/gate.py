@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, authorize
@@ -20,9 +21,12 @@ from sealtrail.api.responses import (
     internal_error_response,
     problem_response,
 )
-from sealtrail.errors import SealtrailError
+from sealtrail.errors import InputError, SealtrailError
 
 CALLER = web.RequestKey("caller", Caller)
+
+# What aiohttp raises from a body that ends early, is badly chunked or badly compressed
+_BROKEN_OFF = (ConnectionError, web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
 
 _log = logging.getLogger("sealtrail.api")
 _access = logging.getLogger("sealtrail.access")
@@ -56,7 +60,7 @@ async def _answer(
     request: web.Request, handler: Handler, tokens: Tokens, admission: Admission
 ) -> web.StreamResponse:
     try:
-        async with admission.request():
+        with admission.request():
             request[CALLER] = authorize(request, tokens)
             return await handler(request)
     except web.HTTPException as error:
@@ -65,6 +69,9 @@ async def _answer(
         if error.status == 500:
             _log.error("%s %s: %s", request.method, _route(request), error)
         return problem_response(error)
+    except _BROKEN_OFF as error:
+        what = f"the body is not what its header says: {error}"
+        return problem_response(InputError("body_broken_off", what))
     except Exception:  # noqa: BLE001 - the outermost place: logged, and told as a fault of ours
         _log.exception("%s %s: unexpected error", request.method, _route(request))
         return internal_error_response()

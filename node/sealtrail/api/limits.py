@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -31,8 +31,8 @@ class Admission:
         self._body_bytes = 0
         self._body_bytes_max = settings.body_bytes_max * BODIES_IN_HAND
 
-    @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
+    @contextmanager
+    def request(self) -> Iterator[None]:
         """Hold a place for one request.
 
         Raises:
@@ -67,19 +67,22 @@ class Admission:
     async def _read(self, request: web.Request, held: _Held) -> bytes:
         chunks = []
         try:
+            if request.content.is_eof():  # a small body is there when its header is
+                return self._hold(request.content.read_nowait(), held)
             async with asyncio.timeout(self.settings.request_timeout_seconds):
                 async for chunk in request.content.iter_any():
-                    chunks.append(chunk)
-                    held.count += len(chunk)
-                    self._body_bytes += len(chunk)
-                    self._refuse_over(held.count)
-                    if self._body_bytes > self._body_bytes_max:
-                        raise UnavailableError(
-                            "node_busy", "too many large requests are in hand; try again"
-                        )
+                    chunks.append(self._hold(chunk, held))
         except TimeoutError as error:
             raise web.HTTPRequestTimeout from error
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return b"".join(chunks)
+
+    def _hold(self, chunk: bytes, held: _Held) -> bytes:
+        held.count += len(chunk)
+        self._body_bytes += len(chunk)
+        self._refuse_over(held.count)
+        if self._body_bytes > self._body_bytes_max:
+            raise UnavailableError("node_busy", "too many large requests are in hand; try again")
+        return chunk
 
     def _refuse_over(self, body_bytes: int) -> None:
         limit = self.settings.body_bytes_max

@@ -81,18 +81,12 @@ class Drafter:
     ) -> Draft:
         salt = self._item_salt
         keys = tuple(sorted({item_key(salt, mention.item) for mention in recorded.items}))
-        draft = Draft(
-            recorded,
-            recorded_event_id(recorded),
-            kind,
-            record_time_ms,
-            seed,
-            keys,
-            None,
-        )
+        event_id = recorded_event_id(recorded)
+        draft = Draft(recorded, event_id, kind, record_time_ms, seed, keys, None)
         if recorded.event.error_declaration is not None:
             return draft
-        return msgspec.structs.replace(draft, entry=self.sign(draft, ()))
+        entry = self.sign(draft, ())
+        return Draft(recorded, event_id, kind, record_time_ms, seed, keys, entry)
 
     def sign(self, draft: Draft, references: Sequence[Reference]) -> NewEntry:
         """Return the signed entry of a draft with these references."""
