@@ -82,27 +82,30 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-def _float(literal: str) -> float:
-    number = float(literal)
-    if number in (float("inf"), float("-inf")) or (
-        abs(Decimal(literal).adjusted()) > 400 or Decimal(literal) != Decimal(repr(number))
-    ):
-        _inexact(literal)
+class _Inexact(float):
+    """A number that a double does not hold, in the place where it stood."""
+
+    literal = ""
+
+
+def _inexact(literal: str) -> _Inexact:
+    number = _Inexact(0)
+    number.literal = literal
     return number
 
 
-def _int(literal: str) -> int:
+def _float(literal: str) -> float:
+    number, exact = float(literal), Decimal(literal)
+    # the first test keeps numbers of a million digits from being compared
+    if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)):
+        return _inexact(literal)
+    return number
+
+
+def _int(literal: str) -> int | float:
     if len(literal) > 17 or abs(int(literal)) > _INTEGER_MAX:
-        _inexact(literal)
+        return _inexact(literal)
     return int(literal)
-
-
-def _inexact(literal: str) -> NoReturn:
-    raise InputError(
-        "json_number_inexact",
-        f"The number {literal[:60]} does not survive a double.",
-        advice="Give it as a string, or with fewer digits.",
-    )
 
 
 def _constant(literal: str) -> NoReturn:
@@ -124,28 +127,32 @@ def _parse_slowly(octets: bytes) -> Any:
         raise InputError("json_not_utf8", "The document is not UTF-8.") from None
     except ValueError as error:
         raise InputError("json_malformed", f"Not JSON: {error}.") from None
-    place = _find_repeated(tree)
-    if place is not None:
-        pointer, key = place
-        raise InputError(
-            "json_key_repeated",
-            f"The key {key[:100]!r} stands twice in one object.",
-            pointer=pointer,
-        )
+    _refuse_marked(tree)
     return tree
 
 
-def _find_repeated(tree: Any) -> tuple[str, str] | None:
+def _refuse_marked(tree: Any) -> None:
+    """Refuse a repeated key or an inexact number, with its pointer."""
     stack: list[tuple[str, Any]] = [("", tree)]
     while stack:
         pointer, node = stack.pop()
+        if isinstance(node, _Inexact):
+            raise InputError(
+                "json_number_inexact",
+                f"The number {node.literal[:60]} does not survive a double.",
+                pointer=pointer,
+                advice="Give it as a string, or with fewer digits.",
+            )
         if isinstance(node, _Repeated):
-            return f"{pointer}/{escape_token(node.key)}", node.key
+            raise InputError(
+                "json_key_repeated",
+                f"The key {node.key[:100]!r} stands twice in one object.",
+                pointer=f"{pointer}/{escape_token(node.key)}",
+            )
         if isinstance(node, dict):
             stack.extend((f"{pointer}/{escape_token(key)}", child) for key, child in node.items())
         elif isinstance(node, list):
             stack.extend((f"{pointer}/{index}", child) for index, child in enumerate(node))
-    return None
 
 
 def escape_token(token: str) -> str:
@@ -162,8 +169,10 @@ def _explain(octets: bytes, error: orjson.JSONDecodeError) -> NoReturn:
             "json_not_utf8", f"The document is not UTF-8 at byte {fault.start}."
         ) from None
     reason = str(error)
-    if "ecursion" in reason:
+    if "depth" in reason or "ecursion" in reason:
         raise InputError("json_too_deep", "The document is nested too deeply.") from None
+    if "infinity" in reason:
+        raise InputError("json_number_inexact", f"A number is no double: {reason}.") from None
     if "surrogate" in reason:
         raise InputError(
             "json_lone_surrogate", f"A string holds half a surrogate pair: {reason}."

@@ -38,9 +38,13 @@ def parse_elements(text: str) -> dict[str, str]:
         InputError: ``identifier_malformed``, ``identifier_ai_unknown``, ``identifier_ai_repeated``,
             ``identifier_value_malformed``.
     """
+    if len(text) > _LENGTH_MAX:
+        raise InputError(
+            "identifier_malformed", f"{len(text)} characters; {_LENGTH_MAX} are allowed."
+        )
     elements: dict[str, str] = {}
     end = 0
-    for match in _ELEMENT.finditer(text[:_LENGTH_MAX]):
+    for match in _ELEMENT.finditer(text):
         if match.start() != end:
             break
         end = match.end()

@@ -1,0 +1,341 @@
+"""Every refusal of the reader by its own name, with the pointer of the field at fault."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealtrail.epcis import Limits, RecordedEvent, parse_document
+from sealtrail.errors import InputError, TooLargeError
+
+CONTEXT = [
+    "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+    {"ext": "https://ext.example/"},
+]
+PACK = "urn:epc:id:sgtin:0614141.107346.2018"
+EVENT: dict[str, Any] = {
+    "type": "ObjectEvent",
+    "eventTime": "2026-01-31T12:00:00.000+01:00",
+    "eventTimeZoneOffset": "+01:00",
+    "action": "ADD",
+    "bizStep": "commissioning",
+    "epcList": [PACK],
+}
+REPORT = {"type": "Temperature", "value": 4}
+Change = Callable[[dict[str, Any]], Any]
+
+
+def document(*events: Any, **fields: Any) -> bytes:
+    body = {
+        "@context": CONTEXT,
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-01-01T00:00:00Z",
+        "epcisBody": {"eventList": list(events)},
+    }
+    return json.dumps({k: v for k, v in (body | fields).items() if v is not ...}).encode()
+
+
+def refusal(event: Any) -> InputError:
+    found = parse_document(document(event)).events[0]
+    assert isinstance(found, InputError), "was accepted"
+    return found
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    event = copy.deepcopy(EVENT) | fields
+    return {key: value for key, value in event.items() if value is not ...}
+
+
+def other(kind: str, **fields: Any) -> dict[str, Any]:
+    return changed(type=kind, **({"epcList": ...} | fields))
+
+
+CASES: list[tuple[dict[str, Any], str, str]] = [
+    (changed(eventTime=...), "field_missing", "/eventTime"),
+    (changed(eventTimeZoneOffset=...), "field_missing", "/eventTimeZoneOffset"),
+    (changed(action=...), "field_missing", "/action"),
+    (changed(type=...), "field_missing", "/type"),
+    (changed(type="QuantityEvent"), "event_type_unknown", "/type"),
+    (changed(type=["ObjectEvent"]), "event_type_unknown", "/type"),
+    (changed(action="MOVE"), "action_unknown", "/action"),
+    (changed(action=["ADD"]), "action_unknown", "/action"),
+    (changed(eventTime="2026-01-31T12:00:00"), "time_malformed", "/eventTime"),
+    (changed(eventTime="2026-02-30T12:00:00Z"), "time_malformed", "/eventTime"),
+    (changed(eventTime="20260131T120000Z"), "time_malformed", "/eventTime"),
+    (changed(eventTime="2026-01-31 12:00:00Z"), "time_malformed", "/eventTime"),
+    (changed(eventTime="2026-01-31T24:00:00Z"), "time_malformed", "/eventTime"),
+    (changed(eventTime="2026-01-31T12:00:00+99:00"), "time_malformed", "/eventTime"),
+    (changed(eventTime="0000-01-31T12:00:00Z"), "time_malformed", "/eventTime"),
+    (changed(eventTime=5), "type_mismatch", "/eventTime"),
+    (changed(recordTime="now"), "time_malformed", "/recordTime"),
+    (changed(eventTimeZoneOffset="+15:00"), "offset_malformed", "/eventTimeZoneOffset"),
+    (changed(eventTimeZoneOffset="+01:00\n"), "offset_malformed", "/eventTimeZoneOffset"),
+    (changed(eventID="not a uri"), "uri_malformed", "/eventID"),
+    (changed(bizStep="transforming"), "word_unknown", "/bizStep"),
+    (changed(bizStep="urn:epcglobal:cbv:bizstep:shipping"), "word_unknown", "/bizStep"),
+    (changed(disposition="in_transport"), "word_unknown", "/disposition"),
+    (changed(disposition=None), "type_mismatch", "/disposition"),
+    (changed(weight=5), "field_unknown", "/weight"),
+    (changed(**{"a/b~c": 5}), "field_unknown", "/a~1b~0c"),
+    (changed(**{"nope:x": 5}), "prefix_undefined", "/nope:x"),
+    (changed(**{"ext:a b": 5}), "name_malformed", "/ext:a b"),
+    (changed(parentID="urn:a:b"), "field_unknown", "/parentID"),
+    (changed(epcList="urn:a:b"), "type_mismatch", "/epcList"),
+    (changed(epcList=[PACK, "4012345"]), "uri_malformed", "/epcList/1"),
+    (changed(epcList=[PACK, "urn:a:b urn:c:d"]), "uri_malformed", "/epcList/1"),
+    (changed(epcList=[PACK, 7]), "type_mismatch", "/epcList/1"),
+    (changed(epcList=["urn:a:b", PACK, PACK]), "item_repeated", "/epcList/2"),
+    (changed(epcList=...), "event_incomplete", ""),
+    (changed(epcList=..., quantityList=[]), "event_incomplete", ""),
+    (changed(epcList=..., sensorElementList=[{"sensorReport": [REPORT]}]), "event_incomplete", ""),
+    (changed(action="OBSERVE", ilmd={"ext:a": "b"}), "ilmd_not_allowed", "/ilmd"),
+    (changed(ilmd={"material": "b"}), "field_unknown", "/ilmd/material"),
+    (changed(ilmd=[]), "type_mismatch", "/ilmd"),
+    (changed(quantityList=[{"quantity": 5}]), "field_missing", "/quantityList/0/epcClass"),
+    (
+        changed(quantityList=[{"epcClass": "urn:a:b", "weight": 5}]),
+        "field_unknown",
+        "/quantityList/0/weight",
+    ),
+    (
+        changed(quantityList=[{"epcClass": "urn:a:b", "quantity": "5"}]),
+        "type_mismatch",
+        "/quantityList/0/quantity",
+    ),
+    (
+        changed(quantityList=[{"epcClass": "urn:a:b", "quantity": True}]),
+        "type_mismatch",
+        "/quantityList/0/quantity",
+    ),
+    (
+        changed(quantityList=[{"epcClass": "urn:a:b", "uom": "kilo"}]),
+        "uom_malformed",
+        "/quantityList/0/uom",
+    ),
+    (changed(readPoint="urn:a:b"), "type_mismatch", "/readPoint"),
+    (changed(readPoint={}), "field_missing", "/readPoint/id"),
+    (changed(bizLocation={"id": "x"}), "uri_malformed", "/bizLocation/id"),
+    (changed(bizLocation={"id": "urn:a:b", "name": "x"}), "field_unknown", "/bizLocation/name"),
+    (
+        changed(bizTransactionList=[{"type": "po"}]),
+        "field_missing",
+        "/bizTransactionList/0/bizTransaction",
+    ),
+    (
+        changed(bizTransactionList=[{"type": "order", "bizTransaction": "urn:a:b"}]),
+        "word_unknown",
+        "/bizTransactionList/0/type",
+    ),
+    (changed(sourceList=[{"source": "urn:a:b"}]), "field_missing", "/sourceList/0/type"),
+    (
+        changed(destinationList=[{"type": "owning_party", "source": "urn:a:b"}]),
+        "field_unknown",
+        "/destinationList/0/source",
+    ),
+    (changed(certificationInfo=[{"a": 1}]), "type_mismatch", "/certificationInfo/0"),
+    (changed(errorDeclaration={}), "field_missing", "/errorDeclaration/declarationTime"),
+    (
+        changed(errorDeclaration={"declarationTime": "2026-01-01T00:00:00Z", "reason": "oops"}),
+        "word_unknown",
+        "/errorDeclaration/reason",
+    ),
+    (changed(persistentDisposition={}), "field_missing", "/persistentDisposition"),
+    (changed(persistentDisposition={"set": []}), "list_empty", "/persistentDisposition/set"),
+    (
+        changed(persistentDisposition={"set": ["expired", "expired"]}),
+        "item_repeated",
+        "/persistentDisposition/set/1",
+    ),
+    (changed(sensorElementList=[{}]), "field_missing", "/sensorElementList/0/sensorReport"),
+    (
+        changed(sensorElementList=[{"sensorReport": []}]),
+        "list_empty",
+        "/sensorElementList/0/sensorReport",
+    ),
+    (
+        changed(sensorElementList=[{"sensorReport": [{"value": 1}]}]),
+        "field_missing",
+        "/sensorElementList/0/sensorReport/0/type",
+    ),
+    (
+        changed(sensorElementList=[{"sensorReport": [REPORT | {"hexBinaryValue": "xyz"}]}]),
+        "hex_malformed",
+        "/sensorElementList/0/sensorReport/0/hexBinaryValue",
+    ),
+    (
+        changed(sensorElementList=[{"sensorReport": [REPORT | {"type": "Warmth"}]}]),
+        "word_unknown",
+        "/sensorElementList/0/sensorReport/0/type",
+    ),
+    (
+        changed(sensorElementList=[{"sensorReport": [REPORT], "sensorMetadata": {"x": 1}}]),
+        "field_unknown",
+        "/sensorElementList/0/sensorMetadata/x",
+    ),
+    (other("AggregationEvent", parentID="urn:a:b"), "event_incomplete", ""),
+    (other("AggregationEvent", epcList=[PACK]), "field_unknown", "/epcList"),
+    (other("AssociationEvent", childEPCs=[PACK]), "field_missing", "/parentID"),
+    (other("TransactionEvent", epcList=[PACK]), "field_missing", "/bizTransactionList"),
+    (
+        other("TransactionEvent", epcList=[PACK], bizTransactionList=[]),
+        "list_empty",
+        "/bizTransactionList",
+    ),
+    (other("TransformationEvent", inputEPCList=[PACK]), "field_unknown", "/action"),
+    (other("TransformationEvent", action=..., inputEPCList=[PACK]), "event_incomplete", ""),
+    (changed(**{"@context": [5]}), "context_malformed", "/@context/0"),
+    (changed(**{"@context": {"p": "no uri"}}), "context_prefix_malformed", "/@context/p"),
+    (changed(**{"@context": {"cbv": "https://evil.example/"}}), "context_term_protected", "/@context/cbv"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "code", "pointer"), CASES)
+def test_an_event_is_refused_by_name_and_place(
+    event: dict[str, Any], code: str, pointer: str
+) -> None:
+    error = refusal(event)
+    assert (error.code, error.pointer) == (code, f"/epcisBody/eventList/0{pointer}")
+
+
+def test_the_event_behind_these_cases_is_accepted() -> None:
+    assert isinstance(parse_document(document(EVENT)).events[0], RecordedEvent)
+
+
+def test_a_refused_event_leaves_the_others() -> None:
+    found = parse_document(document(EVENT, {"type": "x"}, 5, EVENT)).events
+    assert [type(event) for event in found] == [
+        RecordedEvent,
+        InputError,
+        InputError,
+        RecordedEvent,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "pointer"),
+    [
+        (b"", "json_malformed", None),
+        (b"{", "json_malformed", None),
+        (b"{} {}", "json_malformed", None),
+        (b"\xef\xbb\xbf{}", "json_malformed", None),
+        (b"\xff", "json_not_utf8", None),
+        (b'{"a": "\xed\xa0\x80"}', "json_not_utf8", None),
+        (b'{"a": "\\ud800"}', "json_lone_surrogate", None),
+        (b'{"a": 1e999}', "json_number_inexact", None),
+        (b'{"a": NaN}', "json_malformed", None),
+        (b'{"a": -Infinity}', "json_malformed", None),
+        (b"[" * 100_000, "json_too_deep", None),
+        (b"[" * 100_000 + b"]" * 100_000, "json_too_deep", None),
+        (b"[" * 500 + b"]" * 500, "json_too_deep", None),
+        (b'{"a":' * 600 + b"1" + b"}" * 600, "json_too_deep", None),
+        (b'"text"', "type_mismatch", None),
+        (b"17", "type_mismatch", None),
+        (b"null", "type_mismatch", None),
+        (document(EVENT, schemaVersion=...), "field_missing", "/schemaVersion"),
+        (document(EVENT, creationDate="today"), "time_malformed", "/creationDate"),
+        (document(EVENT, schemaVersion="1.2"), "schema_version_unsupported", "/schemaVersion"),
+        (document(EVENT, schemaVersion="two"), "schema_version_malformed", "/schemaVersion"),
+        (document(EVENT, **{"@context": ...}), "field_missing", "/@context"),
+        (document(EVENT, **{"@context": None}), "type_mismatch", "/@context"),
+        (document(EVENT, **{"@context": [{"p": 5}]}), "context_prefix_malformed", "/@context/0/p"),
+        (document(EVENT, extra=1), "field_unknown", "/extra"),
+        (document(EVENT, epcisBody={}), "field_missing", "/epcisBody/eventList"),
+        (document(EVENT, epcisBody={"eventList": {}}), "type_mismatch", "/epcisBody/eventList"),
+    ],
+)
+def test_a_document_is_refused_by_name_and_place(
+    data: bytes, code: str, pointer: str | None
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_document(data)
+    assert (caught.value.code, caught.value.pointer) == (code, pointer)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "pointer"),
+    [
+        ((b'"action": "ADD"', b'"action": "ADD", "action": "ADD"'), "/action"),
+        ((b'"action": "ADD"', b'"action": "ADD","\\u0061ction":"OBSERVE"'), "/action"),
+        ((b'"action": "ADD"', b'"action" : "ADD","action": "ADD"'), "/action"),
+        (
+            (b'"action": "ADD"', b'"action"\n:"ADD","ext:b": "x\\u0022:y","action": "ADD"'),
+            "/action",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_place(
+    spoil: tuple[bytes, bytes], pointer: str
+) -> None:
+    data = document(EVENT).replace(*spoil)
+    with pytest.raises(InputError) as caught:
+        parse_document(data)
+    assert caught.value.code == "json_key_repeated"
+    assert caught.value.pointer == f"/epcisBody/eventList/0{pointer}"
+
+
+@pytest.mark.parametrize(
+    "number", [b"0.1000000000000000055511151231257827", b"9007199254740993", b"1E-400",
+               b"123456789012345678901234567890", b"[1,12345678901234567.5]"]
+)  # fmt: skip
+def test_a_number_that_a_double_does_not_hold_is_refused(number: bytes) -> None:
+    data = document(changed(**{"ext:n": "N"})).replace(b'"N"', number)
+    with pytest.raises(InputError) as caught:
+        parse_document(data)
+    assert caught.value.code == "json_number_inexact"
+    assert (caught.value.pointer or "").startswith("/epcisBody/eventList/0/ext:n")
+
+
+@pytest.mark.parametrize(
+    "number", [b"1.10", b"5.0", b"1e2", b"-0.0", b"0.000001", b"9007199254740991"]
+)
+def test_a_number_that_a_double_holds_is_accepted(number: bytes) -> None:
+    data = document(changed(**{"ext:n": "N"})).replace(b'"N"', number)
+    assert isinstance(parse_document(data).events[0], RecordedEvent)
+
+
+def test_nesting_beyond_the_limit_is_refused_at_its_place() -> None:
+    deep: Any = "x"
+    for _ in range(40):
+        deep = {"ext:d": deep}
+    error = refusal(changed(**{"ext:d": deep}))
+    assert error.code == "json_too_deep"
+
+
+def test_limits_are_enforced_with_their_numbers() -> None:
+    limits = Limits(document_bytes_max=5_000, events_count_max=2, items_count_max=3)
+    with pytest.raises(TooLargeError, match="5000 are allowed") as caught:
+        parse_document(b" " * 5_001, limits=limits)
+    assert caught.value.code == "document_too_large"
+    with pytest.raises(TooLargeError) as caught:
+        parse_document(document(EVENT, EVENT, EVENT), limits=limits)
+    assert caught.value.code == "too_many_events"
+    many = changed(epcList=[f"urn:a:{n}" for n in range(4)])
+    found = parse_document(document(many), limits=limits).events[0]
+    assert isinstance(found, TooLargeError)
+    assert found.code == "too_many_items"
+
+
+def test_one_event_with_40_000_packs_fits_the_defaults() -> None:
+    packs = [f"urn:epc:id:sgtin:0614141.107346.{n:020}" for n in range(40_000)]
+    found = parse_document(document(changed(epcList=packs))).events[0]
+    assert isinstance(found, RecordedEvent)
+    assert len(found.items) == 40_000
+
+
+def test_all_documents_of_the_openepcis_corpus_are_accepted_and_the_invalid_ones_refused(
+    shared: Path,
+) -> None:
+    corpus = shared / "corpora" / "openepcis"
+    for path in sorted((corpus / "json").iterdir()):
+        events = parse_document(path.read_bytes()).events
+        assert all(isinstance(event, RecordedEvent) for event in events), path.name
+    for path in sorted((corpus / "invalid-json").iterdir()):
+        assert any(
+            isinstance(event, InputError) for event in parse_document(path.read_bytes()).events
+        ), path.name
