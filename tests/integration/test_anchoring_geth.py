@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 
+from anchoring_member import AnchoringMember, until
 from deployed_network import deploy
 from sealtrail.errors import UnavailableError
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode, detect_fees
-from sealtrail.ledger.finality import FinalityRule
 from sealtrail.ledger.rpc import Rpc
-from sealtrail.log.ed25519 import Ed25519Signer
-from sealtrail.log.tree import TreeHead
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
-from sealtrail.store.database import Database
 
 pytestmark = pytest.mark.full
 
@@ -113,39 +106,12 @@ async def test_anchors_go_to_a_free_berlin_clique_network(url: str, tmp_path: Pa
     await rpc.close()
     network = await deploy((url,), steward, FeeMode.FREE)
     operator = await network.admit(b"\x53" * 32)
-    ledger = network.ledger(operator, FinalityRule("signers"))
-    database = Database.open(tmp_path / "sealtrail.db", readers=1)
-    size = 1
-    service = Anchoring(
-        database,
-        ledger,
-        AnchoringSetup(
-            member=operator.address,
-            origin=f"sealtrail/0x{network.identity.genesis_hash.hex()}"
-            f"/0x{network.founded.registry.hex()}/0x{operator.address.hex()}",
-            beat_seconds=0.5,
-            poll_seconds=0.1,
-        ),
-        head=lambda: TreeHead(size, sha256(b"%d" % size).digest()),
-        log_key=Ed25519Signer(b"\x01" * 32),
-        clock=lambda: time.time_ns() // 1_000_000,
-        random=random.random,
-    )
-    stop = asyncio.Event()
-    task = asyncio.create_task(service.run(stop))
-    async with asyncio.timeout(60):
+    async with AnchoringMember(tmp_path, network, operator) as member:
         for size in (1, 2, 3):
-            while True:
-                status = await service.status()
-                assert status.failure is None
-                if status.final_size == size:
-                    break
-                await asyncio.sleep(0.1)
-    stop.set()
-    await task
-    head = await ledger.head()
-    anchors, records = await ledger.changes(0, head.number)
+            member.size = size
+            await until(lambda s=size: member.anchored(s))  # type: ignore[misc]
+        head = await member.ledger.head()
+        anchors, records = await member.ledger.changes(0, head.number)
+        await member.follower.check_now()
     assert [a.sequence for a in anchors] == [1, 2, 3]
     assert len(records) == 1
-    await ledger.close()
-    database.close()

@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
-from sqlite3 import Connection
 
 import pytest
 
+from anchoring_member import AnchoringMember, until
 from deployed_network import DeployedNetwork, deploy
 from localchain_process import LocalChainProcess, local_chain, running_chain, start_chain
 from sealtrail.errors import VerificationError
-from sealtrail.ledger.chain import ChainLedger
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode, detect_fees
-from sealtrail.ledger.finality import FinalityRule
 from sealtrail.ledger.registry_calls import anchor
 from sealtrail.ledger.reverts import error_signatures, errors_by_selector
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import send_and_wait
-from sealtrail.log.ed25519 import Ed25519Signer
-from sealtrail.log.tree import TreeHead
-from sealtrail.services.anchor_sender import SenderTiming
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
-from sealtrail.services.follower import Follower
-from sealtrail.services.network import FollowedNetworks, NetworkIdentity
-from sealtrail.store.database import Database
 from sealtrail_contracts import artifact
 
 __all__ = ["local_chain"]
-
-
-def _clock() -> int:
-    return time.time_ns() // 1_000_000
-
-
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.05)
 
 
 def _steward(process: LocalChainProcess) -> OperatorKey:
@@ -63,65 +38,6 @@ def _funded(process: LocalChainProcess, number: int) -> bytes:
     return bytes.fromhex(process.accounts[number].private_key[2:])
 
 
-class Member:
-    """Services of one member over a database of its own; ``size`` is how long its log is."""
-
-    def __init__(self, folder: Path, network: DeployedNetwork, operator: OperatorKey) -> None:
-        self.size = 0
-        self.operator = operator
-        self.database = Database.open(folder / f"{operator.address.hex()}.db", readers=2)
-        self.ledger: ChainLedger = network.ledger(operator, FinalityRule("signers"))
-        self.anchoring = Anchoring(
-            self.database,
-            self.ledger,
-            AnchoringSetup(
-                member=operator.address,
-                origin=f"sealtrail/0x{network.identity.genesis_hash.hex()}"
-                f"/0x{network.founded.registry.hex()}/0x{operator.address.hex()}",
-                beat_seconds=0.3,
-                poll_seconds=0.05,
-                timing=SenderTiming(resend_seconds=1.0, replace_seconds=20.0),
-            ),
-            head=lambda: TreeHead(self.size, sha256(b"%d" % self.size).digest()),
-            log_key=Ed25519Signer(b"\x01" * 32),
-            clock=_clock,
-            random=random.random,
-        )
-        self.follower = Follower(
-            self.database, self.ledger, clock=_clock, random=random.random, poll_seconds=0.05
-        )
-        self.networks = FollowedNetworks(
-            NetworkIdentity(
-                chain_id=network.identity.chain_id,
-                genesis_hash=network.identity.genesis_hash,
-                registry=network.founded.registry,
-                anchors=network.founded.anchors,
-            )
-        )
-        self.stop = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Member:
-        self.task = asyncio.create_task(self.anchoring.run(self.stop))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.stop.set()
-        if self.task is not None:
-            await self.task
-        await self.ledger.close()
-        self.database.close()
-
-    def seen(self, connection: Connection, keys: list[OperatorKey]) -> tuple[list[str], list[int]]:
-        view = self.networks.view(connection)
-        latest = [view.last_anchor(key.address) for key in keys]
-        names = sorted(record.name for record in view.network().members)
-        return names, [anchor.sequence for anchor in latest if anchor is not None]
-
-    async def anchored(self, size: int) -> bool:
-        return (await self.anchoring.status()).final_size >= size
-
-
 async def test_three_members_anchor_and_see_each_other(
     local_chain: LocalChainProcess, network: DeployedNetwork, tmp_path: Path
 ) -> None:
@@ -129,12 +45,14 @@ async def test_three_members_anchor_and_see_each_other(
         await network.admit(_funded(local_chain, n), f"member {n}", fund=False) for n in (1, 2, 3)
     ]
     async with AsyncExitStack() as stack:
-        members = [await stack.enter_async_context(Member(tmp_path, network, k)) for k in keys]
+        members = [
+            await stack.enter_async_context(AnchoringMember(tmp_path, network, k)) for k in keys
+        ]
         for size in (1, 2):
             for member in members:
                 member.size = size
             for member in members:
-                await _until(lambda m=member, s=size: m.anchored(s))  # type: ignore[misc]
+                await until(lambda m=member, s=size: m.anchored(s))  # type: ignore[misc]
         for member in members:
             await member.follower.check_now()
             seen = member.database.read_sync(lambda c, m=member: m.seen(c, keys))  # type: ignore[misc]
@@ -147,17 +65,17 @@ async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_p
         port = first.port
         network = await deploy((first.rpc_url,), _steward(first))
         operator = await network.admit(_funded(first, 1), fund=False)
-        async with Member(tmp_path, network, operator) as member:
+        async with AnchoringMember(tmp_path, network, operator) as member:
             process = first
             for size in range(1, 4):
                 member.size = size
-                await _until(lambda s=size: member.anchored(s))  # type: ignore[misc]
+                await until(lambda s=size: member.anchored(s))  # type: ignore[misc]
                 process.kill()
                 member.size = size * 100
-                await _until(lambda: _failing(member))
+                await until(lambda: _failing(member))
                 process = start_chain(chain_folder, port=port)
             try:
-                await _until(lambda: member.anchored(300))
+                await until(lambda: member.anchored(300))
                 head = await member.ledger.head()
                 anchors, _ = await member.ledger.changes(0, head.number)
             finally:
@@ -167,7 +85,7 @@ async def test_a_chain_killed_and_started_again_gets_every_checkpoint_once(tmp_p
     assert rows == list(range(1, len(rows) + 1))
 
 
-async def _failing(member: Member) -> bool:
+async def _failing(member: AnchoringMember) -> bool:
     return (await member.anchoring.status()).state == "failing"
 
 
@@ -188,9 +106,9 @@ async def test_anchors_go_out_in_every_form_of_payment(
     }
     paying = replace(network, fees=fees)
     operator = await paying.admit(keys[fees], fund=False)
-    async with Member(tmp_path, paying, operator) as member:
+    async with AnchoringMember(tmp_path, paying, operator) as member:
         member.size = 1
-        await _until(lambda: member.anchored(1))
+        await until(lambda: member.anchored(1))
 
 
 async def test_an_anchor_costs_less_than_60000_gas(
