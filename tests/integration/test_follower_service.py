@@ -18,6 +18,7 @@ from sealtrail.ports import ChainRecord
 from sealtrail.services.follower import Follower
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.store import chain as tables
+from sealtrail.store import outbox
 from sealtrail.store.database import Database
 
 NETWORKS = FollowedNetworks(
@@ -329,3 +330,26 @@ async def test_an_unreadable_record_is_our_fault_to_look_at(followed: Followed) 
     with pytest.raises(IntegrityError) as caught:
         followed.ask("record", OTHER, None)
     assert caught.value.code == "record_unreadable"
+
+
+async def test_an_anchor_in_our_name_that_is_not_ours_is_seen_by_following_alone(
+    followed: Followed,
+) -> None:
+    await followed.anchor(MEMBER, "not ours")
+    await followed.follower.check_now()
+    found = followed.database.read_sync(lambda c: outbox.foreign_anchor(c, MEMBER))
+    assert found == (1, sha256(b"not ours").digest())
+    assert followed.database.read_sync(lambda c: outbox.foreign_anchor(c, OTHER)) is None
+
+
+def test_the_outbox_is_read_by_index_however_long_it_is(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "sealtrail.db", readers=1)
+    steps = database.read_sync(
+        lambda c: c.execute(
+            "EXPLAIN QUERY PLAN SELECT o.sequence FROM anchor_outbox AS o"
+            " JOIN checkpoint AS c USING (checkpoint_hash)"
+            " WHERE o.state <> 'final' ORDER BY o.sequence"
+        ).fetchall()
+    )
+    assert any("anchor_outbox_unfinal" in step[3] for step in steps)
+    database.close()

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from sealtrail.errors import IntegrityError, SealtrailError, UnavailableError, VerificationError
+from sealtrail.errors import IntegrityError, SealtrailError
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.tree import TreeHead
@@ -128,10 +128,10 @@ class Anchoring:
             if self._clock() >= self._next_pass_ms:
                 await self._sender.advance()
                 self._succeeded()
-        except (UnavailableError, VerificationError) as error:
-            self._failed(error)
         except IntegrityError as error:
             self._stop(error)
+        except SealtrailError as error:
+            self._failed(error)
         now = self._clock()
         due = min(self._next_pass_ms, self._next_beat_ms or now)
         return max(0.0, (due - now) / 1000)

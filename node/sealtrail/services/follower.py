@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from sealtrail.errors import ConflictError, IntegrityError, SealtrailError, UnavailableError
+from sealtrail.errors import ConflictError, SealtrailError, UnavailableError
 from sealtrail.ports import Head, Ledger
 from sealtrail.services.pace import BackOff
 from sealtrail.store import chain
@@ -89,7 +89,9 @@ class Follower:
             try:
                 await self.check_now()
                 self._back_off.succeeded()
-            except (UnavailableError, IntegrityError):
+            except (
+                SealtrailError
+            ):  # noted by check_now; whatever it was, the next pass may read more
                 seconds = self._back_off.failed()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)

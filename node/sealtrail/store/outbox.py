@@ -109,9 +109,9 @@ def last_in_state(connection: sqlite3.Connection, *states: State) -> OutboxRow |
 
 def unfinal_rows(connection: sqlite3.Connection) -> list[OutboxRow]:
     """Return the rows that are not final, in order."""
+    # the literal, not a parameter: so that the partial index serves
     rows = connection.execute(
-        f"SELECT {_COLUMNS} {_FROM} WHERE o.state <> ? ORDER BY o.sequence",
-        (State.FINAL,),
+        f"SELECT {_COLUMNS} {_FROM} WHERE o.state <> 'final' ORDER BY o.sequence"
     )
     return [_row(row) for row in rows]
 
@@ -165,14 +165,17 @@ def set_final(connection: sqlite3.Connection, sequence: int, now_ms: int) -> Non
 
 
 def foreign_anchor(connection: sqlite3.Connection, member: bytes) -> tuple[int, bytes] | None:
-    """Return sequence and hash of an anchor that the chain has of ``member`` (us) and the outbox has not."""
-    row: tuple[int, bytes] | None = connection.execute(
-        "SELECT a.sequence, a.checkpoint_hash FROM chain_anchor AS a"
-        " LEFT JOIN anchor_outbox AS o ON o.sequence = a.sequence AND o.checkpoint_hash = a.checkpoint_hash"
-        " WHERE a.member = ? AND o.sequence IS NULL ORDER BY a.sequence LIMIT 1",
+    """Return sequence and hash of the newest anchor that the chain has of ``member`` (us), if it is not ours.
+
+    The newest is enough: the contract takes each only on top of the one before, and we name ours.
+    """
+    row: tuple[int, bytes, int | None] | None = connection.execute(
+        "SELECT a.sequence, a.checkpoint_hash, o.sequence FROM chain_anchor AS a LEFT JOIN anchor_outbox AS o"
+        " ON o.sequence = a.sequence AND o.checkpoint_hash = a.checkpoint_hash"
+        " WHERE a.member = ? ORDER BY a.sequence DESC LIMIT 1",
         (member,),
     ).fetchone()
-    return row
+    return None if row is None or row[2] is not None else (row[0], row[1])
 
 
 def _row(row: tuple[int, bytes, int, bytes, str, bytes, bytes, int, int, bytes, int]) -> OutboxRow:

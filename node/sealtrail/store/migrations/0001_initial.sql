@@ -106,6 +106,7 @@ CREATE TABLE anchor_outbox (
     block_hash    BLOB,
     updated_ms    INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX anchor_outbox_unfinal ON anchor_outbox (sequence) WHERE state <> 'final';
 
 -- What the chain says, followed by this node: every member's anchors and records.
 CREATE TABLE chain_anchor (
