@@ -1,0 +1,101 @@
+"""``sealtrail hash``: what it prints, what it refuses, and that it goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from sealtrail.cli.hash import hash_command
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "event-hash" / "cbv20.jsonl"
+CASES: list[dict[str, Any]] = [
+    json.loads(line) for line in VECTORS.read_text(encoding="utf-8").splitlines()[:5]
+]
+
+
+def run(*arguments: str | Path, given: bytes | None = None) -> Result:
+    return CliRunner().invoke(hash_command, [str(a) for a in arguments], input=given)
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_document_gives_a_line_for_each_event(tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(CASES[0]["document"], indent=2))
+    result = run(file)
+    assert result.exit_code == 0
+    event_hash, content_hash, place = result.stdout.split()
+    assert event_hash == CASES[0]["hash"]
+    assert len(content_hash) == 64
+    assert place == f"{file}:0#/epcisBody/eventList/0"
+
+
+def test_lines_of_documents_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    file.write_text("\n\n".join(json.dumps(case["document"]) for case in CASES))
+    result = run("--json", "--pre-hash", file)
+    assert result.exit_code == 0
+    found = lines(result)
+    assert [entry["event_hash"] for entry in found] == [case["hash"] for case in CASES]
+    assert [entry["pre_hash"] for entry in found] == [case["prehash"] for case in CASES]
+    assert [(entry["document"], entry["index"]) for entry in found] == [(n, 0) for n in range(5)]
+    assert found[0].keys() == {
+        "file", "document", "index", "event_hash", "content_hash", "hash_ambiguous", "pre_hash",
+    }  # fmt: skip
+
+
+def test_lines_are_recognised_on_standard_input() -> None:
+    given = "\n".join(json.dumps(case["document"]) for case in CASES).encode()
+    assert len(lines(run("--json", "-", given=given))) == 5
+
+
+def test_lines_of_a_vector_file_are_unwrapped() -> None:
+    assert len(lines(run("--json", VECTORS))) == 250
+
+
+def test_the_rest_is_hashed_when_one_is_refused(tmp_path: Path) -> None:
+    spoiled = json.loads(json.dumps(CASES[1]["document"]))
+    spoiled["epcisBody"]["eventList"][0]["bizStep"] = "transforming"
+    file = tmp_path / "some.jsonl"
+    documents = [
+        json.dumps(CASES[0]["document"]),
+        json.dumps(spoiled),
+        "{",
+        json.dumps(CASES[2]["document"]),
+    ]
+    file.write_text("\n".join(documents))
+    result = run("--json", file, tmp_path / "absent.json")
+    assert result.exit_code == 2
+    assert [entry["document"] for entry in lines(result)] == [0, 3]
+    errors = [json.loads(line)["error"] for line in result.stderr.splitlines()]
+    assert [error["code"] for error in errors] == ["word_unknown", "json_malformed", "file_missing"]
+    assert errors[0]["pointer"] == "/epcisBody/eventList/0/bizStep"
+    assert (errors[0]["file"], errors[0]["document"], errors[0]["index"]) == (str(file), 1, 0)
+
+
+def test_an_error_names_file_document_and_place_for_people(tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text('{"type": "ObjectEvent"}')
+    result = run(file)
+    assert result.exit_code == 2
+    assert f"{file}:0#/@context" in result.stderr
+    assert "[field_missing]" in result.stderr
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys, sealtrail.cli.hash\n"
+        "heavy = {'web3', 'aiohttp', 'eth_account', 'sqlite3', 'coincurve', 'asyncio'}\n"
+        "sys.exit(', '.join(sorted(heavy & sys.modules.keys())) or 0)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
