@@ -31,7 +31,7 @@ from sealtrail.signing import Ed25519Signer, Kind
 from sealtrail.store import deliveries
 from sealtrail.store.database import Database
 from sealtrail.store.deliveries import Delivery, OwnEvent, Stage
-from sealtrail.store.events import load_by_entries
+from sealtrail.store.events import StoredEvent, load_by_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
 
@@ -47,6 +47,7 @@ class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):
     look_seconds: float = 1.0  # how often the events are looked through without being told
     retry_seconds_first: float = 1.0
     retry_seconds_max: float = 300.0
+    settle_seconds_max: float = 600.0  # how long proofs of others' entries are waited for
 
 
 class Outgoing:
@@ -201,7 +202,7 @@ class Outgoing:
         found = load_provable(
             connection, self._log, self._identity, entry_ids, last_block=network.block
         )
-        if delivery.stage is Stage.ANCHORED and not _proven(found, delivery.entry_id):
+        if delivery.stage is Stage.ANCHORED and not self._settled(found, subject):
             return None
         return Package(
             network=PackageNetwork(
@@ -218,6 +219,18 @@ class Outgoing:
             entries=tuple(_in_one_form(each.record) for each in found),
         )
 
+    def _settled(self, found: list[Provable], subject: StoredEvent) -> bool:
+        """Tell whether the chain proves all that is sent; after some time, the shipment alone will do.
+
+        Others' entries in the history get their proofs from their own members' second delivery, which may come
+        after this shipment was anchored; one that never comes must not hold this one back for good.
+        """
+        unproven = {each.event.entry_id for each in found if each.record.proof is None}
+        waited_ms = self._now_ms() - subject.record_time_ms
+        if waited_ms < self._limits.settle_seconds_max * 1000:
+            return not unproven
+        return subject.entry_id not in unproven
+
     async def _postpone(self, delivery: Delivery, error: SealtrailError | None) -> None:
         """Try again later: soon where only the anchor is awaited, ever later where the peer failed."""
         seconds = self._limits.look_seconds
@@ -231,10 +244,6 @@ class Outgoing:
                 c, delivery.delivery_id, next_ms, reason, attempt=error is not None
             )
         )
-
-
-def _proven(found: list[Provable], entry_id: bytes) -> bool:
-    return any(each.event.entry_id == entry_id and each.record.proof for each in found)
 
 
 def _in_one_form(record: EntryRecord) -> EntryRecord:
