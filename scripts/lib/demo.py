@@ -156,7 +156,7 @@ def trace_the_pack(network: Network, story: Story, screen: Screen) -> None:
     def proven() -> bool:
         answer = network.provenance("pharmacy", story.traced)
         return answer["verdicts"]["provenance"]["verdict"] == "complete" and all(
-            step["grade"] == "chain-proven" for step in answer["journey"] if step["entry_id"]
+            step["entry_grade"] == "chain-proven" for step in answer["journey"] if step["entry_id"]
         )
 
     until("every step of the pack is proven by the chain", SETTLE_SECONDS, proven)

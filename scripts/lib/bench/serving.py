@@ -60,7 +60,7 @@ def measure_anchoring(figures: Figures, node: MeasuredNode, rounds: int) -> None
 
 def _anchored(node: MeasuredNode, item: str) -> bool:
     steps = [s for s in node.provenance(item)["journey"] if s["entry_id"]]
-    return bool(steps) and all(step["grade"] == "chain-proven" for step in steps)
+    return bool(steps) and all(step["entry_grade"] == "chain-proven" for step in steps)
 
 
 def measure_provenance(figures: Figures, node: MeasuredNode, events: int, questions: int) -> None:
