@@ -49,6 +49,7 @@ class Devnet:
         self._fees = fees
         self._finality = finality
         self._chain = _chain_child(directory, plan)
+        self._steward_key: OperatorKey | None = None
         self._nodes: list[Child] = []
         self._configs: list[Config] = []
 
@@ -178,7 +179,9 @@ class Devnet:
         )
 
     def _steward(self) -> OperatorKey:
-        return steward_key(self.directory, self.plan, self._deployer_key)
+        if self._steward_key is None:  # read once, and only if there is something to vote for
+            self._steward_key = steward_key(self.directory, self.plan, self._deployer_key)
+        return self._steward_key
 
 
 def _chain_child(directory: Path, plan: Plan) -> Child | None:

@@ -32,6 +32,7 @@ STEWARD_KEY_NAME = "steward.key"
 RECOVERY_DELAY_BLOCKS = 20  # a devnet's week
 BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.5
+RETRY_SECONDS_MAX = 5.0  # people kill nodes here, and look at once whether the others catch up
 ALLOWANCE_WEI = 10**18
 
 
@@ -150,7 +151,7 @@ def init_node(directory: Path, plan: Plan, node: PlannedNode) -> Config:
             "anchoring": {"beat_seconds": BEAT_SECONDS},
             "http": {"port": node.port},
             "auth": {"tokens": [token_entry("devnet", node.token, list(SCOPES))]},
-            "peers": {"disclosure": "all"},
+            "peers": {"disclosure": "all", "retry_seconds_max": RETRY_SECONDS_MAX},
             "keys": {"devnet_plaintext": True},
         }
         initialise(folder, settings, passphrase=None)

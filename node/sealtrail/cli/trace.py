@@ -42,7 +42,7 @@ def trace_command(
     """Ask a node where ITEM has been: an EPC URN, a Digital Link or a bracketed element string.
 
     Exit codes: 0 nothing speaks against it; 1 something does (it is unknown, copied, mismatched …);
-    3 it could not be told.
+    3 it could not be told. Whether it is fit for use is a verdict of its own, not the exit code.
     """
     client = connect(**target)
     query = {k: v for k, v in (("as_of", as_of), ("known_at", known_at)) if v}
