@@ -240,18 +240,17 @@ async def test_a_refused_operator_key_waits_until_the_registry_has_it(world: Wor
     world.assert_each_checkpoint_once_in_order()
 
 
-async def test_a_transaction_that_reverts_is_signed_anew(world: World) -> None:
+async def test_a_transaction_that_reverts_is_signed_anew(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.chain.mines_itself = False
     world.size = 1
     await world.seconds(BEAT_SECONDS)
     world.chain.refused_members.add(MEMBER)
     world.chain.mine()
     world.chain.refused_members.clear()
-    await world.service.step()
     await world.seconds(1)
-    status = await world.service.status()
-    assert status.failure is not None
-    assert status.failure.code == "anchor_reverted"
+    assert "anchor_reverted" in caplog.text
     world.chain.mines_itself = True
     await world.seconds(2 * BEAT_SECONDS)
     world.assert_each_checkpoint_once_in_order()

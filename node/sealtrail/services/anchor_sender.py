@@ -60,8 +60,8 @@ class AnchorSender:
         self._sent_ms: dict[bytes, int] = {}
         self.finality_violations = 0
 
-    async def advance(self) -> None:
-        """Do for each row that is not final what can be done now; return when the next step is the chain's.
+    async def advance(self) -> bool:
+        """Do for each row that is not final what can be done now; tell whether one waits for a block to take it.
 
         Raises:
             UnavailableError: the chain could not be asked; nothing is lost, call again.
@@ -70,11 +70,12 @@ class AnchorSender:
         """
         rows = await self._database.read(outbox.unfinal_rows)
         if not rows:
-            return
+            return False
         _, final = await self._ledger.heads()
         for row in rows:
             if not await self._advance_row(row, final):
-                return  # the contract refuses gaps: those behind wait for this one
+                return True  # the contract refuses gaps: those behind wait for this one
+        return False
 
     async def _advance_row(self, row: OutboxRow, final: Head) -> bool:
         """Take one row as far as it goes; tell whether a block holds it now."""
