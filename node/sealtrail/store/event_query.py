@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
+from sealtrail.store.events import COLUMNS, StoredEvent, ids_values, stored_event, with_ids
 
 Order: TypeAlias = Literal["arrival", "event_time", "record_time"]
 
@@ -60,7 +60,6 @@ _IN_LISTS = (
     "disposition",
     "read_point",
     "biz_location",
-    "event_id",
 )
 _RANGES = (
     ("event_time_us_from", "event_time_us >= ?"),
@@ -115,6 +114,9 @@ def _conditions(wanted: EventFilter) -> tuple[list[str], list[object]]:
         if chosen:
             conditions.append(f"{name} IN ({', '.join('?' * len(chosen))})")
             values += chosen
+    if wanted.event_id:
+        conditions.append(with_ids(wanted.event_id))
+        values += ids_values(wanted.event_id)
     for name, condition in _RANGES:
         bound = getattr(wanted, name)
         if bound is not None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from sealtrail.errors import NotFoundError
 from sealtrail.store.bulk import insert_rows
+
+T = TypeVar("T")
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
@@ -82,6 +85,11 @@ _INSERT = (
 _INSERT_ITEM = "INSERT OR IGNORE INTO event_item (item, event_row, place)"
 
 
+# An id that was given, not assigned: the condition of the index event_by_id, word for word
+_GIVEN = "event_id <> 'ni:///sha-256;' || lower(hex(event_hash)) || '?ver=CBV2.0'"
+_HASH_URI = re.compile(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0")
+
+
 def insert_events(connection: sqlite3.Connection, events: Sequence[NewEvent]) -> None:
     """Store events and their items; the caller has made sure that none is there yet."""
     first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
@@ -146,11 +154,31 @@ def known_ids(
     for chunk in _chunks(event_ids):
         rows = connection.execute(
             "SELECT event_id, content_hash, entry_id, is_declaration FROM event"
-            f" WHERE event_id IN ({_marks(chunk)}) AND member = ? ORDER BY event_row",
-            (*chunk, member),
+            f" WHERE {with_ids(chunk)} AND member = ? ORDER BY event_row",
+            (*ids_values(chunk), member),
         )
         found.extend(Known(row[0], row[1], row[2], bool(row[3])) for row in rows)
     return found
+
+
+def with_ids(event_ids: Sequence[str]) -> str:
+    """Return the SQL condition for events with one of these ids; its values come from :func:`ids_values`."""
+    hashes = len(_hashes(event_ids))
+    return (
+        f"event_row IN (SELECT event_row FROM event WHERE event_id IN ({_marks(event_ids)}) AND {_GIVEN}"
+        f" UNION ALL SELECT event_row FROM event WHERE event_hash IN ({', '.join('?' * hashes)})"
+        f" AND NOT ({_GIVEN}))"
+    )
+
+
+def ids_values(event_ids: Sequence[str]) -> tuple[str | bytes, ...]:
+    """Return the values that :func:`with_ids` asks for."""
+    return (*event_ids, *_hashes(event_ids))
+
+
+def _hashes(event_ids: Sequence[str]) -> list[bytes]:
+    matches = (_HASH_URI.fullmatch(event_id) for event_id in event_ids)
+    return [bytes.fromhex(match[1]) for match in matches if match]
 
 
 def load_by_entries(
@@ -169,7 +197,8 @@ def load_by_entries(
 def load_by_event_id(connection: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
     """Return every event of that id in the order of arrival: an error declaration shares its event's."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM event WHERE event_id = ? ORDER BY event_row", (event_id,)
+        f"SELECT {COLUMNS} FROM event WHERE {with_ids((event_id,))} ORDER BY event_row",
+        ids_values((event_id,)),
     )
     return [stored_event(row) for row in rows]
 
@@ -226,7 +255,7 @@ def stored_event(row: Row) -> StoredEvent:
     )
 
 
-def _chunks(values: Sequence[bytes] | Sequence[str]) -> Iterable[Sequence[bytes] | Sequence[str]]:
+def _chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
     return (values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK))
 
 
