@@ -20,9 +20,12 @@ from provenance_world import (
     shipping,
 )
 from scenarios import item
+from sealtrail.errors import IntegrityError
 from sealtrail.evidence import verify_entry
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
+from sealtrail.services.history import HistoryLimits
+from sealtrail.services.provenance import ProvenanceService
 from sealtrail.signing import Ed25519Signer, Kind
 
 P1, P2, CASE, TOTE = item("P1"), item("P2"), item("C1"), item("T1")
@@ -163,6 +166,85 @@ async def test_a_flipped_byte_is_found_and_never_presented_as_fact(
     assert "evidence_does_not_hold" in [f["code"] for f in view["findings"]]
     assert view["verdicts"]["provenance"]["verdict"] == "gap"
     assert "refused" in [s["kind"] for s in view["journey"]]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "where"),
+    [
+        ("event", "content", "biz_step = 'commissioning'"),
+        ("entry", "leaf", "leaf_index = 1"),
+        ("entry", "seed", "leaf_index = 1"),
+        ("checkpoint", "note", "1"),
+        ("chain_anchor", "checkpoint_hash", "1"),
+    ],
+)
+async def test_a_flipped_byte_in_one_s_own_log_never_stays_proven(
+    world: World, table: str, column: str, where: str
+) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    await maker.anchor()
+
+    def flip(c):  # type: ignore[no-untyped-def]
+        (old,) = c.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
+        flipped = bytearray(old.encode() if isinstance(old, str) else old)
+        flipped[-5] ^= 1
+        new = flipped.decode() if isinstance(old, str) else bytes(flipped)
+        c.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (new,))
+
+    maker.database.write_sync(flip)
+    view = await maker.view(P1)
+    grades = [(s["kind"], s["grade"]) for s in view["journey"]]
+    assert ("event", "chain-proven") not in grades
+    if table in ("event", "entry"):
+        assert "evidence_does_not_hold" in [f["code"] for f in view["findings"]]
+        assert view["verdicts"]["identifier"]["verdict"] == "unknown"
+
+
+async def test_an_event_put_under_another_s_entry_is_refused(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1), commissioning(MAKER, 2, P2))
+
+    def swap(c):  # type: ignore[no-untyped-def]
+        rows = c.execute("SELECT content, content_hash FROM event ORDER BY event_row").fetchall()
+        c.execute("UPDATE event SET content = ? WHERE event_row = 1", (rows[1][0],))
+
+    maker.database.write_sync(swap)
+    view = await maker.view(P1)
+    assert [s["kind"] for s in view["journey"]] == ["refused"]
+
+
+async def test_an_event_without_its_entry_stops_the_answer(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    wholesaler.database.write_sync(lambda c: c.execute("DELETE FROM foreign_entry"))
+    with pytest.raises(IntegrityError, match="entry_missing"):
+        await wholesaler.ask(P1)
+
+
+async def test_a_history_over_the_limit_says_that_it_is_cut(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(
+        commissioning(MAKER, 1, P1), *[event(MAKER, "storing", n, P1) for n in range(2, 12)]
+    )
+    maker.provenance = ProvenanceService(
+        maker.database,
+        maker.log,
+        maker.identity,
+        maker.networks,
+        maker.follower,
+        clock=lambda: maker.now_ms,
+        limits=HistoryLimits(events_max=5),
+    )
+    view = await maker.view(P1)
+    assert view["coverage"]["cut"]
+    assert len(view["journey"]) + sum(len(s["repeats"]) for s in view["journey"]) == 5
+
+
+async def test_one_event_with_many_packs_is_answered(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, *[item(f"PN{n}") for n in range(5000)]))
+    view = await maker.view(item("PN4999"))
+    assert view["verdicts"]["identifier"]["verdict"] == "known_matching"
 
 
 async def test_erased_content_is_withheld_and_not_called_false(world: World) -> None:
