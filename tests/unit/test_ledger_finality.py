@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,21 @@ async def test_a_reorganisation_is_followed() -> None:
     for by in (2, 3, 0):
         chain.seal(by, salt=7)
     assert await rule.final_number(5) == 3
+
+
+async def test_several_who_ask_at_once_get_the_same_answer() -> None:
+    chain = CliqueChain(4)
+    for n in range(9):
+        chain.seal(n % 4)
+
+    class Slow(FakeEndpoint):
+        async def call(self, method: str, *params: Any) -> Any:
+            await asyncio.sleep(0)
+            return await super().call(method, *params)
+
+    endpoint: Any = Slow(**chain.endpoint().answers)
+    rule = CliqueFinality(endpoint)
+    assert await asyncio.gather(*(rule.final_number(9) for _ in range(5))) == [7] * 5
 
 
 async def test_a_shorter_chain_after_a_reorganisation_is_followed() -> None:

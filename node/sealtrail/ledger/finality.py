@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -70,6 +71,7 @@ class CliqueFinality:
         self._rpc = rpc
         self._epoch = epoch
         self._blocks: list[_Sealed] = []
+        self._one_at_a_time = asyncio.Lock()
 
     async def final_number(self, head_number: int) -> int:
         """Return the height of the newest final block of the chain that ends at ``head_number``.
@@ -77,16 +79,17 @@ class CliqueFinality:
         Raises:
             UnavailableError: an endpoint failed, or shows headers that don't hold (``rpc_headers_invalid``).
         """
-        try:
-            await self._follow_to(head_number)
-        except VerificationError as error:
-            self._blocks = []
-            raise UnavailableError(
-                "rpc_headers_invalid",
-                f"the chain's endpoint shows a header that does not hold: {error.message}",
-                advice="is this a Clique chain? chain.finality = signers is for no other",
-            ) from error
-        return self._newest_final()
+        async with self._one_at_a_time:
+            try:
+                await self._follow_to(head_number)
+            except VerificationError as error:
+                self._blocks = []
+                raise UnavailableError(
+                    "rpc_headers_invalid",
+                    f"the chain's endpoint shows a header that does not hold: {error.message}",
+                    advice="is this a Clique chain? chain.finality = signers is for no other",
+                ) from error
+            return self._newest_final()
 
     async def _follow_to(self, head_number: int) -> None:
         if not self._blocks or head_number < self._blocks[0].state.number:
