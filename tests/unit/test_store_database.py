@@ -127,6 +127,13 @@ def test_a_read_is_one_snapshot(database: Database) -> None:
     assert before == after == set()
 
 
+def test_a_read_that_takes_too_long_is_interrupted(database: Database) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(UnavailableError, match="query_interrupted"):
+        database.read_sync(lambda c: c.execute(endless).fetchone(), 0.05)
+    assert database.read_sync(_notes) == set()
+
+
 def test_a_second_opener_is_refused(tmp_path: Path) -> None:
     first = Database.open(tmp_path / "node.db")
     with pytest.raises(UnavailableError) as caught:

@@ -25,6 +25,8 @@ from sealtrail.store.events import (
 from sealtrail.store.jobs import CaptureJob, list_jobs, load_job
 from sealtrail.store.log import LogStore, StoredEntry, load_entry
 
+# A query that no index serves may walk over every event; it must not hold its reader for ever.
+QUERY_SECONDS_MAX = 20.0
 HASH_URI_PREFIX = "ni:///sha-256;"
 
 
@@ -92,7 +94,7 @@ class QueryService:
             found, more = find_events(connection, wanted, after=position, limit=limit)
             return query_document(found, now_ms=self._clock()), more
 
-        body, more = await self._database.read(read)
+        body, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
         rest = None if left is None else left - limit
         if more is None or rest == 0:
             return body, None

@@ -28,6 +28,8 @@ Outcome = tuple[Job, Any, BaseException | None]
 _CHECKPOINT_PAGES = 4096
 _CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
+# Steps of SQLite's virtual machine between two looks at the clock: some milliseconds.
+_STEPS = 100_000
 
 
 class Database:
@@ -108,15 +110,28 @@ class Database:
         self._writer.submit(Job(fn, done))
         return future.result()
 
-    async def read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``fn`` in a reader thread on one consistent snapshot and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_sync, fn)
+    async def read(
+        self, fn: Callable[[sqlite3.Connection], T], *, seconds_max: float | None = None
+    ) -> T:
+        """Run ``fn`` in a reader thread on one consistent snapshot and return its result.
 
-    def read_sync(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        Raises:
+            UnavailableError: it took longer than ``seconds_max`` (``query_interrupted``), or the store is closed.
+            IntegrityError: the database is damaged.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self.read_sync, fn, seconds_max)
+
+    def read_sync(
+        self, fn: Callable[[sqlite3.Connection], T], seconds_max: float | None = None
+    ) -> T:
         """Do what :meth:`read` does, in this thread."""
         if self._closed:
             raise UnavailableError("store_closed", "the store is closed; the node is stopping")
         connection = self._idle.get()
+        if seconds_max is not None:
+            deadline = time.monotonic() + seconds_max
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         try:
             connection.execute("BEGIN")
             try:
@@ -126,6 +141,7 @@ class Database:
         except sqlite3.Error as error:
             raise wrap(error) from error
         finally:
+            connection.set_progress_handler(None, 0)
             self._idle.put(connection)
 
     @property
