@@ -319,3 +319,26 @@ async def test_a_clock_set_back_does_not_delay_the_beat_by_more_than_one(world: 
     world.size = 2
     await world.seconds(2 * BEAT_SECONDS)
     assert len(world.chain.anchors(MEMBER)) == 2
+
+
+async def test_a_clock_set_back_while_the_chain_is_away_does_not_hold_up_the_next_try(
+    world: World,
+) -> None:
+    world.ledger.down = True
+    world.size = 1
+    await world.seconds(20 * BEAT_SECONDS)
+    world.now_ms -= 3_600_000
+    world.ledger.down = False
+    await world.seconds(6 * BEAT_SECONDS)
+    world.assert_each_checkpoint_once_in_order()
+
+
+async def test_a_clock_set_back_does_not_hold_up_sending_again(world: World) -> None:
+    world.chain.mines_itself = False
+    world.size = 1
+    await world.seconds(BEAT_SECONDS)
+    world.chain.lose_pool()
+    world.now_ms -= 3_600_000
+    world.chain.mines_itself = True
+    await world.seconds(4 * BEAT_SECONDS)
+    world.assert_each_checkpoint_once_in_order()

@@ -161,7 +161,8 @@ class AnchorSender:
     async def _resend(self, row: OutboxRow) -> OutboxRow:
         now = self._clock()
         last = None if row.sent is None else self._sent_ms.get(row.sent.hash)
-        if last is not None and now - last < self._timing.resend_seconds * 1000:
+        # a time that lies ahead is from before the clock was set back: take it as long ago
+        if last is not None and 0 <= now - last < self._timing.resend_seconds * 1000:
             return row
         if last is not None and now - row.updated_ms >= self._timing.replace_seconds * 1000:
             row = await self._replace(row)

@@ -22,7 +22,7 @@ from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.tree import TreeHead
 from sealtrail.ports import Ledger
 from sealtrail.services.anchor_sender import AnchorSender, SenderTiming, forked
-from sealtrail.services.pace import BackOff
+from sealtrail.services.pace import LONGEST_SECONDS, BackOff
 from sealtrail.store import outbox
 from sealtrail.store.database import Database
 from sealtrail.store.outbox import OutboxRow, OwnCheckpoint, State
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 # How much more often the chain is asked while an anchor waits for its block: receipts' promises hang on it.
 _HASTE = 4
+
 
 AnchoringState = Literal["current", "under_way", "failing", "stopped"]
 
@@ -125,6 +126,9 @@ class Anchoring:
 
     async def step(self) -> float:
         """Do what is due now; return the seconds until something is due again."""
+        # never further off than the longest pause, even if the clock was set back
+        longest = max(LONGEST_SECONDS, self._setup.poll_seconds)
+        self._next_pass_ms = min(self._next_pass_ms, self._clock() + int(longest * 1000))
         try:
             if self._beat_is_due():
                 await self.beat()
