@@ -1,0 +1,38 @@
+"""The README's five-minute tour, command by command, as a new user would paste it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOUR = re.compile(r"^```bash tour\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_the_readmes_tour_works_as_written(tmp_path: Path) -> None:
+    commands = TOUR.findall((ROOT / "README.md").read_text())
+    assert len(commands) >= 7
+    script = "set -e\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n" + "\n".join(commands)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+    }
+    result = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said[-4000:]
+    assert "complete" in result.stdout
+    assert "chain-proven" in result.stdout
+    assert "unknown_item" in result.stdout
+    assert "City Clinic is an active member" in said
