@@ -16,6 +16,7 @@ from scenarios import (
     values,
 )
 from sealtrail.custody import FindingClass, Judgement
+from sealtrail.epcis.events import PersistentDisposition
 from sealtrail.signing import Kind
 
 
@@ -156,12 +157,16 @@ def test_a_copied_serial_received_after_the_pack_was_dispensed_is_found() -> Non
 
 
 @pytest.mark.parametrize(
-    "late", ["11 days", "other place", "other member", "recalled", "dispensed"]
+    "late",
+    ["11 days", "other place", "other member", "recalled", "persistently stolen", "dispensed"],
 )
 def test_an_undo_that_the_law_forbids_leaves_the_end_standing(late: str) -> None:
     story = delivered()
     if late == "recalled":
         story.observe(PHARMACY, "P1", disposition="recalled")
+    if late == "persistently stolen":
+        marked = PersistentDisposition(set=("stolen",))
+        story.observe(PHARMACY, "P1", persistent_disposition=marked)
     if late == "dispensed":
         story.dispense(PHARMACY, "P1")
     else:

@@ -123,8 +123,9 @@ class _Course:
         before, now = end.touch.recorded, touch.recorded
         if not undoable(end.reason):
             return f"{end.reason} is for good"
-        if self.sticky:
-            return f"the item is {sorted(self.sticky)[0]}"
+        marked = sorted(STICKY & (self.sticky.keys() | self.persistent))
+        if marked:
+            return f"the item is {marked[0]}"
         day = local_date(now.time_us, now.event.event_time_zone_offset)
         if self.expiry and day and day > self.expiry:
             return "the item is expired"
