@@ -87,7 +87,7 @@ async def found_network(
         UnavailableError: the chain could not be asked. VerificationError: it refuses.
     """
     async with open_rpc(chain_settings(plan)) as rpc:
-        mode = await _fees(rpc, key) if fees == "auto" else FeeMode(fees)
+        mode = await detect_fees(rpc, key.address) if fees == "auto" else FeeMode(fees)
         identity = await rpc.identity()
         founded = await deploy_network(
             rpc,
@@ -106,14 +106,6 @@ async def found_network(
         fees=mode.value,
         finality=rule,
     )
-
-
-async def _fees(rpc: Rpc, key: OperatorKey) -> FeeMode:
-    """Return the mode found; a deployer who owns nothing can only be on a chain that costs nothing."""
-    mode = await detect_fees(rpc)
-    if await _balance(rpc, key.address) == 0:
-        return FeeMode.FREE
-    return mode
 
 
 async def _finality(rpc: Rpc, plan: Plan) -> str:

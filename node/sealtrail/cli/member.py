@@ -194,7 +194,7 @@ def member_admit(
 
     async def vote() -> None:
         async with open_rpc(chain) as rpc:
-            mode = await detect_fees(rpc) if fees == "auto" else FeeMode(fees)
+            mode = await detect_fees(rpc, key.address) if fees == "auto" else FeeMode(fees)
             admission = await admit_member(
                 rpc,
                 key,

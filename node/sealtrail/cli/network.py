@@ -16,7 +16,7 @@ from sealtrail.errors import InputError
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.anchor_calls import decode_address
 from sealtrail.ledger.envelope import OperatorKey
-from sealtrail.ledger.fees import FeeMode
+from sealtrail.ledger.fees import FeeMode, detect_fees
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import send_and_wait
 from sealtrail.ledger.wire import encode_bytes, parse_bytes
@@ -130,8 +130,8 @@ def network_deploy(
 
     async def deploy() -> tuple[ChainFacts, str, Founded]:
         facts = await fetch_chain_facts(chain)
-        mode = facts.fees if fees == "auto" else fees
         async with open_rpc(chain) as rpc:
+            mode = (await detect_fees(rpc, key.address)).value if fees == "auto" else fees
             founded = await deploy_network(
                 rpc,
                 key,
