@@ -55,10 +55,6 @@ class Ledger(Protocol):
     and retries nothing itself. Two calls in a row may be answered from two different heads.
     """
 
-    async def identity(self) -> tuple[int, bytes]:
-        """Return the chain id and the hash of block 0."""
-        ...
-
     async def head(self) -> Head:
         """Return the newest block."""
         ...

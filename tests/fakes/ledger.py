@@ -174,10 +174,6 @@ class FakeLedger:
         self.after: Callable[[str], None] = lambda _method: None
         self.calls: list[str] = []
 
-    async def identity(self) -> tuple[int, bytes]:
-        await self._enter("identity")
-        return self.chain.chain_id, self.chain.blocks[0].head.hash
-
     async def head(self) -> Head:
         await self._enter("head")
         return self.chain.head

@@ -87,7 +87,6 @@ async def _heads_are_blocks_of_the_chain(s: Subject) -> None:
     head, final = await s.ledger.heads()
     assert final.number <= head.number
     assert await s.ledger.block(head.number) == head
-    assert (await s.ledger.identity())[1] == (await s.ledger.block(0)).hash  # type: ignore[union-attr]
 
 
 async def _a_block_above_the_head_is_none(s: Subject) -> None:

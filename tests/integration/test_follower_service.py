@@ -11,7 +11,7 @@ import pytest
 
 from fakes.anchoring import MEMBER, OTHER
 from fakes.ledger import FakeChain, FakeLedger, encode_transaction
-from sealtrail.errors import ConflictError, IntegrityError, UnavailableError
+from sealtrail.errors import IntegrityError, UnavailableError
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Anchor, MemberRecord, Role, Status
 from sealtrail.ports import ChainRecord
@@ -291,15 +291,6 @@ async def test_a_rewritten_final_block_is_noted_and_everything_read_again(
     assert followed.stored() == [
         (a.member, a.sequence, a.block_hash) for a in followed.chain.anchors()
     ]
-
-
-async def test_another_chain_is_refused_at_the_start(followed: Followed) -> None:
-    genesis = followed.chain.blocks[0].head.hash
-    await followed.follower.check_identity(1337, genesis)
-    for chain_id, genesis_hash in ((1338, genesis), (1337, bytes(32))):
-        with pytest.raises(ConflictError) as caught:
-            await followed.follower.check_identity(chain_id, genesis_hash)
-        assert caught.value.code == "chain_mismatch"
 
 
 async def test_a_restart_goes_on_where_it_was(followed: Followed) -> None:

@@ -16,7 +16,7 @@ from sealtrail.ledger.headers import parse_head
 from sealtrail.ledger.logs import fetch_logs
 from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
 from sealtrail.ledger.reverts import error_signatures, errors_by_selector, reason_of
-from sealtrail.ledger.rpc import ChainIdentity, Rpc, RpcRefusalError, gather
+from sealtrail.ledger.rpc import Rpc, RpcRefusalError, gather
 from sealtrail.ledger.send import send_raw
 from sealtrail.ledger.wire import (
     encode_bytes,
@@ -72,11 +72,6 @@ class ChainLedger:
         self._chain_id = chain_id
         self._operator = operator
         self._errors = errors_by_selector(error_signatures(artifact("Anchors").abi))
-
-    async def identity(self) -> tuple[int, bytes]:
-        """See the port."""
-        identity: ChainIdentity = await self._rpc.identity()
-        return identity.chain_id, identity.genesis_hash
 
     async def head(self) -> Head:
         """See the port."""

@@ -72,11 +72,6 @@ class Rpc:
         self._current = 0
         self._ids = itertools.count(1)
 
-    @property
-    def endpoint(self) -> str:
-        """The endpoint that is asked first at the moment."""
-        return self._urls[self._current] if self._urls else ""
-
     async def call(self, method: str, *params: Any) -> Any:
         """Return the ``result`` that the first endpoint which answers gives.
 

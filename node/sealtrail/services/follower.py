@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from sealtrail.errors import ConflictError, SealtrailError, UnavailableError
+from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.ports import Head, Ledger
 from sealtrail.services.pace import BackOff
 from sealtrail.store import chain
@@ -64,23 +64,6 @@ class Follower:
         self.checked: Checked | None = None
         self.failure: SealtrailError | None = None
         self.finality_violations = 0
-
-    async def check_identity(self, chain_id: int, genesis_hash: bytes) -> None:
-        """Compare the chain that answers with the one that the store belongs to.
-
-        Raises:
-            ConflictError: another one (``chain_mismatch``).
-            UnavailableError: nobody answered.
-        """
-        found_id, found_hash = await self._ledger.identity()
-        if (found_id, found_hash) != (chain_id, genesis_hash):
-            raise ConflictError(
-                "chain_mismatch",
-                f"the endpoint is chain {found_id} with genesis 0x{found_hash.hex()}; this node's data belong to"
-                f" chain {chain_id} with genesis 0x{genesis_hash.hex()}",
-                pointer="chain.rpc_urls",
-                advice="use the endpoint of the network that this node was set up for",
-            )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until ``stop`` is set; a chain that is away or lies is waited out."""
