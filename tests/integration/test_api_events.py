@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from capture_events import CONTEXT, bare, declaration, document, event, pack
 from capture_node import TOKEN, CaptureNode, capture_node
+from sealtrail.log.tree import leaf_hash, verify_inclusion
 
 CASE = "urn:epc:id:sscc:4012345.0000000001"
 LOT = "urn:epc:class:lgtin:4012345.011111.LOT1"
@@ -278,3 +280,64 @@ async def test_an_event_hash_is_found_with_its_question_mark_unescaped(
         assert response.status == 200
     async with client.get(f"/v1/entries/{'zz' * 32}") as response:
         assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "content = CAST(content || ' ' AS BLOB)",
+        "content_hash = zeroblob(32)",
+        "event_hash = zeroblob(32)",
+        f"content = zeroblob(100), content_hash = x'{sha256(bytes(100)).hexdigest()}'",
+    ],
+)
+async def test_a_tampered_event_is_told_as_damage_never_given_out(
+    node: CaptureNode, client: aiohttp.ClientSession, damage: str
+) -> None:
+    receipt, _ = await node.capture.capture_event(bare(event(5, eventID="urn:uuid:5")))
+    entry_id = bytes.fromhex(receipt.entry_id[2:])
+    await node.database.write(
+        lambda c: (
+            c.execute(
+                f"UPDATE event SET {damage} WHERE entry_id = ?",
+                (entry_id,),
+            )
+            and None
+        )
+    )
+    async with client.get(f"/v1/events/{receipt.entry_id}/content") as response:
+        assert response.status == 500
+        problem = await response.json(content_type="application/problem+json")
+    assert problem["code"] == "content_corrupt"
+
+
+async def test_an_entry_comes_with_its_proof_to_the_signed_checkpoint(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    receipt, _ = await node.capture.capture_event(bare(event(5)))
+    head = node.log.head()
+    await node.database.write(
+        lambda c: (
+            c.execute(
+                "INSERT INTO checkpoint SELECT x'aa', member, ?, ?, 'note', 1, 0 FROM identity",
+                (head.size, head.root_hash),
+            )
+            and None
+        )
+    )
+    async with client.get(f"/v1/entries/{receipt.entry_id}") as response:
+        entry = await response.json()
+    proof = entry["proof"]
+    assert (proof["leaf_index"], proof["tree_size"]) == (receipt.leaf_index, head.size)
+    verify_inclusion(
+        head,
+        proof["leaf_index"],
+        leaf_hash(bytes.fromhex(entry["leaf"][2:])),
+        [bytes.fromhex(each[2:]) for each in proof["hashes"]],
+    )
+    await node.database.write(
+        lambda c: c.execute("UPDATE checkpoint SET root_hash = zeroblob(32)") and None
+    )
+    async with client.get(f"/v1/entries/{receipt.entry_id}") as response:
+        assert response.status == 500
+        assert (await response.json(content_type=None))["code"] == "log_corrupt"

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
+from sealtrail.services.integrity import require_included, require_sealed
 from sealtrail.services.receipts import Receipt, load_receipts, rfc3339
 from sealtrail.services.views import query_document
 from sealtrail.signing import parse_references
@@ -119,7 +120,14 @@ class QueryService:
             NotFoundError: none such (``event_unknown``), or erased (``content_erased``).
             ConflictError: several events bear the name (``event_ambiguous``); their entry ids stand beside.
         """
-        found = await self._database.read(lambda c: _named(c, name))
+
+        def read(connection: sqlite3.Connection) -> list[StoredEvent]:
+            events = _named(connection, name)
+            for event in events:
+                require_sealed(connection, event)
+            return events
+
+        found = await self._database.read(read)
         if not found:
             raise _unknown(name)
         if len({event.content_hash for event in found}) > 1:
@@ -141,6 +149,7 @@ class QueryService:
 
         Raises:
             NotFoundError: not in this log (``entry_unknown``).
+            IntegrityError: the stored log contradicts the signed checkpoint (``log_corrupt``).
         """
 
         def read(connection: sqlite3.Connection) -> dict[str, Any]:
@@ -157,6 +166,7 @@ class QueryService:
         self, connection: sqlite3.Connection, entry: StoredEntry, coverage: Coverage
     ) -> dict[str, Any]:
         hashes = self._log.inclusion_proof(connection, entry.leaf_index, coverage.tree_size)
+        require_included(entry, coverage, hashes)
         return {
             "leaf_index": entry.leaf_index,
             "tree_size": coverage.tree_size,

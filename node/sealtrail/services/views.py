@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sealtrail.services.receipts import rfc3339
-from sealtrail.store.events import StoredEvent
+from sealtrail.store.events import StoredEvent, require_content
 
 SCHEMA_VERSION = "2.0"
 # EPCIS 2.0.1, the normative address of the JSON-LD context
@@ -19,8 +19,12 @@ STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
-    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with."""
-    view: dict[str, Any] = orjson.loads(event.content or b"{}")
+    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with.
+
+    Raises:
+        NotFoundError, IntegrityError: the content is erased, or damaged.
+    """
+    view: dict[str, Any] = orjson.loads(require_content(event))
     view.setdefault("eventID", event.event_id)
     view["recordTime"] = rfc3339(event.record_time_ms)
     return view

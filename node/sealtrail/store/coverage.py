@@ -12,6 +12,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
     note: str
     tree_size: int
+    root_hash: bytes
     checkpoint_hash: bytes
     sequence: int | None
     state: str | None
@@ -22,7 +23,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 def first_coverage(connection: sqlite3.Connection, leaf_index: int) -> Coverage | None:
     """Return the oldest own checkpoint over a tree that has the leaf, or None: not in one yet."""
     row = connection.execute(
-        "SELECT c.note, c.tree_size, c.checkpoint_hash, o.sequence, o.state, o.block_number,"
+        "SELECT c.note, c.tree_size, c.root_hash, c.checkpoint_hash, o.sequence, o.state, o.block_number,"
         " o.transaction_hash FROM checkpoint AS c LEFT JOIN anchor_outbox AS o USING (checkpoint_hash)"
         " WHERE c.member = (SELECT member FROM identity) AND c.tree_size > ?"
         " ORDER BY c.tree_size LIMIT 1",
@@ -33,9 +34,10 @@ def first_coverage(connection: sqlite3.Connection, leaf_index: int) -> Coverage 
     return Coverage(
         note=row[0],
         tree_size=row[1],
-        checkpoint_hash=row[2],
-        sequence=row[3],
-        state=row[4],
-        block_number=row[5],
-        transaction_hash=row[6],
+        root_hash=row[2],
+        checkpoint_hash=row[3],
+        sequence=row[4],
+        state=row[5],
+        block_number=row[6],
+        transaction_hash=row[7],
     )

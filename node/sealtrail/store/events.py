@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from sealtrail.errors import NotFoundError
+from sealtrail.errors import IntegrityError, NotFoundError
 from sealtrail.store.bulk import insert_rows
 
 T = TypeVar("T")
@@ -223,16 +224,23 @@ def load_by_item(connection: sqlite3.Connection, item: str) -> list[tuple[Stored
 
 
 def require_content(event: StoredEvent) -> bytes:
-    """Return the recorded bytes.
+    """Return the recorded bytes, after hashing them again.
 
     Raises:
         NotFoundError: erased (``content_erased``).
+        IntegrityError: they aren't what was recorded (``content_corrupt``).
     """
     if event.content is None:
         raise NotFoundError(
             "content_erased",
             f"the content of entry 0x{event.entry_id.hex()} was erased; its hash remains",
             content_hash="0x" + event.content_hash.hex(),
+        )
+    if sha256(event.content).digest() != event.content_hash:
+        raise IntegrityError(
+            "content_corrupt",
+            f"the stored content of entry 0x{event.entry_id.hex()} is not what was recorded",
+            advice="the database was damaged or tampered with; restore a backup",
         )
     return event.content
 

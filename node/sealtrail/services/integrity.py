@@ -1,0 +1,48 @@
+"""What is read back is checked against what was signed, before it is given to anyone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from sealtrail.errors import IntegrityError, VerificationError
+from sealtrail.log.tree import TreeHead, leaf_hash, verify_inclusion
+from sealtrail.signing import disclosure_root, parse_leaf
+from sealtrail.store.coverage import Coverage
+from sealtrail.store.events import StoredEvent
+from sealtrail.store.log import StoredEntry, load_entry
+
+
+def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
+    """Compare an event's hashes with its entry in this node's log, if it has one there and its seed is kept.
+
+    Raises:
+        IntegrityError: the entry doesn't commit to them (``content_corrupt``).
+    """
+    entry = load_entry(connection, event.entry_id)
+    if entry is None or entry.seed is None:
+        return
+    values = (event.content_hash, event.event_hash)
+    if disclosure_root(entry.seed, values) != parse_leaf(entry.leaf).entry.disclosure_root:
+        raise IntegrityError(
+            "content_corrupt",
+            f"the entry 0x{event.entry_id.hex()} doesn't commit to the hashes stored with it",
+            advice="the database was damaged or tampered with; restore a backup",
+        )
+
+
+def require_included(entry: StoredEntry, coverage: Coverage, hashes: Sequence[bytes]) -> None:
+    """Compare an inclusion proof with the checkpoint that was signed.
+
+    Raises:
+        IntegrityError: it doesn't lead there (``log_corrupt``).
+    """
+    head = TreeHead(coverage.tree_size, coverage.root_hash)
+    try:
+        verify_inclusion(head, entry.leaf_index, leaf_hash(entry.leaf), hashes)
+    except VerificationError as error:
+        raise IntegrityError(
+            "log_corrupt",
+            f"the stored log contradicts the checkpoint at {head.size}: {error.message}",
+            advice="the database was damaged or tampered with; restore a backup",
+        ) from error
