@@ -232,6 +232,15 @@ def test_a_bare_list_is_read_and_an_event_without_context_refused() -> None:
     assert isinstance(accepted, RecordedEvent)
 
 
+def test_terms_that_are_no_prefixes_are_let_be() -> None:
+    context = [
+        GS1,
+        {"@version": 1.1, "id": "@id", "note": {"@id": "ext:note"}, "ext": "https://e.example/"},
+    ]
+    event = recorded(pack_event(**{"ext:x": "1"}), context)
+    assert event.event.extensions[0].namespace == "https://e.example/"
+
+
 def test_content_that_is_not_canonical_is_refused() -> None:
     content = recorded(pack_event()).content
     with pytest.raises(InputError) as caught:

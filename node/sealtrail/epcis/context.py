@@ -5,7 +5,6 @@ Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -38,7 +37,6 @@ _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 256
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
 _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
-_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
 
 
 class Names:
@@ -145,7 +143,9 @@ def _collect(part: Any, namespaces: dict[str, str]) -> None:
         namespace = definition.get("@id") if isinstance(definition, dict) else definition
         if prefix.startswith("@") or (isinstance(definition, dict) and namespace is None):
             continue
-        if not isinstance(namespace, str) or not _PREFIX(prefix) or not is_uri(namespace):
+        if isinstance(namespace, str) and namespace.startswith("@"):
+            continue  # another word for a keyword of JSON-LD, such as "id" for "@id"
+        if not isinstance(namespace, str) or not is_uri(namespace):
             raise located(
                 InputError(
                     "context_prefix_malformed",
