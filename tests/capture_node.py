@@ -49,9 +49,7 @@ IDENTITY = Identity(
 
 def token(name: str, text: str, scopes: list[Any]) -> TokenSettings:
     """Return the settings of one bearer token."""
-    return TokenSettings(
-        name=name, sha256=hashlib.sha256(text.encode()).hexdigest(), scopes=scopes
-    )
+    return TokenSettings(name=name, sha256=hashlib.sha256(text.encode()).hexdigest(), scopes=scopes)
 
 
 TOKENS = [

@@ -46,18 +46,18 @@ class Gathering(Generic[Given, Result]):
             await self._write_group(group)
 
     async def _write_group(self, group: list[tuple[Given, asyncio.Future[Result]]]) -> None:
-        try:
-            results = await self._write([value for value, _ in group])
-        except Exception as error:  # noqa: BLE001 - handed to those who wait for it
-            if len(group) > 1 and not isinstance(error, UnavailableError):
-                # One of them is at fault: each by itself, so that the others don't suffer.
-                for one in group:
-                    await self._write_group([one])
-                return
+        values = [value for value, _ in group]
+        # As an outcome, so that whatever was raised reaches those who wait for it.
+        (results,) = await asyncio.gather(self._write(values), return_exceptions=True)
+        if not isinstance(results, BaseException):
+            for (_, future), result in zip(group, results, strict=True):
+                if not future.done():  # its client went away
+                    future.set_result(result)
+        elif len(group) > 1 and not isinstance(results, UnavailableError):
+            # One of them is at fault: each by itself, so that the others don't suffer.
+            for one in group:
+                await self._write_group([one])
+        else:
             for _, future in group:
                 if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), result in zip(group, results, strict=True):
-            if not future.done():  # its client went away
-                future.set_result(result)
+                    future.set_exception(results)
