@@ -61,6 +61,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to note what was accepted. Default: in your state folder, one per node.",
 )
+@click.option("--imported", is_flag=True, help="History from before joining: exempt from lateness.")
 @click.option("--no-journal", is_flag=True, help="Send everything, note nothing.")
 @node_options
 @common_options
@@ -70,13 +71,14 @@ def capture_command(
     all_or_nothing: bool,
     journal: Path | None,
     no_journal: bool,
+    imported: bool,
     as_json: bool,
     **target: Any,
 ) -> int:
     """Send EPCIS documents (JSON, or a document a line) to a node; `-` reads standard input."""
     client = connect(**target)
     notes = None if no_journal else Journal.open(journal, client)
-    sender = Sender(client, notes, all_or_nothing=all_or_nothing)
+    sender = Sender(client, notes, all_or_nothing=all_or_nothing, imported=imported)
     outcomes = []
     with click.progressbar(
         length=_bytes(files),
@@ -101,11 +103,17 @@ class Sender:
     """Sends parts of documents one after the other."""
 
     def __init__(
-        self, client: NodeClient, journal: Journal | None, *, all_or_nothing: bool
+        self,
+        client: NodeClient,
+        journal: Journal | None,
+        *,
+        all_or_nothing: bool,
+        imported: bool,
     ) -> None:
         self._client = client
         self._journal = journal
         self._behaviour = "rollback" if all_or_nothing else "proceed"
+        self._kind = "imported" if imported else "event"
 
     def send(self, part: Part, outcome: Outcome) -> None:
         """Send one part and count what became of it.
@@ -114,7 +122,8 @@ class Sender:
             UnavailableError: the node is gone; a second run goes on from here.
         """
         outcome.events += part.events
-        if self._journal is not None and part.digest in self._journal:
+        noted = f"{self._kind}:{part.digest}"
+        if self._journal is not None and noted in self._journal:
             outcome.skipped += part.events
             return
         try:
@@ -122,21 +131,26 @@ class Sender:
         except UnavailableError:
             raise
         except SealtrailError as e:
-            outcome.errors.append(_problem(e, part))
+            outcome.errors += [_shifted(each, part) for each in _problems(e)]
             return
         errors = [_shifted(e, part) for e in job.get("errors", [])]
         outcome.errors += errors
         outcome.captured += part.events - len(errors) if job.get("success") or errors else 0
         if self._journal is not None and job.get("success"):
-            self._journal.note(part.digest, part.events)
+            self._journal.note(noted, part.events)
 
     def _job(self, part: Part) -> dict[str, Any]:
         answer = self._client.post(
-            "/capture",
+            f"/capture?kind={self._kind}",
             part.document,
             Content_Type="application/json",
             GS1_Capture_Error_Behaviour=self._behaviour,
+            Prefer="return=representation",
         )
+        if answer.body:
+            job: dict[str, Any] = answer.json()
+            if not job.get("running"):
+                return job
         location = answer.headers.get("location", "")
         path = "/capture/" + location.rstrip("/").rpartition("/")[2]
         return self._finished(path)
@@ -161,13 +175,13 @@ def _pauses() -> Iterator[float]:
         yield _POLL_SECONDS[-1]
 
 
-def _problem(error: SealtrailError, part: Part) -> dict[str, Any]:
-    problem: dict[str, Any] = {
-        "code": error.code,
-        "detail": error.message,
-        "pointer": error.pointer,
-    }
-    return _shifted({k: v for k, v in problem.items() if v is not None}, part)
+def _problems(error: SealtrailError) -> list[dict[str, Any]]:
+    """Return each refused event's problem, or the document's own."""
+    listed = error.context.get("errors")
+    if isinstance(listed, list) and all(isinstance(each, dict) for each in listed):
+        return listed
+    own = {"code": error.code, "detail": error.message, "pointer": error.pointer}
+    return [{name: value for name, value in own.items() if value is not None}]
 
 
 def _shifted(problem: dict[str, Any], part: Part) -> dict[str, Any]:
