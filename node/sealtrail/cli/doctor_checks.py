@@ -14,7 +14,7 @@ from sealtrail.cli.doctor import Check, Finding
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, open_keys
 from sealtrail.cli.member_list import fetch_members
 from sealtrail.config import Config
-from sealtrail.errors import UnavailableError
+from sealtrail.errors import InputError, UnavailableError
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.fees import FeeMode, detect_fees
 from sealtrail.ledger.headers import parse_head
@@ -32,7 +32,13 @@ PEER_TIMEOUT_SECONDS = 5.0
 
 async def check_keys(config: Config) -> list[Finding]:
     """Open every key file."""
-    open_keys(config)
+    try:
+        open_keys(config)
+    except InputError as e:
+        if e.code != "passphrase_missing":
+            raise
+        unopened = Finding(check="keys", state="unknown", message=e.message, fix=e.advice)
+        return [unopened]
     findings = [Finding(check="keys", state="ok", message="all four open")]
     operator = KeyFiles.of(config).label(Purpose.OPERATOR).public
     if operator != config.member:
@@ -190,6 +196,7 @@ def _registered(record: MemberRecord, purpose: Purpose, public: bytes) -> list[F
 
 async def check_fees(config: Config) -> list[Finding]:
     """Compare the fee mode with the chain, and the operator's money with what anchors cost."""
+    require_registry(config.chain)
     mode = FeeMode(config.chain.fees)
     operator = KeyFiles.of(config).label(Purpose.OPERATOR).public
     async with open_rpc(config.chain) as rpc:

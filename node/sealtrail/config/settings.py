@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCOPES = ("capture", "query", "provenance", "status", "admin")
+SCOPES = ("capture", "query", "provenance", "status")
 
-Scope = Literal["capture", "query", "provenance", "status", "admin"]
+Scope = Literal["capture", "query", "provenance", "status"]
 
 Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
 Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]
@@ -178,6 +178,13 @@ class PeersSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=1, le=86400),
         _doc("Longest pause between two attempts to deliver to a peer."),
     ] = 300.0
+    plain_http: Annotated[
+        bool,
+        _doc(
+            "Deliver to `http` URLs beyond this machine too: only on a private network, where"
+            " whoever reads along may read what is shipped."
+        ),
+    ] = False
 
 
 class CustodySettings(Struct, frozen=True, kw_only=True):
