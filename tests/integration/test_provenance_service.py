@@ -20,7 +20,6 @@ from provenance_world import (
     shipping,
 )
 from scenarios import item
-from sealtrail.errors import IntegrityError
 from sealtrail.evidence import verify_entry
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
@@ -214,11 +213,13 @@ async def test_an_event_put_under_another_s_entry_is_refused(world: World) -> No
     assert [s["kind"] for s in view["journey"]] == ["refused"]
 
 
-async def test_an_event_without_its_entry_stops_the_answer(world: World) -> None:
+async def test_an_event_without_its_entry_is_refused_and_does_not_vanish(world: World) -> None:
     _, wholesaler = await shipped(world)
     wholesaler.database.write_sync(lambda c: c.execute("DELETE FROM foreign_entry"))
-    with pytest.raises(IntegrityError, match="entry_missing"):
-        await wholesaler.ask(P1)
+    view = await wholesaler.view(P1)
+    assert [s["kind"] for s in view["journey"]].count("refused") == 2  # what names the pack itself
+    assert "evidence_does_not_hold" in [f["code"] for f in view["findings"]]
+    assert view["verdicts"]["identifier"]["verdict"] == "unknown"
 
 
 async def test_a_history_over_the_limit_says_that_it_is_cut(world: World) -> None:

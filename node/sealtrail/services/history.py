@@ -15,7 +15,7 @@ from sealtrail.custody import CLASS_SCHEMES, Grade, Mention, Recorded, classes_o
 from sealtrail.custody.containment import parent_of
 from sealtrail.epcis import event_hash_uri, read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
-from sealtrail.errors import InputError, IntegrityError
+from sealtrail.errors import InputError
 from sealtrail.evidence import EntryRecord, Outcome, VerifiedEntry, Verifier
 from sealtrail.gs1 import item_of
 from sealtrail.services.records import Provable, load_provable
@@ -143,26 +143,14 @@ class HistoryReader:
         places = {m.entry_id: m for m in listed}
         for at in range(0, min(len(new), room), _CHUNK):
             chunk = new[at : min(at + _CHUNK, room)]
-            for provable in self._provable(chunk):
+            for provable in load_provable(
+                self._connection, self._log, self._identity, chunk, last_block=self._last_block
+            ):
                 mentioned = places[provable.event.entry_id]
                 if not (as_container and mentioned.unpacks and _names_children(provable)):
                     self._found[mentioned.entry_id] = self._verify(provable, item, mentioned)
         order = dict.fromkeys(m.entry_id for m in listed)
         return [self._found[e] for e in order if e in self._found]
-
-    def _provable(self, entry_ids: list[bytes]) -> list[Provable]:
-        found = load_provable(
-            self._connection, self._log, self._identity, entry_ids, last_block=self._last_block
-        )
-        if len(found) != len(entry_ids):
-            # an answer that left them out would not say so
-            missing = set(entry_ids) - {p.event.entry_id for p in found}
-            raise IntegrityError(
-                "entry_missing",
-                f"{len(missing)} events are held whose entries are not, such as 0x{min(missing).hex()}",
-                advice="stop the node, keep its files, and restore a backup",
-            )
-        return found
 
     def _verify(self, provable: Provable, item: str, mentioned: Mentioned) -> Found:
         try:
