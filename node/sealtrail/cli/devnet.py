@@ -114,7 +114,7 @@ def _only_one(directory: Path) -> Iterator[None]:
 async def _run(devnet: Devnet, directory: Path, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     try:
         ready = await _unless(stop, devnet.start())
