@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,16 +57,16 @@ class Database:
             IntegrityError: it is damaged (``store_corrupt``).
         """
         lock = _lock(path)
-        try:
-            connection = _connect(path, cache_kib=_CACHE_KIB)
-            migrate(connection)
-            writer = Writer(connection, _deliver, time.perf_counter)
-            database = cls(path, writer, readers, lock)
-        except BaseException as error:
-            os.close(lock)
-            if isinstance(error, sqlite3.Error):
+        with ExitStack() as undo:
+            undo.callback(os.close, lock)
+            try:
+                connection = _connect(path, cache_kib=_CACHE_KIB)
+                migrate(connection)
+                writer = Writer(connection, _deliver, time.perf_counter)
+                database = cls(path, writer, readers, lock)
+            except sqlite3.Error as error:
                 raise wrap(error) from error
-            raise
+            undo.pop_all()  # the database closes it from here on
         writer.start()
         return database
 
