@@ -211,6 +211,36 @@ def test_nobody_but_a_steward_admits(network: Network, tmp_path: Path) -> None:
     assert (result.returncode, "NotASteward" in result.stderr) == (1, True)
 
 
+def test_two_stewards_admit_together(network: Network, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    second.write_text("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d")
+    second.chmod(0o600)
+    founded = json.loads(
+        sealtrail(
+            "network", "deploy", "--rpc-url", network.rpc_url, "--deployer-key",
+            str(network.steward_key), "--json",
+            "--steward", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+            "--steward", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        ).stdout
+    )  # fmt: skip
+    sealtrail(
+        "init", str(tmp_path / "n"), "--name", "N", "--rpc-url", network.rpc_url,
+        "--registry", founded["registry"], **PASSPHRASE,
+    )  # fmt: skip
+    request = tmp_path / "r.json"
+    sealtrail(
+        "member", "request", "--role", "carrier", "--out", str(request),
+        "--config", str(tmp_path / "n" / "sealtrail.toml"), **PASSPHRASE,
+    )  # fmt: skip
+    vote = ["member", "admit", str(request), "--rpc-url", network.rpc_url, "--yes", "--json"]
+    first = json.loads(sealtrail(*vote, "--steward-key", str(network.steward_key)).stdout)
+    assert first["admitted"] is False
+    last = ["--last-block", str(first["last_block"])]
+    repeated = sealtrail(*vote, *last, "--steward-key", str(network.steward_key), check=False)
+    assert (repeated.returncode, "AlreadyVoted" in repeated.stderr) == (1, True)
+    assert json.loads(sealtrail(*vote, *last, "--steward-key", str(second)).stdout)["admitted"]
+
+
 def test_an_admitted_member_runs_and_refuses_what_is_not_its_own(
     member: Member, network: Network, tmp_path: Path
 ) -> None:

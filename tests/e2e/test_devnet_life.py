@@ -89,6 +89,15 @@ def test_a_captured_pack_is_proven_by_the_chain(running: RunningDevnet, tmp_path
     assert answer["journey"][0]["proof"]["anchor"]["block_number"] > 0
 
 
+@pytest.mark.parametrize(
+    "spelling", ["urn:epc:id:sgtin:9521001.000101.A1", "(01)09521001001014(21)A1", PACK + "A1"]
+)
+def test_a_pack_is_found_by_every_spelling(running: RunningDevnet, spelling: str) -> None:
+    answer = json.loads(running.run("manufacturer", "trace", spelling, "--json").stdout)
+    assert answer["question"]["item"] == PACK + "A1"
+    assert len(answer["journey"]) == 1
+
+
 def test_a_second_run_sends_only_what_is_missing(running: RunningDevnet, tmp_path: Path) -> None:
     assert captured(running, tmp_path, "B1", "B2")["captured"] == 2
     file = tmp_path / "document.json"
