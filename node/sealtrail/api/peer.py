@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import web
 
 from sealtrail.api.auth import checks_callers_itself
-from sealtrail.errors import TooLargeError, UnsupportedMediaError
+from sealtrail.errors import RateLimitedError, TooLargeError, UnsupportedMediaError
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.intake import Intake
 
+PACKAGES_IN_HAND_MAX = 2  # of one member at a time: a node sends another one after the other
 
-def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
+
+def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[web.RouteDef]:
     """Return the peer routes.
 
     Args:
         public_url: this node's URL in the registry: what callers sign, whatever proxy stands in between.
+        timeout_seconds: how long a package may take to arrive.
     """
+    in_hand: Counter[bytes] = Counter()
 
     @checks_callers_itself  # by the request's signature
     async def receive_package(request: web.Request) -> web.Response:
@@ -29,9 +38,10 @@ def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
             lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
         )
         # Only now that a member asks: nobody else makes this node read a large body.
-        body = await _read(request, intake.limits.package_bytes_max)
-        verify_body(request.headers, body)
-        acknowledgement = await intake.receive(body, sender)
+        with _place(in_hand, sender):
+            body = await _read(request, intake.limits.package_bytes_max, timeout_seconds)
+            verify_body(request.headers, body)
+            acknowledgement = await intake.receive(body, sender)
         return web.json_response(
             {"accepted": acknowledgement.accepted, "known": acknowledgement.known}
         )
@@ -39,13 +49,30 @@ def routes(intake: Intake, *, public_url: str) -> list[web.RouteDef]:
     return [web.post(PACKAGES_PATH, receive_package)]
 
 
-async def _read(request: web.Request, bytes_max: int) -> bytes:
+@contextmanager
+def _place(in_hand: Counter[bytes], sender: bytes) -> Iterator[None]:
+    if in_hand[sender] >= PACKAGES_IN_HAND_MAX:
+        raise RateLimitedError(
+            "packages_in_hand", f"{in_hand[sender]} packages of this member are in hand"
+        )
+    in_hand[sender] += 1
+    try:
+        yield
+    finally:
+        in_hand[sender] -= 1
+
+
+async def _read(request: web.Request, bytes_max: int, timeout_seconds: float) -> bytes:
     length = request.content_length
     if length is not None and length > bytes_max:
         raise TooLargeError("body_too_large", f"{length} bytes, at most {bytes_max}")
     body = bytearray()
-    async for chunk in request.content.iter_chunked(1 << 18):
-        body += chunk
-        if len(body) > bytes_max:
-            raise TooLargeError("body_too_large", f"more than {bytes_max} bytes")
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > bytes_max:
+                    raise TooLargeError("body_too_large", f"more than {bytes_max} bytes")
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
     return bytes(body)

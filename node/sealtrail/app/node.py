@@ -41,7 +41,7 @@ from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.finality import parse_finality
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
-from sealtrail.membership.records import Network, Purpose
+from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
@@ -53,6 +53,7 @@ from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.queries import QueryService
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
@@ -214,6 +215,7 @@ class Node:
                 document_bytes_max=config.http.body_bytes_max,
                 events_count_max=config.http.events_per_document_max,
             ),
+            recorded=lambda: self._outgoing.wake(),
         )
         self._queries = QueryService(
             self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
@@ -250,7 +252,7 @@ class Node:
 
     def _start_peers(self) -> None:
         config = self._config
-        session = aiohttp.ClientSession(auto_decompress=False)
+        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
         self._resources.push_async_callback(session.close)
         client = PeerClient(
             session,
@@ -259,15 +261,21 @@ class Node:
             now_seconds=time.time,
             new_nonce=lambda: secrets.token_urlsafe(16),
             timeout_seconds=config.peers.timeout_seconds,
+            plain_http_anywhere=config.peers.plain_http,
         )
         self._outgoing = Outgoing(
             self._database,
-            self._tree,
             self._identity,
             client,
-            self._peer_signer,
-            network=self._network,
-            policy=Policy(config.peers.disclosure),
+            Parcels(
+                self._tree,
+                self._identity,
+                self._peer_signer,
+                networks=self._networks,
+                policy=Policy(config.peers.disclosure),
+                now_ms=now_ms,
+            ),
+            networks=self._networks,
             now_ms=now_ms,
             random=random.random,
             limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
@@ -280,9 +288,6 @@ class Node:
             limits=PackageLimits(),
         )
         self._keep_running("delivering to peers", self._outgoing.run(), cancel=True)
-
-    def _network(self) -> Network:
-        return self._database.read_sync(lambda c: self._networks.view(c).network())
 
     async def _serve(self, domain: Domain) -> None:
         config = self._config
@@ -306,7 +311,11 @@ class Node:
             metrics=report.metrics,
             more_routes=[
                 *provenance_routes.routes(self._provenance),
-                *peer_routes.routes(self._intake, public_url=config.public_url),
+                *peer_routes.routes(
+                    self._intake,
+                    public_url=config.public_url,
+                    timeout_seconds=config.http.request_timeout_seconds,
+                ),
             ],
         )
         runner = make_runner(application)

@@ -61,6 +61,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     def metrics(self) -> Mapping[str, float]:
         """Return values by Prometheus name."""
         counts, checked = self.capture.statistics, self.follower.checked
+        deliveries = self.outgoing.counts
         return {
             "sealtrail_captured_documents_total": counts.documents,
             "sealtrail_captured_events_total": counts.events,
@@ -70,6 +71,9 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_chain_head_block": checked.head.number if checked else 0,
             "sealtrail_chain_final_block": checked.final.number if checked else 0,
             "sealtrail_chain_reachable": float(self.follower.failure is None),
+            "sealtrail_deliveries_waiting": deliveries.waiting,
+            "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
+            "sealtrail_delivery_failures_total": deliveries.failed_attempts,
         }
 
     def _checked(self) -> dict[str, Any]:

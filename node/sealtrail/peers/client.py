@@ -20,7 +20,8 @@ PACKAGES_PATH = "/peer/v1/packages"
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
 PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
-TRY_AGAIN_STATUSES = frozenset({408, 425, 429})
+# What a node answers to a package that it has read, or will not read; any other status is about something else.
+REFUSALS = frozenset({400, 403, 409, 413, 415, 422})
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +63,9 @@ class PeerClient:
 
         Raises:
             InputError: ``peer_url_refused``: the registry names a URL that must not be called.
-            UnavailableError: ``peer_unreachable``, ``peer_busy``: try again.
-            VerificationError: ``peer_refused``: it read the package and refused it, with its own code and words;
-                ``peer_answer_malformed``: it did not answer as a node does.
+            UnavailableError: nothing is known of the package: ``peer_unreachable``; ``peer_not_taking`` (busy, or it
+                does not know our key); ``peer_answer_malformed``, it did not answer as a node does.
+            VerificationError: ``peer_refused``: it refused this package, with its own code and words.
         """
         url = node_url.rstrip("/") + PACKAGES_PATH
         check_url(url, plain_http_anywhere=self._plain_http_anywhere)
@@ -98,7 +99,7 @@ async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in response.content.iter_chunked(1 << 16):
         chunks += chunk
         if len(chunks) > limit:
-            raise VerificationError(
+            raise UnavailableError(
                 "peer_answer_malformed", f"{response.url} answered with more than {limit} bytes"
             )
     return bytes(chunks)
@@ -109,7 +110,7 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
         try:
             return msgspec.json.decode(body, type=Acknowledgement)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise VerificationError(
+            raise UnavailableError(
                 "peer_answer_malformed", f"{url} answered {status}: {error}"
             ) from error
     try:
@@ -117,9 +118,9 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
     except (msgspec.DecodeError, UnicodeDecodeError):
         problem = _Problem()
     said = f"{url} answered {status} {problem.code}: {problem.detail[:500]}"
-    if status >= 500 or status in TRY_AGAIN_STATUSES:
-        raise UnavailableError("peer_busy", said)
-    raise VerificationError("peer_refused", said)
+    if status in REFUSALS:
+        raise VerificationError("peer_refused", said)
+    raise UnavailableError("peer_not_taking", said)
 
 
 def check_url(url: str, *, plain_http_anywhere: bool) -> None:

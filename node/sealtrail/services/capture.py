@@ -73,6 +73,7 @@ class CaptureService:
         executor: threads in which large documents are parsed and signed.
         clock: gives Unix milliseconds.
         anchor_delay_ms: the network's maximum delay from receipt to anchored checkpoint.
+        recorded: told whenever events were recorded and are durable.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class CaptureService:
         random: Callable[[int], bytes],
         anchor_delay_ms: int,
         limits: Limits,
+        recorded: Callable[[], None] | None = None,
     ) -> None:
         self.statistics = CaptureStatistics()
         self.anchor_delay_ms = anchor_delay_ms
@@ -96,6 +98,7 @@ class CaptureService:
         self._clock = clock
         self._random = random
         self._limits = limits
+        self._recorded = recorded
         self._singles = Gathering(self._write_singles)
 
     async def capture(
@@ -254,4 +257,7 @@ class CaptureService:
         self.statistics.documents += 1
         self.statistics.refused += refused
         self.statistics.duplicates += duplicates
-        self.statistics.events += max(0, len(results) - refused - duplicates)
+        events = max(0, len(results) - refused - duplicates)
+        self.statistics.events += events
+        if events and self._recorded is not None:
+            self._recorded()

@@ -1,253 +1,288 @@
-"""Consignments: what this member ships to another reaches that member's node, and what others ship is taken in.
+"""Consignments: what this member ships to another, and its corrections, reach that member's node.
 
-A shipping event is sent at once, so that the receiver can check it in, and once more when the chain proves it.
+An entry is sent at once, so that the receiver can rely on it, and once more when the chain proves it.
 Sending order, and what a crash after each step means:
 
 1. events are looked through, deliveries noted and the cursor moved in one transaction: all or nothing.
-2. the package is made and sent: a crash sends it again, and the receiver knows it already.
-3. the acknowledgement is noted.
+2. what the receiver is about to be shown is noted, so that corrections of it find him: at worst he gets a
+   correction of what never reached him.
+3. the packages are made and sent: a crash sends them again, and the receiver knows them already.
+4. the acknowledgement is noted.
 
-Receiving: verified whole before anything is kept; kept in one transaction; acknowledged after its fsync.
+Whatever goes wrong is noted with the delivery and tried again, ever later. A peer that can't be reached rests as a
+whole; a package that is refused, or can't be made because the store is damaged (IntegrityError), waits alone and
+holds up nothing behind it. None of this stops the node: care goes on, and a damaged log refuses the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
-from sealtrail.custody.custodian import Parties, destination_of, is_shipping
-from sealtrail.custody.history import Grade, Recorded
-from sealtrail.epcis import read_content
-from sealtrail.errors import NotFoundError, SealtrailError, UnavailableError
-from sealtrail.evidence import EntryRecord, Package, PackageNetwork, encode_package
-from sealtrail.membership.records import Network, Status
-from sealtrail.peers.client import Acknowledgement, PeerClient
-from sealtrail.services.handovers import Policy, history_of
-from sealtrail.services.records import Provable, load_provable
-from sealtrail.signing import Ed25519Signer, Kind
-from sealtrail.store import deliveries
+from sealtrail.custody.custodian import Parties
+from sealtrail.errors import SealtrailError, UnavailableError
+from sealtrail.membership.records import Status
+from sealtrail.peers.client import PeerClient
+from sealtrail.services.addressees import SHIPPING_STEPS, addressees_of
+from sealtrail.services.network import FollowedNetworks
+from sealtrail.services.parcels import Parcels
+from sealtrail.store import chain, deliveries
 from sealtrail.store.database import Database
-from sealtrail.store.deliveries import Delivery, OwnEvent, Stage
-from sealtrail.store.events import StoredEvent, load_by_entries
+from sealtrail.store.deliveries import UNTIL_ANCHORED, Delivery, Stage
+from sealtrail.store.disclosures import disclose
+from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity
-from sealtrail.store.log import LogStore
 
-PURPOSE = "consignment"
-SHIPPING_STEPS = ("shipping", "departing")
 _EVENTS_A_LOOK = 2_000
 _DELIVERIES_A_TURN = 20
+_UNSAVED_ROWS_MAX = 20_000  # looked through again after a crash, where nothing was to be sent
+_REASON_CHARACTERS_MAX = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How deliveries are paced."""
 
     look_seconds: float = 1.0  # how often the events are looked through without being told
+    gather_seconds: float = 0.05  # from being told to looking: many captures, one look
     retry_seconds_first: float = 1.0
     retry_seconds_max: float = 300.0
-    settle_seconds_max: float = 600.0  # how long proofs of others' entries are waited for
+
+
+class DeliveryCounts(msgspec.Struct, kw_only=True):
+    """Counts since start, for metrics; ``waiting`` is as of the last look."""
+
+    waiting: int = 0
+    delivered: int = 0
+    failed_attempts: int = 0
 
 
 class Outgoing:
-    """Finds the member's own shipments and delivers them; the one task that owns the delivery table."""
+    """Finds what is to be sent and delivers it; the one owner of the delivery table."""
 
     def __init__(
         self,
         database: Database,
-        log: LogStore,
         identity: Identity,
         client: PeerClient,
-        signer: Ed25519Signer,
+        parcels: Parcels,
         *,
-        network: Callable[[], Network],
-        policy: Policy,
+        networks: FollowedNetworks,
         now_ms: Callable[[], int],
         random: Callable[[], float],
         limits: DeliveryLimits = DeliveryLimits(),  # noqa: B008 frozen
     ) -> None:
+        self.counts = DeliveryCounts()
         self._database = database
-        self._log = log
         self._identity = identity
         self._client = client
-        self._signer = signer
-        self._network = network
-        self._policy = policy
+        self._parcels = parcels
+        self._networks = networks
         self._now_ms = now_ms
         self._random = random
         self._limits = limits
         self._wake = asyncio.Event()
+        # Between choosing what to show and noting that it is shown, no correction may be looked at.
+        self._choosing = asyncio.Lock()
+        self._looked: tuple[int, int] | None = None  # event row: in hand, saved
+        self._final_block = -1
+        self._failure: str | None = None
         self._sending: dict[bytes, asyncio.Task[None]] = {}
+        self._resting: dict[bytes, int] = {}
 
     def wake(self) -> None:
-        """Look for something to send now: new events were recorded, or a checkpoint was anchored."""
+        """Look for something to send soon: events were recorded."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Look and send until cancelled; a fault of store or peer is noted with the delivery and retried."""
+        """Look and send until cancelled."""
         try:
             while True:
                 self._wake.clear()
-                await self.look()
-                await self._start_sending()
+                await self._turn()
                 await self._wait()
         finally:
             for task in self._sending.values():
                 task.cancel()
             await asyncio.gather(*self._sending.values(), return_exceptions=True)
 
-    async def look(self) -> int:
-        """Look through the events recorded since the last look, note what is to be sent, return how many."""
-        noted = 0
-        while True:
-            since = await self._database.read(deliveries.cursor)
-            found, last = await self._database.read(
-                lambda c, since=since: deliveries.own_events_after(  # type: ignore[misc]
-                    c, since, SHIPPING_STEPS, _EVENTS_A_LOOK
-                )
-            )
-            if last == since:
-                return noted
-            recipients = [(event.entry_id, self._recipient(event)) for event in found]
-            to_send = [(entry_id, member) for entry_id, member in recipients if member]
-            await self._database.write(
-                lambda c, to_send=to_send, last=last: self._note(c, to_send, last)  # type: ignore[misc]
-            )
-            noted += len(to_send)
-
     async def backlog(self) -> list[deliveries.Backlog]:
         """Return what waits for which member."""
         return await self._database.read(deliveries.backlog)
+
+    async def _turn(self) -> None:
+        try:
+            await self.look()
+            await self._release_anchored()
+            await self._start_sending()
+            self.counts.waiting = await self._database.read(deliveries.count_waiting)
+        except SealtrailError as error:
+            if self._failure != error.code:
+                _log.error("nothing is looked through for delivery: %s", error)
+            self._failure = error.code
+        else:
+            self._failure = None
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.look_seconds):
+                await self._wake.wait()
+        await asyncio.sleep(self._limits.gather_seconds)
+
+    # -- what is to be sent --------------------------------------------------------------------------
+
+    async def look(self) -> int:
+        """Look through the events recorded since the last look, note what is to be sent, return how many.
+
+        Raises:
+            UnavailableError: the store is busy, or the chain was never followed and so nobody's place is known.
+        """
+        if self._looked is None:
+            saved = await self._database.read(deliveries.cursor)
+            self._looked = (saved, saved)
+        noted = 0
+        while True:
+            found, moved = await self._look_on(*self._looked)
+            noted += found
+            if not moved:
+                return noted
+
+    async def _look_on(self, since: int, saved: int) -> tuple[int, bool]:
+        async with self._choosing:
+            to_send, last = await self._database.read(lambda c: self._find(c, since))
+            if to_send or last - saved > _UNSAVED_ROWS_MAX:
+                saved = last
+                await self._database.write(lambda c: self._note(c, to_send, last))
+        self._looked = (last, saved)
+        if to_send:
+            self._final_block = -1  # the chain may have the anchor of what was noted just now
+        return len(to_send), last != since
+
+    def _find(
+        self, connection: sqlite3.Connection, since: int
+    ) -> tuple[list[tuple[bytes, bytes]], int]:
+        """Return (recipient, entry id) of what is to be sent, and the last row looked at."""
+        candidates, last = deliveries.candidates_after(
+            connection, since, SHIPPING_STEPS, _EVENTS_A_LOOK
+        )
+        if not candidates:
+            return [], last
+        parties = Parties(self._networks.view(connection).network())
+        found = []
+        for entry_id in candidates:  # one content at a time: they may be large
+            event = load_by_entries(connection, [entry_id])[entry_id]
+            members = addressees_of(connection, event, parties, self._identity.member)
+            found += [(member, entry_id) for member in members]
+        return found, last
 
     def _note(
         self, connection: sqlite3.Connection, to_send: list[tuple[bytes, bytes]], last: int
     ) -> None:
         now = self._now_ms()
-        for entry_id, member in to_send:
-            deliveries.add(connection, member, entry_id, Stage.ANNOUNCED, now)
-            deliveries.add(connection, member, entry_id, Stage.ANCHORED, now)
+        for recipient, entry_id in to_send:
+            deliveries.add(connection, recipient, entry_id, now)
         deliveries.save_cursor(connection, last)
 
-    def _recipient(self, own: OwnEvent) -> bytes | None:
-        """Derive who gets a shipping event: the destination's member, unless that is this one or outside."""
-        recorded = read_content(own.content, own.media_type)
-        shipment = Recorded(
-            entry_id=own.entry_id,
-            member=self._identity.member,
-            kind=Kind.EVENT,
-            grade=Grade.SIGNATURE_PROVEN,
-            record_time_ms=0,
-            content_hash=recorded.content_hash,
-            event_id=recorded.event.event_id or "",
-            event=recorded.event,
-            mentions=(),
-        )
-        if not is_shipping(shipment):
-            return None
-        destination = destination_of(shipment, Parties(self._network()))
-        member = destination.party.member if destination else None
-        return None if member == self._identity.member else member
+    async def _release_anchored(self) -> None:
+        """Make due what waited for its anchor, whenever the chain has gone on."""
+        final_block, found = await self._database.read(self._anchored)
+        if found:
+            now = self._now_ms()
+            await self._database.write(lambda c: deliveries.make_due(c, found, now))
+        self._final_block = final_block
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.look_seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+    def _anchored(self, connection: sqlite3.Connection) -> tuple[int, list[int]]:
+        cursor = chain.load_cursor(connection)
+        if cursor is None or cursor.final_block == self._final_block:
+            return self._final_block, []
+        found = deliveries.anchored_by(connection, self._identity.member, cursor.final_block)
+        return cursor.final_block, found
+
+    # -- sending -------------------------------------------------------------------------------------
 
     async def _start_sending(self) -> None:
         """Give each member with something due a task of its own, so that a slow one delays nobody else."""
         now = self._now_ms()
-        self._sending = {m: task for m, task in self._sending.items() if not task.done()}
+        self._sending = {m: task for m, task in self._sending.items() if not self._ended(m, task)}
         for member in await self._database.read(lambda c: deliveries.recipients_due(c, now)):
-            if member not in self._sending:
+            if member not in self._sending and self._resting.get(member, 0) <= now:
                 self._sending[member] = asyncio.create_task(self._send_due(member))
 
-    async def _send_due(self, member: bytes) -> None:
-        now = self._now_ms()
-        found = await self._database.read(
-            lambda c: deliveries.due(c, member, now, _DELIVERIES_A_TURN)
-        )
-        for delivery in found:
-            try:
-                await self._send(delivery)
-            except SealtrailError as error:
-                await self._postpone(delivery, error)
+    def _ended(self, member: bytes, task: asyncio.Task[None]) -> bool:
+        if not task.done():
+            return False
+        error = task.exception()
+        if error is not None:
+            # The store could not be asked, or a fault of this program: said aloud, and tried again much later.
+            _log.error("delivering to 0x%s broke off", member.hex(), exc_info=error)
+            self._resting[member] = self._now_ms() + int(self._limits.retry_seconds_max * 1000)
+        return True
 
-    async def _send(self, delivery: Delivery) -> Acknowledgement | None:
-        network = self._network()
-        record = network.member(delivery.recipient)
+    async def _send_due(self, member: bytes) -> None:
+        """Send what is due for a member until nothing is, or the member can't be reached."""
+        while True:
+            now = self._now_ms()
+            found = await self._database.read(
+                lambda c, now=now: deliveries.due(c, member, now, _DELIVERIES_A_TURN)  # type: ignore[misc]
+            )
+            if not found:
+                return
+            for delivery in found:
+                try:
+                    await self._send(delivery)
+                except UnavailableError as error:
+                    self._resting[member] = await self._failed(delivery, error)
+                    return
+                except SealtrailError as error:
+                    await self._failed(delivery, error)
+
+    async def _send(self, delivery: Delivery) -> None:
+        recipient = delivery.recipient
+        url = await self._database.read(lambda c: self._url(c, recipient))
+        async with self._choosing:
+            parts = await self._database.read(
+                lambda c: self._parcels.contents(c, delivery.entry_id)
+            )
+            shown = [entry_id for part in parts for entry_id in part]
+            await self._database.write(lambda c: disclose(c, shown, recipient))
+        proven = True
+        for part in parts:
+            parcel = await self._database.read(
+                lambda c, part=part: self._parcels.pack(c, delivery.entry_id, part, recipient)  # type: ignore[misc]
+            )
+            proven = proven and parcel.proven
+            if delivery.stage is Stage.ANCHORED and not proven:  # its anchor was undone meanwhile
+                await self._database.write(
+                    lambda c: deliveries.postponed(c, delivery.delivery_id, UNTIL_ANCHORED, None)
+                )
+                return
+            await self._client.deliver(url, parcel.data)
+        now, all_proven = self._now_ms(), proven
+        await self._database.write(
+            lambda c: deliveries.acknowledged(c, delivery, now, proven=all_proven)
+        )
+        self.counts.delivered += 1
+
+    def _url(self, connection: sqlite3.Connection, recipient: bytes) -> str:
+        record = self._networks.view(connection).record(recipient, None)
         if record is None or record.status != Status.ACTIVE or not record.node_url:
             raise UnavailableError("peer_unknown", "the recipient has no active record with a URL")
-        package = await self._database.read(lambda c: self._package(c, delivery, network))
-        if package is None:  # to be sent once it is anchored, and it isn't yet
-            await self._postpone(delivery, None)
-            return None
-        acknowledgement = await self._client.deliver(
-            record.node_url, encode_package(package, self._signer)
-        )
-        now = self._now_ms()
-        await self._database.write(lambda c: deliveries.acknowledged(c, delivery.delivery_id, now))
-        return acknowledgement
+        return record.node_url
 
-    def _package(
-        self, connection: sqlite3.Connection, delivery: Delivery, network: Network
-    ) -> Package | None:
-        subject = load_by_entries(connection, [delivery.entry_id]).get(delivery.entry_id)
-        if subject is None or subject.content is None:
-            raise NotFoundError("content_erased", "the shipping event is no longer here to be sent")
-        shipped = read_content(subject.content, subject.media_type)
-        entry_ids = history_of(connection, shipped, delivery.entry_id, self._policy)
-        found = load_provable(
-            connection, self._log, self._identity, entry_ids, last_block=network.block
-        )
-        if delivery.stage is Stage.ANCHORED and not self._settled(found, subject):
-            return None
-        return Package(
-            network=PackageNetwork(
-                chain_id=network.chain_id,
-                genesis_hash=network.genesis_hash,
-                registry=network.registry,
-                anchors=network.anchors,
-            ),
-            issuer=self._identity.member,
-            recipient=delivery.recipient,
-            purpose=PURPOSE,
-            created_ms=self._now_ms(),
-            subjects=(delivery.entry_id,),
-            entries=tuple(_in_one_form(each.record) for each in found),
-        )
-
-    def _settled(self, found: list[Provable], subject: StoredEvent) -> bool:
-        """Tell whether the chain proves all that is sent; after some time, the shipment alone will do.
-
-        Others' entries in the history get their proofs from their own members' second delivery, which may come
-        after this shipment was anchored; one that never comes must not hold this one back for good.
-        """
-        unproven = {each.event.entry_id for each in found if each.record.proof is None}
-        waited_ms = self._now_ms() - subject.record_time_ms
-        if waited_ms < self._limits.settle_seconds_max * 1000:
-            return not unproven
-        return subject.entry_id not in unproven
-
-    async def _postpone(self, delivery: Delivery, error: SealtrailError | None) -> None:
-        """Try again later: soon where only the anchor is awaited, ever later where the peer failed."""
-        seconds = self._limits.look_seconds
-        if error is not None:
-            doubled = self._limits.retry_seconds_first * 2 ** min(delivery.attempts, 30)
-            seconds = min(doubled, self._limits.retry_seconds_max) * (0.5 + self._random() / 2)
+    async def _failed(self, delivery: Delivery, error: SealtrailError) -> int:
+        """Note a failure and return when to try again: later each time, and not in step with other nodes."""
+        self.counts.failed_attempts += 1
+        doubled = self._limits.retry_seconds_first * 2.0 ** min(delivery.attempts, 30)
+        seconds = min(doubled, self._limits.retry_seconds_max) * (1 - self._random() / 2)
         next_ms = self._now_ms() + int(seconds * 1000)
-        reason = None if error is None else str(error)[:1000]
+        reason = str(error)[:_REASON_CHARACTERS_MAX]
         await self._database.write(
-            lambda c: deliveries.postponed(
-                c, delivery.delivery_id, next_ms, reason, attempt=error is not None
-            )
+            lambda c: deliveries.postponed(c, delivery.delivery_id, next_ms, reason)
         )
-
-
-def _in_one_form(record: EntryRecord) -> EntryRecord:
-    """Leave out item keys that the receiver recomputes from content and salt."""
-    if record.content is not None and record.item_salt is not None:
-        return msgspec.structs.replace(record, item_keys=())
-    return record
+        return next_ms

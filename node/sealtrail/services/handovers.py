@@ -13,13 +13,17 @@ import msgspec
 
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.epcis.events import AggregationEvent
-from sealtrail.errors import TooLargeError
 from sealtrail.gs1 import canonical
 
 # Containers in containers: pack, bundle, case, layer, pallet, container, and some to spare.
 DEPTH_MAX = 12
-ITEMS_MAX = 200_000
+ITEMS_MAX = 500_000  # a lorry of packs; they are held in memory
 _CHUNK = 256
+# A declaration repeats the event that it declares erroneous: neither put anything anywhere.
+_DECLARED = (
+    "EXISTS (SELECT 1 FROM event AS declaration WHERE declaration.event_id = event.event_id"
+    " AND declaration.member = event.member AND declaration.is_declaration)"
+)
 
 
 class Policy(StrEnum):
@@ -31,6 +35,13 @@ class Policy(StrEnum):
 
     DEFAULT = "default"
     ALL = "all"
+
+
+class Consigned(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes with a shipment: its history's entry ids, its own last; ``cut`` if it has too many items for all."""
+
+    entry_ids: tuple[bytes, ...]
+    cut: bool
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +57,8 @@ class _Change(msgspec.Struct, frozen=True, kw_only=True):
 
 def history_of(
     connection: sqlite3.Connection, shipped: RecordedEvent, entry_id: bytes, policy: Policy
-) -> list[bytes]:
-    """Return the entry ids that go with a shipping event, its own last.
-
-    Raises:
-        TooLargeError: ``consignment_too_large``: more than ``ITEMS_MAX`` items.
-    """
+) -> Consigned:
+    """Return what goes with a shipping event."""
     until_us = shipped.event.event_time.epoch_us
     aggregations = _Aggregations(connection)
     contents = _Contents(aggregations, until_us)
@@ -63,7 +70,7 @@ def history_of(
     else:
         entries.update(dict.fromkeys(_origins_of(connection, inside)))
     entries.pop(entry_id, None)
-    return [*entries, entry_id]
+    return Consigned(entry_ids=(*entries, entry_id), cut=contents.cut)
 
 
 class _Aggregations:
@@ -85,7 +92,7 @@ class _Aggregations:
         rows = self._connection.execute(
             "SELECT event_row FROM event JOIN event_item USING (event_row)"
             " WHERE item = ? AND event_type = 'AggregationEvent' AND content IS NOT NULL"
-            f" AND place {place} ORDER BY event_time_us, event_row",
+            f" AND place {place} AND NOT {_DECLARED} ORDER BY event_time_us, event_row",
             (item,),
         ).fetchall()
         return [self._change(event_row) for (event_row,) in rows]
@@ -108,19 +115,19 @@ class _Contents:
         self._aggregations = aggregations
         self._until_us = until_us
         self.entry_ids: list[bytes] = []
+        self.cut = False
 
     def resolve(self, items: set[str]) -> set[str]:
-        """Return the items and everything inside them."""
+        """Return the items and everything inside them, as far as ``ITEMS_MAX`` goes."""
         found, edge = set(items), set(items)
         for _ in range(DEPTH_MAX):
             edge = {child for parent in edge for child in self._inside(parent)} - found
             if not edge:
                 break
+            if len(found) + len(edge) > ITEMS_MAX:
+                self.cut = True
+                break
             found |= edge
-            if len(found) > ITEMS_MAX:
-                raise TooLargeError(
-                    "consignment_too_large", f"more than {ITEMS_MAX} items in one consignment"
-                )
         return found
 
     def _inside(self, parent: str) -> frozenset[str]:
@@ -149,13 +156,13 @@ def _events_of(connection: sqlite3.Connection, items: Iterable[str]) -> list[byt
 
 
 def _origins_of(connection: sqlite3.Connection, items: Iterable[str]) -> list[bytes]:
-    """Return the events that brought the items into being, corrections of them included."""
+    """Return the events that brought the items into being; their corrections, which repeat them, included."""
     return _select(
         connection,
         "SELECT event_row, entry_id FROM event WHERE event_row IN"
         " (SELECT event_row FROM event_item WHERE item IN ({marks}))"
         " AND (biz_step IN ('commissioning', 'creating_class_instance')"
-        " OR event_type = 'TransformationEvent' OR is_declaration)",
+        " OR event_type = 'TransformationEvent')",
         items,
     )
 

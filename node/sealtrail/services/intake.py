@@ -7,7 +7,7 @@ is kept as what it is, and checked again whenever it is asked for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -29,11 +29,14 @@ from sealtrail.peers.client import PACKAGE_PURPOSES, Acknowledgement
 from sealtrail.peers.signatures import AGE_SECONDS_MAX, PeerKeyId, SignedBy
 from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
-from sealtrail.signing import Domain, encode_references
-from sealtrail.store import deliveries, foreign
+from sealtrail.signing import Domain, encode_references, item_key
+from sealtrail.store import foreign
 from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events, known_contents, load_by_entries
 from sealtrail.store.identity import Identity
+from sealtrail.store.peer_nonces import take_nonce
+
+RECORD_TIME_MS_MAX = (1 << 53) - 1
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +87,7 @@ class Intake:
         )
         now = self._now_ms()
         fresh = await self._database.write(
-            lambda c: deliveries.take_nonce(
+            lambda c: take_nonce(
                 c,
                 str(signed.key_id),
                 signed.nonce,
@@ -205,6 +208,12 @@ def _show(verifier: Verifier, record: EntryRecord, number: int) -> _Shown:
             "an entry without a readable event that its seed ties to it shows nothing",
             pointer=f"/entries/{number}",
         )
+    if verified.entry.record_time_ms > RECORD_TIME_MS_MAX:
+        raise VerificationError(
+            "record_time_out_of_range",
+            f"{verified.entry.record_time_ms} ms, at most {RECORD_TIME_MS_MAX}",
+            pointer=f"/entries/{number}",
+        )
     return _Shown(record=record, verified=verified, event=verified.event)
 
 
@@ -241,9 +250,17 @@ def _foreign_entry(shown: _Shown, sender: bytes, now_ms: int) -> foreign.Foreign
         leaf=record.leaf,
         seed=record.seed,
         refs=encode_references(record.references),
-        item_keys=b"".join(record.item_keys),
+        item_keys=b"".join(_item_keys(shown)),
         item_salt=record.item_salt,
         proof=proof,
         received_from=sender,
         received_ms=now_ms,
     )
+
+
+def _item_keys(shown: _Shown) -> Iterable[bytes]:
+    """Return the keys of the entry's items: packages leave out those that follow, and content may be erased here."""
+    salt = shown.record.item_salt
+    if salt is None:
+        return shown.record.item_keys
+    return sorted({item_key(salt, mention.item) for mention in shown.event.items})

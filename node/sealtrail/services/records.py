@@ -1,4 +1,8 @@
-"""Puts together what the verifier takes: entries, this node's own and others', with their contents and proofs."""
+"""Puts together what the verifier takes: entries, this node's own and others', with their contents and proofs.
+
+What the store contradicts itself in is handed on as it is: the verifier then finds that it does not hold, and the
+answer says so. A damaged row must neither crash an answer nor vanish from it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,17 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, IntegrityError
 from sealtrail.evidence import AnchorReference, EntryRecord, LogProof
 from sealtrail.log.tree import inclusion_proof
 from sealtrail.signing import Reference, parse_references
 from sealtrail.store import foreign
 from sealtrail.store.events import StoredEvent, load_by_entries
 from sealtrail.store.identity import Identity
-from sealtrail.store.log import LogStore, StoredEntry, load_entry
+from sealtrail.store.log import LogStore, StoredEntry, load_entry, load_leaf
 
 _HASH_BYTES = 32
+_NO_LEAF = b""  # no entry's bytes: what stands for an entry that is not where its event says
 
 
 class AnchoredCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,9 +86,17 @@ def load_provable(
         if event is None:
             continue
         record = others.record(event) if event.leaf_index is None else own.record(event)
-        if record is not None:
-            found.append(Provable(event=event, record=record))
+        found.append(Provable(event=event, record=record))
     return found
+
+
+def stored_references(connection: sqlite3.Connection, event: StoredEvent) -> tuple[Reference, ...]:
+    """Return the entries that an event's entry refers to."""
+    if event.leaf_index is None:
+        kept = foreign.load_entries(connection, [event.entry_id]).get(event.entry_id)
+        return () if kept is None else _references_in(kept.refs)
+    entry = load_entry(connection, event.entry_id)
+    return () if entry is None else _references_in(entry.refs)
 
 
 class _OwnRecords:
@@ -98,10 +111,10 @@ class _OwnRecords:
             connection
         )  # shared: proofs of one log have most of their tiles in common
 
-    def record(self, event: StoredEvent) -> EntryRecord | None:
-        entry = load_entry(self._connection, event.entry_id)
+    def record(self, event: StoredEvent) -> EntryRecord:
+        entry = self._entry(event)
         if entry is None:
-            return None
+            return _without_entry(event)
         return EntryRecord(
             leaf=entry.leaf,
             content=event.content,
@@ -113,13 +126,23 @@ class _OwnRecords:
             proof=self._proof(entry),
         )
 
+    def _entry(self, event: StoredEvent) -> StoredEntry | None:
+        """Return the entry at the event's leaf; the verifier compares its id with the event's."""
+        at_leaf = None
+        if event.leaf_index is not None:
+            at_leaf = load_leaf(self._connection, event.leaf_index)
+        return at_leaf or load_entry(self._connection, event.entry_id)
+
     def _proof(self, entry: StoredEntry) -> LogProof | None:
         checkpoint = anchored_checkpoint(
             self._connection, self._member, entry.leaf_index, self._last_block
         )
         if checkpoint is None:
             return None
-        hashes = inclusion_proof(entry.leaf_index, checkpoint.tree_size, self._node)
+        try:
+            hashes = inclusion_proof(entry.leaf_index, checkpoint.tree_size, self._node)
+        except (InputError, IntegrityError):
+            hashes = []  # sizes or tiles are damaged: no hashes lead nowhere
         return LogProof(
             leaf_index=entry.leaf_index,
             note=checkpoint.note,
@@ -135,10 +158,10 @@ class _ForeignRecords:
         self._notes = foreign.load_notes(connection, proofs)
         self._references = _references(connection, proofs)
 
-    def record(self, event: StoredEvent) -> EntryRecord | None:
+    def record(self, event: StoredEvent) -> EntryRecord:
         entry = self._entries.get(event.entry_id)
         if entry is None:
-            return None
+            return _without_entry(event)
         return EntryRecord(
             leaf=entry.leaf,
             content=event.content,
@@ -159,6 +182,10 @@ class _ForeignRecords:
             hashes=_split(proof.hashes),
             anchor=self._references.get(proof.checkpoint_hash),
         )
+
+
+def _without_entry(event: StoredEvent) -> EntryRecord:
+    return EntryRecord(leaf=_NO_LEAF, content=event.content, media_type=event.media_type, seed=None)
 
 
 def _references_in(refs: bytes) -> tuple[Reference, ...]:

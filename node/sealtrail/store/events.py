@@ -195,6 +195,20 @@ def load_by_entries(
     return found
 
 
+def content_sizes(connection: sqlite3.Connection, entry_ids: Iterable[bytes]) -> dict[bytes, int]:
+    """Return entry id → bytes of the event's content, 0 once erased, without reading the contents."""
+    found: dict[bytes, int] = {}
+    for chunk in _chunks(list(entry_ids)):
+        found.update(
+            connection.execute(
+                "SELECT entry_id, coalesce(length(content), 0) FROM event"
+                f" WHERE entry_id IN ({_marks(chunk)})",
+                chunk,
+            )
+        )
+    return found
+
+
 def load_by_event_id(connection: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
     """Return every event of that id in the order of arrival: an error declaration shares its event's."""
     rows = connection.execute(

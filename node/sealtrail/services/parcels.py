@@ -1,0 +1,179 @@
+"""Makes the packages of a delivery: small enough each, and only with what its receiver will find to hold.
+
+A large history goes out in several packages, each of them with the entry that it is all about; a receiver may take
+them in any order, and any of them again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from sealtrail.epcis import read_content
+from sealtrail.errors import InputError, IntegrityError, NotFoundError
+from sealtrail.evidence import EntryRecord, Package, PackageNetwork, Verifier, encode_package
+from sealtrail.services.addressees import corrected_by
+from sealtrail.services.handovers import Policy, history_of
+from sealtrail.services.network import FollowedNetworks
+from sealtrail.services.records import Provable, load_provable
+from sealtrail.signing import Domain, Ed25519Signer
+from sealtrail.store.events import StoredEvent, content_sizes, load_by_entries, require_content
+from sealtrail.store.identity import Identity
+from sealtrail.store.log import LogStore
+
+PURPOSE = "consignment"
+PART_BYTES_MAX = (
+    4 << 20
+)  # contents of one package, beside its subject's; more only if one content alone is more
+PART_ENTRIES_MAX = (
+    1_000  # each with a checkpoint of its own at worst, and a package has no more of those
+)
+ENTRY_BYTES = 1024  # what an entry takes beside its content, about
+
+_log = logging.getLogger(__name__)
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """A package's bytes; ``proven`` if it proves its subject to the chain."""
+
+    data: bytes
+    proven: bool
+
+
+class Parcels:
+    """Makes packages from one member's store; used from reader threads."""
+
+    def __init__(
+        self,
+        log: LogStore,
+        identity: Identity,
+        signer: Ed25519Signer,
+        *,
+        networks: FollowedNetworks,
+        policy: Policy,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._identity = identity
+        self._signer = signer
+        self._networks = networks
+        self._policy = policy
+        self._now_ms = now_ms
+
+    def contents(
+        self, connection: sqlite3.Connection, subject: bytes
+    ) -> tuple[tuple[bytes, ...], ...]:
+        """Return the entries to send for a subject, a tuple for each package.
+
+        Raises:
+            NotFoundError: ``content_erased``.
+            IntegrityError: ``entry_damaged``, the subject can't be read.
+        """
+        event = load_by_entries(connection, [subject]).get(subject)
+        if event is None:
+            raise NotFoundError("content_erased", "the event is no longer here to be sent")
+        entry_ids = self._chosen(connection, event)
+        return split(subject, entry_ids, content_sizes(connection, entry_ids))
+
+    def _chosen(self, connection: sqlite3.Connection, event: StoredEvent) -> tuple[bytes, ...]:
+        content = require_content(event)
+        if event.is_declaration:
+            return (*corrected_by(connection, event), event.entry_id)
+        try:
+            shipped = read_content(content, event.media_type)
+        except InputError as error:
+            raise IntegrityError("entry_damaged", f"the event is unreadable: {error}") from error
+        consigned = history_of(connection, shipped, event.entry_id, self._policy)
+        if consigned.cut:
+            _log.warning(
+                "the shipment 0x%s is too large to go with all its history", event.entry_id.hex()
+            )
+        return consigned.entry_ids
+
+    def pack(
+        self,
+        connection: sqlite3.Connection,
+        subject: bytes,
+        entry_ids: Iterable[bytes],
+        recipient: bytes,
+    ) -> Parcel:
+        """Return one package.
+
+        Raises:
+            IntegrityError: ``entry_damaged``, the subject itself does not hold.
+            TooLargeError: ``package_too_large``.
+            UnavailableError: the chain was never followed.
+        """
+        view = self._networks.view(connection)
+        domain = Domain(
+            chain_id=self._identity.chain_id,
+            registry=self._identity.registry,
+            genesis_hash=self._identity.genesis_hash,
+        )
+        verifier = Verifier(domain=domain, network=view)
+        loaded = load_provable(
+            connection, self._log, self._identity, entry_ids, last_block=view.block
+        )
+        shown = {each.event.entry_id: each.record for each in loaded if _holds(verifier, each)}
+        if subject not in shown:
+            raise IntegrityError("entry_damaged", "the event, or what proves it, is damaged here")
+        package = Package(
+            network=PackageNetwork(
+                chain_id=domain.chain_id,
+                genesis_hash=domain.genesis_hash,
+                registry=domain.registry,
+                anchors=self._networks.identity.anchors,
+            ),
+            issuer=self._identity.member,
+            recipient=recipient,
+            purpose=PURPOSE,
+            created_ms=self._now_ms(),
+            subjects=(subject,),
+            entries=tuple(_in_one_form(record) for record in shown.values()),
+        )
+        proven = shown[subject].proof is not None
+        return Parcel(data=encode_package(package, self._signer), proven=proven)
+
+
+def split(
+    subject: bytes, entry_ids: Iterable[bytes], content_sizes: dict[bytes, int]
+) -> tuple[tuple[bytes, ...], ...]:
+    """Spread entries over packages of about ``PART_BYTES_MAX``, in their order, the subject last in each."""
+    parts: list[tuple[bytes, ...]] = []
+    part: list[bytes] = []
+    room = PART_BYTES_MAX
+    for entry_id in entry_ids:
+        if entry_id == subject:
+            continue
+        size = content_sizes.get(entry_id, 0) + ENTRY_BYTES
+        if part and (size > room or len(part) + 1 == PART_ENTRIES_MAX):
+            parts.append((*part, subject))
+            part, room = [], PART_BYTES_MAX
+        part.append(entry_id)
+        room -= size
+    parts.append((*part, subject))
+    return tuple(parts)
+
+
+def _holds(verifier: Verifier, provable: Provable) -> bool:
+    """Tell whether the receiver will take the entry: one that is damaged or erased here must not spoil the rest."""
+    entry_id = provable.event.entry_id
+    try:
+        verified = verifier.verify(provable.record)
+    except InputError as error:
+        _log.error("entry 0x%s is left out of a package: %s", entry_id.hex(), error)
+        return False
+    if verified.grade is None or verified.entry_id != entry_id:
+        _log.error("entry 0x%s is left out of a package: it does not hold", entry_id.hex())
+        return False
+    return verified.event is not None  # None: erased
+
+
+def _in_one_form(record: EntryRecord) -> EntryRecord:
+    """Leave out item keys that the receiver recomputes from content and salt."""
+    if record.content is not None and record.item_salt is not None:
+        return msgspec.structs.replace(record, item_keys=())
+    return record

@@ -1,0 +1,304 @@
+"""Nodes that exchange packages over real HTTP on loopback, over one chain in memory: whole but for the process.
+
+async with peers_world(tmp_path) as world:
+    maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
+    await maker.record(shipping(MAKER, WHOLESALER, 10, PACK))
+    await until(lambda: wholesaler.events())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provenance_world import Node, World, derived, record_of
+from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
+from sealtrail.api import peer as peer_routes
+from sealtrail.api.application import make_application
+from sealtrail.api.limits import make_runner
+from sealtrail.config import HttpSettings
+from sealtrail.evidence import Package, PackageLimits, PackageNetwork, encode_package
+from sealtrail.membership.encoding import encode_record
+from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient
+from sealtrail.peers.signatures import PeerKeyId, sign_request
+from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.handovers import Policy
+from sealtrail.services.intake import Intake
+from sealtrail.services.parcels import Parcels
+from sealtrail.services.queries import QueryService
+from sealtrail.services.records import load_provable
+
+LIMITS = DeliveryLimits(
+    look_seconds=0.05, gather_seconds=0.0, retry_seconds_first=0.05, retry_seconds_max=0.4
+)
+WAIT_SECONDS_MAX = 20.0
+KEPT_TABLES = ("event", "event_item", "foreign_entry", "checkpoint", "disclosed", "delivery")
+
+
+async def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+    """Return the condition's first true value."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"waited {WAIT_SECONDS_MAX} seconds for {what}")
+
+
+class PeersWorld(World):
+    """The chain, and nodes that know each other's addresses through it."""
+
+    def __init__(
+        self, folder: Path, actors: Iterable[Actor] = (MAKER, WHOLESALER, PHARMACY)
+    ) -> None:
+        super().__init__(folder, actors)
+        self.peers: dict[str, Peer] = {}
+        self.versions: dict[bytes, int] = {}
+
+    async def peer(self, actor: Actor, **options: Any) -> Peer:
+        """Start a member's node and its exchange with others."""
+        peer = Peer(self, actor, **options)
+        self.nodes[actor.name] = self.peers[actor.name] = peer
+        await peer.start()
+        await peer.open()
+        await self.announce(actor, node_url=peer.url)
+        return peer
+
+    async def announce(self, actor: Actor, **changes: Any) -> None:
+        """Change a member's record on the chain, and have every node read it."""
+        version = self.versions.get(actor.member, 1) + 1
+        self.versions[actor.member] = version
+        record = record_of(actor, version=version, **changes)
+        self.chain.record(actor.member, version, encode_record(record))
+        for peer in self.peers.values():
+            await peer.follower.check_now()
+
+    async def aclose(self) -> None:
+        for peer in self.peers.values():
+            await peer.aclose()
+        self.close()
+
+
+@asynccontextmanager
+async def peers_world(
+    folder: Path, actors: Iterable[Actor] = (MAKER, WHOLESALER, PHARMACY)
+) -> AsyncIterator[PeersWorld]:
+    """A world that ends with the block."""
+    world = PeersWorld(folder, actors)
+    try:
+        yield world
+    finally:
+        await world.aclose()
+
+
+class Peer(Node):
+    """A member's node with its peer API and its deliveries."""
+
+    def __init__(
+        self,
+        world: PeersWorld,
+        actor: Actor,
+        *,
+        policy: Policy = Policy.ALL,
+        timeout_seconds: float = 10.0,
+        package_limits: PackageLimits | None = None,
+    ) -> None:
+        super().__init__(world, actor, None)
+        self.url = ""
+        self.port = 0
+        self._policy = policy
+        self._timeout_seconds = timeout_seconds
+        self.peer_key = Ed25519PrivateKey.from_private_bytes(derived(actor.name, "peer"))
+        self.key_id = PeerKeyId(member=actor.member, public=self.peer_signer.public_key)
+        self.intake = Intake(
+            self.database,
+            self.identity,
+            networks=self.networks,
+            now_ms=_now_ms,
+            limits=package_limits or PackageLimits(),
+        )
+        self._serving = AsyncExitStack()
+        self._delivering = AsyncExitStack()
+        self.outgoing: Outgoing
+
+    async def open(self) -> None:
+        """Listen and deliver."""
+        await self.listen()
+        await self.deliver()
+
+    async def listen(self) -> None:
+        """Listen, at the same address as before."""
+        self.url = self.url or f"http://127.0.0.1:{self._free_port()}"
+
+        async def status() -> dict[str, Any]:
+            return {}
+
+        async def ready() -> list[str]:
+            return []
+
+        application = make_application(
+            capture=self.capture,
+            queries=QueryService(self.database, self.log, clock=_now_ms, anchor_delay_ms=60_000),
+            settings=HttpSettings(),
+            tokens=[],
+            status=status,
+            readiness=ready,
+            metrics=dict,
+            more_routes=peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+        )
+        runner = make_runner(application)
+        await runner.setup()
+        self._serving.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+
+    async def hang_up(self) -> None:
+        """Stop listening, as a node that is down."""
+        await self._serving.aclose()
+
+    async def deliver(self) -> None:
+        """Start delivering, as a node that starts."""
+        session = aiohttp.ClientSession()
+        self._delivering.push_async_callback(session.close)
+        client = PeerClient(
+            session,
+            key_id=self.key_id,
+            private_key=self.peer_key,
+            now_seconds=time.time,
+            new_nonce=lambda: secrets.token_urlsafe(16),
+            timeout_seconds=self._timeout_seconds,
+        )
+        self.outgoing = Outgoing(
+            self.database,
+            self.identity,
+            client,
+            Parcels(
+                self.log,
+                self.identity,
+                self.peer_signer,
+                networks=self.networks,
+                policy=self._policy,
+                now_ms=_now_ms,
+            ),
+            networks=self.networks,
+            now_ms=_now_ms,
+            random=lambda: 0.5,
+            limits=LIMITS,
+        )
+        task = asyncio.create_task(self.outgoing.run())
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._delivering.push_async_callback(stop)
+
+    async def stop_delivering(self) -> None:
+        """Stop where it is, as a node that is stopped or killed: what is not in the store is gone."""
+        await self._delivering.aclose()
+
+    async def aclose(self) -> None:
+        await self.stop_delivering()
+        await self.hang_up()
+
+    def _free_port(self) -> int:
+        import socket
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        return self.port
+
+    # -- looking into it -----------------------------------------------------------------------------
+
+    def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the store."""
+        return self.database.read_sync(lambda c: c.execute(query, values).fetchall())
+
+    def holds(self, entry_ids: Iterable[bytes]) -> bool:
+        """Tell whether the node has all those entries' events."""
+        known = {row[0] for row in self.sql("SELECT entry_id FROM event")}
+        return set(entry_ids) <= known
+
+    def others(self) -> set[bytes]:
+        """Entry ids of the events of other members."""
+        return {row[0] for row in self.sql("SELECT entry_id FROM event WHERE leaf_index IS NULL")}
+
+    def counts(self) -> dict[str, int]:
+        """Rows of every table that a package may write to."""
+        return {
+            name: self.sql(f"SELECT count(*) FROM {name}")[0][0]  # noqa: S608 - fixed names
+            for name in KEPT_TABLES
+        }
+
+    def undelivered(self, stage: str | None = None) -> int:
+        """Count deliveries that wait."""
+        query = "SELECT count(*) FROM delivery WHERE delivered_ms IS NULL AND stage LIKE ?"
+        return int(self.sql(query, stage or "%")[0][0])
+
+    # -- speaking as a node, or as somebody who pretends to be one ------------------------------------
+
+    def package(self, recipient: Actor, entry_ids: Iterable[bytes], **changes: Any) -> bytes:
+        """Return a signed package of this node's entries; ``changes`` are made before signing."""
+        wanted = tuple(entry_ids)
+        provable = self.database.read_sync(
+            lambda c: load_provable(
+                c, self.log, self.identity, wanted, last_block=self._followed(c)
+            )
+        )
+        entries = tuple(msgspec.structs.replace(p.record, item_keys=()) for p in provable)
+        package = Package(
+            network=PackageNetwork(**msgspec.structs.asdict(self.world.identity)),
+            issuer=self.actor.member,
+            recipient=recipient.member,
+            purpose="consignment",
+            created_ms=_now_ms(),
+            subjects=wanted[-1:],
+            entries=entries,
+        )
+        return encode_package(msgspec.structs.replace(package, **changes), self.peer_signer)
+
+    async def post(
+        self,
+        other: Peer,
+        body: bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        media_type: str = PACKAGE_MEDIA_TYPE,
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        """Post to another node, signed by this one unless headers are given; also return those sent."""
+        url = other.url + PACKAGES_PATH
+        signed = headers or self.signed(url, body)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                url, data=body, headers={**signed, "Content-Type": media_type}
+            ) as response,
+        ):
+            return response.status, await response.json(content_type=None), signed
+
+    def signed(self, url: str, body: bytes) -> dict[str, str]:
+        """Return the headers that sign a request."""
+        return sign_request(
+            "POST",
+            url,
+            body,
+            key_id=self.key_id,
+            private_key=self.peer_key,
+            created_seconds=int(time.time()),
+            nonce=secrets.token_urlsafe(16),
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
