@@ -6,31 +6,17 @@ Three outcomes, never mixed: ``ok``, ``problem`` (it is wrong), ``unknown`` (cou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
 
 import click
-import msgspec
 
+from sealtrail.cli.doctor_checks import CHECKS
+from sealtrail.cli.doctor_finding import Check, Finding, finding_of
 from sealtrail.cli.output import common_options, print_json, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import Config, load_config
 from sealtrail.errors import SealtrailError, UnavailableError, VerificationError
-
-State = Literal["ok", "problem", "unknown"]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check found."""
-
-    check: str
-    state: State
-    message: str
-    fix: str | None = None
-
-
-Check = Callable[[Config], Coroutine[Any, Any, list[Finding]]]
 
 
 @click.command("doctor")
@@ -41,8 +27,6 @@ def doctor_command(config_path: Path, as_json: bool) -> int:
 
     Exit codes: 0 all is well; 1 something is wrong; 3 nothing is wrong, but not all could be checked.
     """
-    from sealtrail.cli.doctor_checks import CHECKS
-
     findings: list[Finding] = []
     try:
         config = load_config(config_path)
@@ -63,13 +47,6 @@ def doctor_command(config_path: Path, as_json: bool) -> int:
     if "problem" in states:
         return VerificationError.exit_code
     return UnavailableError.exit_code if "unknown" in states else 0
-
-
-def finding_of(check: str, error: SealtrailError) -> Finding:
-    """Return an error as a finding: could not ask is ``unknown``, all else a ``problem``."""
-    state: State = "unknown" if isinstance(error, UnavailableError) else "problem"
-    message = f"{error.message} [{error.code}]"
-    return Finding(check=check, state=state, message=message, fix=error.advice)
 
 
 def _run(checks: dict[str, Check], config: Config) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 
 from sealtrail.cli.chain import expected_identity, open_rpc, require_registry
-from sealtrail.cli.doctor import Check, Finding
+from sealtrail.cli.doctor_finding import Check, Finding
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, open_keys
 from sealtrail.cli.member_list import fetch_members
 from sealtrail.config import Config
