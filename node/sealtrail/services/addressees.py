@@ -8,7 +8,7 @@ import sqlite3
 from sealtrail.custody.custodian import Parties, destination_of, is_shipping
 from sealtrail.custody.history import Grade, Recorded
 from sealtrail.epcis import read_content
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, IntegrityError
 from sealtrail.services.records import stored_references
 from sealtrail.signing import Kind, Relation
 from sealtrail.store.disclosures import told_of
@@ -39,7 +39,7 @@ def corrected_by(connection: sqlite3.Connection, event: StoredEvent) -> list[byt
 def _destination(event: StoredEvent, parties: Parties) -> list[bytes]:
     try:
         recorded = read_content(require_content(event), event.media_type)
-    except InputError as error:
+    except (InputError, IntegrityError) as error:
         # Damage of our own store: whoever asks for the event is told. It must not hold up what comes after it.
         _log.error("entry 0x%s can't be sent, it is unreadable: %s", event.entry_id.hex(), error)
         return []
