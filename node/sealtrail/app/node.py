@@ -56,6 +56,7 @@ from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.queries import QueryService
+from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
@@ -63,6 +64,7 @@ from sealtrail.store.log import LogStore
 
 _log = logging.getLogger(__name__)
 
+CHECK_SECONDS_MAX = 2.0  # how long a start waits for the store's check
 CAPTURE_THREADS = 2  # parsing holds the interpreter; signing lets it go
 
 
@@ -149,6 +151,7 @@ class Node:
             signer=self._event_signer,
             record_time_ms=now_ms(),
         )
+        await self._check_store()
         self._start_services(domain)
         await self._serve(domain)
 
@@ -183,6 +186,14 @@ class Node:
             )
         )
         await check_network(rpc, self._follower, self._database, domain)
+
+    async def _check_store(self) -> None:
+        """Look through the store; a small one before anything is answered, a large one beside the work."""
+        self._store_check = StoreCheck(self._database)
+        task = self._keep_running("checking the store", self._store_check.run(self._stop))
+        await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
+        if self._failure is not None:
+            raise self._failure
 
     def _public_keys(self) -> dict[Purpose, bytes]:
         return {
@@ -300,6 +311,7 @@ class Node:
             anchoring=self._anchoring,
             capture=self._capture,
             outgoing=self._outgoing,
+            store_check=self._store_check,
         )
         application = make_application(
             capture=self._capture,
@@ -332,7 +344,9 @@ class Node:
             ) from e
         _log.info("listening at %s", config.public_url)
 
-    def _keep_running(self, name: str, work: Awaitable[Any], *, cancel: bool = False) -> None:
+    def _keep_running(
+        self, name: str, work: Awaitable[Any], *, cancel: bool = False
+    ) -> asyncio.Task[None]:
         """Run a service; should it die of something unforeseen, the node stops rather than limp."""
         task: asyncio.Task[None] = asyncio.ensure_future(work)
 
@@ -349,6 +363,7 @@ class Node:
 
         task.add_done_callback(ended)
         self._resources.push_async_callback(finish)
+        return task
 
 
 def _own_identity(connection: Connection, domain: Domain, member: bytes) -> Identity:

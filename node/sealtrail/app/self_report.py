@@ -13,6 +13,7 @@ from sealtrail.services.anchoring import Anchoring
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
 from sealtrail.services.follower import Follower
+from sealtrail.services.store_check import StoreCheck
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
 
@@ -28,6 +29,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     anchoring: Anchoring
     capture: CaptureService
     outgoing: Outgoing
+    store_check: StoreCheck
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -39,6 +41,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "origin": self.origin,
             "url": self.config.public_url,
             "log": {"tree_size": self.log.head().size},
+            "store": self._store(),
             "anchoring": msgspec.to_builtins(await self.anchoring.status()),
             "chain": {
                 "chain_id": chain.chain_id,
@@ -56,7 +59,8 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
 
     async def readiness(self) -> Sequence[str]:
         """Return why the node can't do its work. A chain that is away is no reason: capture goes on."""
-        return ()
+        damaged = self.store_check.state.damaged
+        return [f"the store is damaged at {len(damaged)} events; see /v1/status"] if damaged else ()
 
     def metrics(self) -> Mapping[str, float]:
         """Return values by Prometheus name."""
@@ -75,6 +79,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
         }
+
+    def _store(self) -> dict[str, Any]:
+        state = msgspec.structs.asdict(self.store_check.state)
+        return {**state, "damaged": ["0x" + entry_id.hex() for entry_id in state["damaged"]]}
 
     def _checked(self) -> dict[str, Any]:
         checked, failure = self.follower.checked, self.follower.failure

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -64,6 +65,7 @@ class Follower:
         self.checked: Checked | None = None
         self.failure: SealtrailError | None = None
         self.finality_violations = 0
+        self._compared = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until ``stop`` is set; a chain that is away or lies is waited out."""
@@ -111,6 +113,9 @@ class Follower:
         if known is not None and (known.head, known.final) == (head, final):
             return Checked(head=head, final=final, checked_ms=self._clock())
         cursor = await self._checked_cursor(cursor, head)
+        if cursor is not None and not self._compared:
+            cursor = await self._compare(cursor)
+        self._compared = True
         if cursor is not None and final.number < cursor.final_block:
             # the rule shows less now than before (another endpoint): what was final stays so
             final = await self._block(cursor.final_block)
@@ -156,6 +161,25 @@ class Follower:
         )
         await self._database.write(chain.forget)
         return None
+
+    async def _compare(self, cursor: Cursor) -> Cursor | None:
+        """Compare, once after each start, what is stored with what the chain says: it is the authority.
+
+        A flipped byte would make a proven entry look unproven, or show another time or record than the chain has.
+        """
+        for first in range(self._start_block, cursor.final_block + 1, _BLOCKS_A_WRITE):
+            last = min(first + _BLOCKS_A_WRITE - 1, cursor.final_block)
+            said = await self._ledger.changes(first, last)
+            kept = await self._database.read(partial(chain.changes_between, first=first, last=last))
+            if (set(said[0]), set(said[1])) != (set(kept[0]), set(kept[1])):
+                _log.critical(
+                    "what is stored of blocks %d to %d is not what the chain says; reading it anew",
+                    first,
+                    last,
+                )
+                await self._database.write(chain.forget)
+                return None
+        return cursor
 
     async def _block(self, number: int) -> Head:
         block = await self._ledger.block(number)

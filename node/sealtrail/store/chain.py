@@ -100,6 +100,16 @@ def forget(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM chain_cursor")
 
 
+def changes_between(
+    connection: sqlite3.Connection, first: int, last: int
+) -> tuple[list[Anchor], list[ChainRecord]]:
+    """Return what is stored of the blocks ``first`` to ``last``."""
+    where = "WHERE block_number BETWEEN ? AND ?"
+    anchors = connection.execute(f"SELECT {_ANCHOR} FROM chain_anchor {where}", (first, last))
+    records = connection.execute(f"SELECT {_RECORD} FROM chain_member {where}", (first, last))
+    return [_anchor(row) for row in anchors], [_record(row) for row in records]
+
+
 def find_anchor(
     connection: sqlite3.Connection, member: bytes, checkpoint_hash: bytes, last_block: int
 ) -> Anchor | None:

@@ -1,0 +1,153 @@
+"""Once after each start: is what answers are looked up by still what the recorded content says?
+
+Signed rows (content, entries, checkpoints) are checked whenever an answer rests on them. What is derived from them
+to find them by (columns, item rows, indexes) is checked here, and made anew when it is wrong: a flipped byte in it
+would make an event vanish from answers without a trace. Pages that SQLite can't read stop the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+
+import msgspec
+
+from sealtrail.epcis import read_content
+from sealtrail.errors import IntegrityError, SealtrailError
+from sealtrail.services.drafts import event_row
+from sealtrail.signing import EVENT_KINDS
+from sealtrail.store import derived
+from sealtrail.store.database import Database
+from sealtrail.store.events import NewEvent, StoredEvent, require_content
+
+_log = logging.getLogger(__name__)
+
+_EVENTS_AT_ONCE = 32  # some milliseconds
+# A store that takes longer than this is looked through beside the ordinary work, at a tenth of one core.
+_HURRY_SECONDS = 2.0
+_PAUSES = 9
+
+
+class CheckState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the check is; ``damaged`` are entries whose event is gone, or not what was recorded."""
+
+    checked_events: int = 0
+    events: int | None = None
+    finished: bool = False
+    rebuilt: bool = False
+    damaged: tuple[bytes, ...] = ()
+
+
+class StoreCheck:
+    """Checks one database; :meth:`run` once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._started = 0.0
+        self.state = CheckState()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Check everything that was there at the start.
+
+        Raises:
+            IntegrityError: pages are damaged, and indexes made anew don't help (``store_corrupt``).
+        """
+        self._started = _now()
+        if await self._database.read(derived.structure_faults):
+            await self._rebuild("pages or indexes are damaged")
+            faults = await self._database.read(derived.structure_faults)
+            if faults:
+                raise IntegrityError(
+                    "store_corrupt",
+                    f"the database is damaged: {faults[0]}",
+                    advice="keep the file, and restore a backup",
+                )
+        kinds = [kind.value for kind in EVENT_KINDS]
+        gone = await self._database.read(lambda c: derived.entries_without_event(c, kinds))
+        last = await self._database.read(derived.last_row)
+        self.state = msgspec.structs.replace(self.state, events=last, damaged=tuple(gone))
+        row = 0
+        while row < last and not stop.is_set():
+            row = await self._slice(row, last, stop)
+        self.state = msgspec.structs.replace(self.state, checked_events=row, finished=row >= last)
+
+    async def _slice(self, row: int, last: int, stop: asyncio.Event) -> int:
+        began = _now()
+        reached, wrong, damaged = await self._database.read(lambda c: _compare(c, row, last))
+        for entry_id in damaged:
+            _log.error("the content of entry 0x%s is not what was recorded", entry_id.hex())
+        self.state = msgspec.structs.replace(
+            self.state, checked_events=reached, damaged=(*self.state.damaged, *damaged)
+        )
+        if wrong and not self.state.rebuilt:
+            await self._rebuild(f"event {wrong[0]} is not found by what it names")
+        ended = _now()
+        if ended - self._started > _HURRY_SECONDS:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), (ended - began) * _PAUSES)
+        return reached
+
+    async def _rebuild(self, why: str) -> None:
+        _log.critical("%s: making what is derived from recorded content anew", why)
+        await self._database.write(_rebuild)
+        self.state = msgspec.structs.replace(self.state, rebuilt=True)
+        _log.warning("what is derived from recorded content was made anew")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _compare(
+    connection: sqlite3.Connection, row: int, last: int
+) -> tuple[int, list[int], list[bytes]]:
+    """Return how far a slice reaches, which events' derived rows are wrong, and which contents are."""
+    wrong, damaged = [], []
+    found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
+    for event, columns in found:
+        if event.content is None:
+            continue
+        expected = _expected(event)
+        if expected is None:
+            damaged.append(event.entry_id)
+        elif columns != derived.derived_columns(expected) or not derived.has_items(
+            connection, event.event_row, expected.items
+        ):
+            wrong.append(event.event_row)
+    return found[-1][0].event_row if found else last, wrong, damaged
+
+
+def _expected(event: StoredEvent) -> NewEvent | None:
+    try:
+        recorded = read_content(require_content(event), event.media_type)
+    except SealtrailError:
+        return None  # answers that rest on it say so
+    return event_row(
+        recorded,
+        member=event.member,
+        entry_id=event.entry_id,
+        leaf_index=event.leaf_index,
+        record_time_ms=event.record_time_ms,
+    )
+
+
+def _rebuild(connection: sqlite3.Connection) -> None:
+    derived.rebuild_indexes(connection)
+    lasting = [row for row, expected in _all(connection) if expected is None]
+    derived.clear_items(connection, keep=lasting)
+    derived.write_derived(
+        connection, ((row, expected) for row, expected in _all(connection) if expected)
+    )
+    derived.rebuild_indexes(connection)
+
+
+def _all(connection: sqlite3.Connection) -> Iterator[tuple[int, NewEvent | None]]:
+    row, last = 0, derived.last_row(connection)
+    while row < last:
+        found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
+        for event, _ in found:
+            yield event.event_row, _expected(event)
+        row = found[-1][0].event_row if found else last

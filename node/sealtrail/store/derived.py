@@ -1,0 +1,108 @@
+"""What the database holds twice: rows that follow from recorded content, made to be looked up by.
+
+They are signed by nobody, and a wrong one makes an event vanish from answers. So they can be compared with the
+content, and made anew from it. Functions over one connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from sealtrail.store.bulk import insert_rows
+from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, stored_event
+
+DERIVED = (
+    "event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
+    " read_point, biz_location, event_time_us"
+)
+Derived: TypeAlias = tuple[object, ...]
+
+
+def structure_faults(connection: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with pages and indexes; a file of some gigabytes takes a minute."""
+    found = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+    return [] if found == ["ok"] else found
+
+
+def last_row(connection: sqlite3.Connection) -> int:
+    """Return the newest event's row."""
+    row = connection.execute("SELECT coalesce(max(event_row), 0) FROM event").fetchone()
+    return int(row[0])
+
+
+def rows_after(
+    connection: sqlite3.Connection, row: int, *, last: int, limit: int
+) -> list[tuple[StoredEvent, Derived]]:
+    """Return the next events after ``row`` up to ``last``, each with its derived columns."""
+    width = COLUMNS.count(",") + 1
+    rows = connection.execute(
+        f"SELECT {COLUMNS}, {DERIVED} FROM event WHERE event_row > ? AND event_row <= ?"
+        " ORDER BY event_row LIMIT ?",
+        (row, last, limit),
+    )
+    return [(stored_event(r[:width]), r[width:]) for r in rows]
+
+
+def derived_columns(event: NewEvent) -> Derived:
+    """Return the same columns as they follow from the content."""
+    return (
+        event.event_hash,
+        event.event_id,
+        int(event.is_declaration),
+        event.hash_ambiguous,
+        event.event_type,
+        event.action,
+        event.biz_step,
+        event.disposition,
+        event.read_point,
+        event.biz_location,
+        event.event_time_us,
+    )
+
+
+def has_items(connection: sqlite3.Connection, row: int, items: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether the event is found by each of its items."""
+    question = "SELECT 1 FROM event_item WHERE item = ? AND place = ? AND event_row = ?"
+    return all(connection.execute(question, (*item, row)).fetchone() for item in items)
+
+
+def clear_items(connection: sqlite3.Connection, *, keep: Iterable[int]) -> None:
+    """Take away every item row but those of the events ``keep``, which could not be made again."""
+    kept: list[tuple[str, int, str]] = []
+    for row in keep:
+        kept += connection.execute(
+            "SELECT item, event_row, place FROM event_item WHERE event_row = ?", (row,)
+        )
+    # without a condition: the pages are dropped unread, so it does not matter what they hold
+    connection.execute("DELETE FROM event_item")
+    insert_rows(connection, "INSERT OR IGNORE INTO event_item (item, event_row, place)", kept)
+
+
+def entries_without_event(connection: sqlite3.Connection, kinds: Sequence[int]) -> list[bytes]:
+    """Return entries of the own log, of those kinds, whose event is gone."""
+    marks = ", ".join("?" * len(kinds))
+    rows = connection.execute(
+        # the leaf begins with version and kind: docs/protocol.md section 5
+        f"SELECT entry_id FROM entry WHERE substr(leaf, 2, 1) IN ({marks}) AND NOT EXISTS"
+        " (SELECT 1 FROM event WHERE event.entry_id = entry.entry_id)",
+        [bytes([kind]) for kind in kinds],
+    )
+    return [row[0] for row in rows]
+
+
+def write_derived(connection: sqlite3.Connection, events: Iterable[tuple[int, NewEvent]]) -> None:
+    """Write columns and items of those events as they follow from the content."""
+    columns = ", ".join(f"{name.strip()} = ?" for name in DERIVED.split(","))
+    for row, event in events:
+        connection.execute(
+            f"UPDATE event SET {columns} WHERE event_row = ?", (*derived_columns(event), row)
+        )
+        items = [(item, row, place) for item, place in event.items]
+        insert_rows(connection, "INSERT OR IGNORE INTO event_item (item, event_row, place)", items)
+
+
+def rebuild_indexes(connection: sqlite3.Connection) -> None:
+    """Make every index anew from its table."""
+    connection.execute("REINDEX")
