@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from sealtrail.epcis.fields import is_uri, located
+from sealtrail.epcis.folding import fold
 from sealtrail.errors import InputError
 
 # The context that every EPCIS 2.0 document refers to. Its namespaces are taken as known, whatever it is called.
@@ -34,7 +35,10 @@ _PROTECTED = {
 }
 _KEYS_REMEMBERED = 1_000
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
-_CONTEXTS_REMEMBERED = 256
+_VALUES_REMEMBERED = 2_000
+_VALUE_CHARACTERS_REMEMBERED_MAX = 128
+# at the worst some 40 MB of values
+_CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
 _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 
@@ -42,23 +46,44 @@ _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 class Names:
     """The prefixes in force for an event, and names written out with them.
 
-    Immutable but for its memory of keys, which holds only what documents under this context use.
+    Immutable but for its memory of keys and values, which holds only what documents under this context use.
     """
 
-    __slots__ = ("_keys", "_namespaces", "gs1_prefixes")
+    __slots__ = ("_keys", "_namespaces", "_values", "gs1_prefixes", "keeps_packs")
 
     def __init__(self, namespaces: dict[str, str]) -> None:
         self._namespaces = namespaces
-        self._keys: dict[str, tuple[str, str, bool]] = {}
+        self._keys: dict[str, tuple[str, str, str]] = {}
+        self._values: dict[str, str] = {}
         # values are written out for GS1's own vocabularies only (CBV 2.0 section 8.9.3, rules 15 and 16)
         self.gs1_prefixes = {
             prefix: namespace
             for prefix, namespace in namespaces.items()
             if namespace.startswith(("https://ref.gs1.org", "https://gs1.org"))
         }
+        # a context may even define "https"
+        self.keeps_packs = self.gs1_prefixes.keys().isdisjoint(("urn", "http", "https"))
 
-    def split(self, key: str) -> tuple[str, str, bool]:
-        """Return namespace and local name of an extension's key, and whether the event hash writes it out.
+    def value(self, text: str) -> str:
+        """Return the text of a standard field as the event hash writes it."""
+        folded = self._values.get(text)
+        if folded is None:
+            folded = fold(self.expanded(text).strip())
+            if len(text) <= _VALUE_CHARACTERS_REMEMBERED_MAX:
+                if len(self._values) >= _VALUES_REMEMBERED:
+                    self._values.clear()
+                self._values[text] = folded
+        return folded
+
+    def expanded(self, text: str) -> str:
+        """Return a text with a prefix of GS1's own written out."""
+        prefix, colon, local = text.partition(":")
+        if colon and prefix in self.gs1_prefixes:
+            return self.gs1_prefixes[prefix] + local
+        return text
+
+    def split(self, key: str) -> tuple[str, str, str]:
+        """Return namespace and local name of an extension's key, and how the event hash writes it.
 
         Raises:
             InputError: ``field_unknown`` (no prefix at all), ``prefix_undefined``, ``name_malformed``.
@@ -72,7 +97,7 @@ class Names:
                 self._keys[key] = known
         return known
 
-    def _split(self, key: str) -> tuple[str, str, bool]:
+    def _split(self, key: str) -> tuple[str, str, str]:
         prefix, colon, local = key.partition(":")
         if not colon:
             raise InputError("field_unknown", f"There is no field {key[:100]!r} in this place.")
@@ -82,12 +107,12 @@ class Names:
             )
         namespace = self._namespaces.get(prefix)
         if namespace is not None:
-            return namespace, local, True
+            return namespace, local, f"{{{namespace}}}{local}"
         if prefix in _KNOWN_UNEXPANDED:
-            return _KNOWN_UNEXPANDED[prefix], local, False
+            return _KNOWN_UNEXPANDED[prefix], local, key
         if prefix in _URI_SCHEMES:
             cut = max(key.rfind("/"), key.rfind("#"), key.rfind(":")) + 1
-            return key[:cut], key[cut:], False
+            return key[:cut], key[cut:], key
         raise InputError(
             "prefix_undefined",
             f"The prefix {prefix[:100]!r} of {key[:100]!r} is not defined in @context.",
@@ -96,8 +121,7 @@ class Names:
 
     def hash_name(self, key: str) -> str:
         """Return a key as the event hash writes it: ``{namespace}local``, or as it stands."""
-        namespace, local, expanded = self.split(key) if ":" in key else ("", key, False)
-        return f"{{{namespace}}}{local}" if expanded else key
+        return self.split(key)[2] if ":" in key else key
 
 
 def read_context(*contexts: Any) -> Names:

@@ -27,24 +27,15 @@ _MASTER_DATA = "urn:epcglobal:cbv:mda"
 class Texts:
     """Values as the hash writes them, and the doubts that come up on the way."""
 
-    __slots__ = ("_event", "_gs1_prefixes", "_words", "doubts", "names")
+    __slots__ = ("_event", "_words", "doubts", "name", "names", "value")
 
     def __init__(self, event: dict[str, Any], names: Names) -> None:
         self.names = names
+        self.value = names.value  # the text of a standard field, folded
+        self.name = names.hash_name  # an extension's name with its namespace
         self.doubts: set[Ambiguity] = set()
         self._event = event
-        self._gs1_prefixes = names.gs1_prefixes
         self._words: dict[str, str] | None = None
-
-    def value(self, text: str) -> str:
-        """Return the text of a standard field, folded."""
-        return fold(self._expanded(text).strip())
-
-    def _expanded(self, text: str) -> str:
-        prefix, colon, local = text.partition(":")
-        if colon and prefix in self._gs1_prefixes:
-            return self._gs1_prefixes[prefix] + local
-        return text
 
     def number(self, value: float) -> str:
         """Return a number, folded."""
@@ -78,26 +69,23 @@ class Texts:
         if isinstance(value, bool):
             return "true" if value else "false"
         text = str(value)
-        return self._expanded(self._web_uris().get(text, text))
+        return self.names.expanded(self._web_uris().get(text, text))
 
     def _web_uris(self) -> dict[str, str]:
         if self._words is None:
             self._words = standard_words(self._event)
         return self._words
 
-    def name(self, key: str) -> str:
-        """Return an extension's name with its namespace."""
-        return self.names.hash_name(key)
-
     def note_namespace(self, name: str, *, inside: bool) -> None:
         """Mark a name whose namespace other implementations may treat otherwise."""
+        if "/}" in name:
+            return
         if name[:1] != "{":
             self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
             return
         namespace = name[1 : name.index("}")]
-        if namespace.endswith("/") or (not inside and namespace == _MASTER_DATA):
-            return
-        self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
+        if inside or namespace != _MASTER_DATA:
+            self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
 
     def with_path_namespace(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return those fields that the reference takes for extensions inside a standard field."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sealtrail.epcis.events import Timestamp
 from sealtrail.epcis.strict_json import escape_token
 from sealtrail.epcis.vocabulary import Vocabulary
 from sealtrail.errors import InputError
+from sealtrail.gs1.packs import read_packs
 
 T = TypeVar("T")
 
@@ -30,7 +31,6 @@ _is_time = re.compile(
 ).fullmatch
 _is_offset = re.compile(r"[+\-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)").fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 # GS1's schema keeps the old spellings of its own words out of the places for other people's
 _OLD_CBV = re.compile(r"urn:epcglobal:cbv|https?://ns\.gs1\.org/cbv/").match
 _OLD_VOC = re.compile(r"https?://(?:www\.)?gs1\.org/voc/").match
@@ -84,9 +84,12 @@ def read_uris(value: Any) -> tuple[str, ...]:
     try:
         joined = " ".join(value)
     except TypeError:
-        joined = ""
+        return read_list(value, read_uri)
+    uris = tuple(value)
+    if read_packs(uris) is not None:
+        return uris
     if value and joined.count(" ") == len(value) - 1 and _are_plain_uris(joined):
-        return tuple(value)
+        return uris
     return read_list(value, read_uri)
 
 
@@ -128,7 +131,9 @@ def read_time(value: Any) -> Timestamp:
     if _is_time(value):
         try:
             moment = datetime.fromisoformat(value.upper())
-            return Timestamp(value, (moment - _EPOCH) // _MICROSECOND)
+            since = moment - _EPOCH
+            seconds = since.days * 86_400 + since.seconds
+            return Timestamp(value, seconds * 1_000_000 + since.microseconds)
         except (ValueError, OverflowError):
             pass
     raise InputError(

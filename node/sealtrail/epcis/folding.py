@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
-from functools import lru_cache
 
 from sealtrail.gs1.hash_form import hash_form
 
@@ -25,20 +24,8 @@ _PRECISION = Context(prec=28)
 _EXPONENT_MAX = 1_000
 
 
-# 16,384 values of at most 256 characters: some 10 MB
-_REMEMBERED = 16_384
-_REMEMBERED_CHARACTERS_MAX = 256
-
-
 def fold(text: str) -> str:
     """Return a trimmed value as the event hash writes it."""
-    if len(text) > _REMEMBERED_CHARACTERS_MAX:
-        return _fold.__wrapped__(text)
-    return _fold(text)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _fold(text: str) -> str:
     if "urn:epcglobal:cbv:" in text:
         for urn, web in _URN_WORDS:
             text = text.replace(urn, web)

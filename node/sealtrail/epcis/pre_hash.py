@@ -23,6 +23,7 @@ from sealtrail.epcis.vocabulary import (
     DISPOSITION,
     SOURCE_DEST_TYPE,
 )
+from sealtrail.gs1.packs import read_packs
 
 _BIZ_STEP = BIZ_STEP.web_uris
 _DISPOSITION = DISPOSITION.web_uris
@@ -81,9 +82,10 @@ def _plain(out: list[str], key: str, value: str, _: Texts) -> None:
 
 def _epcs(out: list[str], key: str, value: list[str], texts: Texts) -> None:
     if value:
-        read = texts.value
-        folded = sorted([read(epc) for epc in value])
-        out += (key, "epc=", "epc=".join(folded))
+        packs = read_packs(tuple(value)) if texts.names.keeps_packs else None
+        # of packs, the hash form is the canonical one
+        folded = packs.canonical if packs is not None else map(texts.value, value)
+        out += (key, "epc=", "epc=".join(sorted(folded)))
 
 
 def _quantities(out: list[str], key: str, value: list[dict[str, Any]], texts: Texts) -> None:
@@ -172,7 +174,7 @@ def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:
             _place_extensions(out, rest, key, place, texts)
     if event.get("sensorElementList"):
         sensor_extensions(out, rest, event["sensorElementList"], texts)
-    if len(event) > len(event.keys() & _KNOWN):
+    if not _KNOWN.issuperset(event):
         rest += element_texts({k: v for k, v in event.items() if k not in _KNOWN}, texts)
     rest.sort()
     out += rest

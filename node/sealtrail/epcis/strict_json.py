@@ -21,6 +21,7 @@ _LONG = rb"\s*-?(?:[0-9][0-9.]{15}|[0-9.]+[eE][+-]?[0-9]{3})"
 # one pattern for each thing a number can follow: a fixed beginning makes the search quick
 _LONG_NUMBERS = tuple(re.compile(before + _LONG).search for before in (rb'":', rb"\[", rb","))
 _INTEGER_MAX = 2**53 - 1
+_BLANKS = b" \t\r\n"
 
 
 def parse_json(octets: bytes, *, octets_max: int) -> Any:
@@ -39,13 +40,28 @@ def parse_json(octets: bytes, *, octets_max: int) -> Any:
         tree = orjson.loads(octets)
     except orjson.JSONDecodeError as error:
         _explain(octets, error)
-    try:
-        encoded = orjson.dumps(tree)
-    except orjson.JSONEncodeError:  # over 254 levels
-        raise InputError("json_too_deep", "The document is nested too deeply.") from None
-    if _certainly_exact(octets, encoded):
+    if _is_exact(octets, tree):
         return tree
     return _parse_slowly(octets)
+
+
+def _is_exact(octets: bytes, tree: Any) -> bool:
+    """Tell whether the tree encoded again is the text, but for blanks: no key repeated, no number rounded.
+
+    False means: look closer.
+    """
+    try:
+        encoded = orjson.dumps(tree, option=orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError:
+        try:
+            orjson.dumps(tree)
+        except orjson.JSONEncodeError:  # over 254 levels
+            raise InputError("json_too_deep", "The document is nested too deeply.") from None
+        return False  # an integer that a double does not hold
+    # both texts lose the blanks inside strings as well: what is equal then has the same members
+    if octets.translate(None, _BLANKS) == encoded.replace(b" ", b""):
+        return True
+    return _certainly_exact(octets, encoded)
 
 
 def _certainly_exact(octets: bytes, encoded: bytes) -> bool:

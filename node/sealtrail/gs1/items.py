@@ -9,8 +9,9 @@ import msgspec
 from sealtrail.errors import InputError
 from sealtrail.gs1.canonical import canonical
 from sealtrail.gs1.check_digit import check_digit, has_check_digit
-from sealtrail.gs1.digital_link import DigitalLink, parse_digital_link
+from sealtrail.gs1.digital_link import DIGITAL_LINK, DigitalLink, parse_digital_link
 from sealtrail.gs1.elements import parse_elements
+from sealtrail.gs1.escapes import encode_value
 from sealtrail.gs1.urn import digital_link_of_urn, is_epc_urn
 
 _SCHEMES = {
@@ -126,7 +127,7 @@ def gtin_of_pack(identifier: str) -> str | None:
 
 def lot_identifier(gtin: str, lot: str) -> str:
     """Return the canonical identifier of a lot: a GTIN's 14 digits and its batch, unescaped."""
-    return DigitalLink(ai="01", value=gtin, qualifiers={"10": lot}).canonical
+    return f"{DIGITAL_LINK}01/{gtin}/10/{encode_value(lot.replace('%', '%25'))}"
 
 
 def _item(link: DigitalLink) -> Item:
