@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -69,7 +68,7 @@ def test_a_chain_that_runs_already_serves_with_free_transactions(
 
 @pytest.mark.full
 def test_anvil_serves(tmp_path: Path, anvil: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{Path(anvil).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SEALTRAIL_ANVIL", anvil)
     directory = tmp_path / "net"
     with devnet(directory, "--nodes", "1", "--chain", "anvil"):
         config = directory / "nodes" / "manufacturer" / "sealtrail.toml"

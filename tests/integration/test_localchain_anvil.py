@@ -1,9 +1,7 @@
-"""anvil behind the same command. Needs anvil on PATH, or named by SEALTRAIL_ANVIL."""
+"""anvil behind the same command."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from pathlib import Path
 
@@ -12,13 +10,12 @@ import pytest
 from localchain_client import RECORDER, Client, word
 from localchain_process import running_chain
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(
-        shutil.which(os.environ.get("SEALTRAIL_ANVIL") or "anvil") is None,
-        reason="no anvil: npm install -g @foundry-rs/anvil, or name it by SEALTRAIL_ANVIL",
-    ),
-]
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(autouse=True)
+def _anvil_is_named(anvil: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALTRAIL_ANVIL", anvil)
 
 
 def test_anvil_has_the_same_accounts_and_goes_on_after_a_clean_stop(tmp_path: Path) -> None:

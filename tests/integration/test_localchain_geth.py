@@ -1,14 +1,13 @@
 """An exported chain is a valid Clique network for geth itself.
 
-Needs a geth with Clique (1.13.15 is the last): on PATH, or named by SEALTRAIL_GETH.
+Needs a geth with Clique (1.13.15 is the last): see the fixture.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,26 +15,26 @@ import pytest
 from localchain_client import BURNER, RECORDER, RECURSOR, REVERTER, TELLER, Client, word
 from localchain_process import LocalChainProcess, running_chain
 
-GETH = os.environ.get("SEALTRAIL_GETH") or shutil.which("geth")
+pytestmark = pytest.mark.full
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(
-        GETH is None, reason="no geth: put geth 1.13.15 on PATH or name it by SEALTRAIL_GETH"
-    ),
-]
+Geth = Callable[..., str]
 
 
-def _geth(folder: Path, *arguments: str) -> str:
-    assert GETH is not None
-    result = subprocess.run(
-        [GETH, "--datadir", str(folder / "geth"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr[-2_000:]
-    return result.stdout + result.stderr
+@pytest.fixture
+def run_geth(geth: str, tmp_path: Path) -> Geth:
+    """Runs geth over the test's folder to its end, and gives what it said."""
+
+    def run(*arguments: str) -> str:
+        result = subprocess.run(
+            [geth, "--datadir", str(tmp_path / "geth"), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert result.returncode == 0, result.stderr[-2_000:]
+        return result.stdout + result.stderr
+
+    return run
 
 
 def _export(chain: LocalChainProcess, folder: Path) -> None:
@@ -51,13 +50,13 @@ def _export(chain: LocalChainProcess, folder: Path) -> None:
         )
 
 
-def _imported_head(folder: Path) -> str:
-    _geth(folder, "init", str(folder / "genesis.json"))
-    _geth(folder, "import", "--syncmode", "full", str(folder / "blocks.rlp"))
+def _imported_head(run_geth: Geth, folder: Path) -> str:
+    run_geth("init", str(folder / "genesis.json"))
+    run_geth("import", "--syncmode", "full", str(folder / "blocks.rlp"))
     script = 'var b = eth.getBlock("latest"); b.number + " " + b.hash'
     quiet = ("--verbosity", "0", "--nodiscover", "--maxpeers", "0", "--ipcdisable")
     ports = ("--port", "0", "--authrpc.port", "0")
-    return _geth(folder, *quiet, *ports, "--exec", script, "console").strip().strip('"')
+    return run_geth(*quiet, *ports, "--exec", script, "console").strip().strip('"')
 
 
 def _play(client: Client) -> None:
@@ -88,16 +87,16 @@ def _play(client: Client) -> None:
         client.receipt(tx_hash)
 
 
-def test_geth_imports_every_block_to_the_same_head(tmp_path: Path) -> None:
+def test_geth_imports_every_block_to_the_same_head(run_geth: Geth, tmp_path: Path) -> None:
     with running_chain(tmp_path / "chain", "--period", "0", "--idle-period", "0") as chain:
         client = Client(chain)
         _play(client)
         _export(chain, tmp_path)
         head = client.w3.eth.get_block("latest")
-        assert _imported_head(tmp_path) == f"{head['number']} {head['hash'].to_0x_hex()}"
+        assert _imported_head(run_geth, tmp_path) == f"{head['number']} {head['hash'].to_0x_hex()}"
 
 
-def test_geth_imports_a_chain_with_a_period(tmp_path: Path) -> None:
+def test_geth_imports_a_chain_with_a_period(run_geth: Geth, tmp_path: Path) -> None:
     with running_chain(tmp_path / "chain", "--idle-period", "1") as chain:
         client = Client(chain)
         recorder = client.deploy(RECORDER)
@@ -107,10 +106,10 @@ def test_geth_imports_a_chain_with_a_period(tmp_path: Path) -> None:
         _export(chain, tmp_path)
     with running_chain(tmp_path / "chain", "--idle-period", "0") as chain:
         head = Client(chain).w3.eth.get_block("latest")
-    assert _imported_head(tmp_path) == f"{head['number']} {head['hash'].to_0x_hex()}"
+    assert _imported_head(run_geth, tmp_path) == f"{head['number']} {head['hash'].to_0x_hex()}"
 
 
-def test_geth_refuses_a_block_with_a_flipped_seal_byte(tmp_path: Path) -> None:
+def test_geth_refuses_a_block_with_a_flipped_seal_byte(run_geth: Geth, tmp_path: Path) -> None:
     with running_chain(tmp_path / "chain", "--period", "0", "--idle-period", "0") as chain:
         client = Client(chain)
         receipt = client.run(to=client.address)
@@ -119,8 +118,8 @@ def test_geth_refuses_a_block_with_a_flipped_seal_byte(tmp_path: Path) -> None:
     blocks = bytearray((tmp_path / "blocks.rlp").read_bytes())
     blocks[blocks.index(seal) + 40] ^= 1
     (tmp_path / "blocks.rlp").write_bytes(blocks)
-    _geth(tmp_path, "init", str(tmp_path / "genesis.json"))
+    run_geth("init", str(tmp_path / "genesis.json"))
     with pytest.raises(
         AssertionError, match=r"unauthorized signer|recovery failed|invalid signature"
     ):
-        _geth(tmp_path, "import", "--syncmode", "full", str(tmp_path / "blocks.rlp"))
+        run_geth("import", "--syncmode", "full", str(tmp_path / "blocks.rlp"))
