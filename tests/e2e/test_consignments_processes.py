@@ -87,3 +87,23 @@ def arrived(node: dict[str, Any], item: str) -> bool:
 
 def deliveries(node: dict[str, Any]) -> Any:
     return call(node, "/v1/status")["deliveries"]
+
+
+def test_status_and_metrics_show_what_waits_for_whom(tmp_path: Path) -> None:
+    with devnet(tmp_path / "net", "--nodes", "2") as running:
+        sender, receiver = running.node("manufacturer"), running.node("wholesaler")
+        end(receiver["pid"])
+        call(sender, "/events", shipment(receiver))
+        until(lambda: measured(sender, "sealtrail_delivery_failures_total") > 0, "an attempt")
+        (waiting,) = deliveries(sender)
+        assert (waiting["recipient"], waiting["waiting"]) == (receiver["member"].lower(), 2)
+        assert measured(sender, "sealtrail_deliveries_waiting") == 2
+
+
+def measured(node: dict[str, Any], name: str) -> float:
+    request = urllib.request.Request(  # noqa: S310 - http
+        node["url"] + "/metrics", headers={"Authorization": f"Bearer {node['token']}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - http
+        lines = response.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))

@@ -19,7 +19,7 @@ from sealtrail.evidence import EntryRecord, PackageLimits, PackageNetwork, parse
 from sealtrail.membership.records import Status
 from sealtrail.peers.client import PACKAGES_PATH
 from sealtrail.peers.signatures import PeerKeyId, sign_request
-from sealtrail.signing import Ed25519Signer, entry_id, parse_leaf
+from sealtrail.signing import Ed25519Signer, SignedEntry, encode_leaf, entry_id, parse_leaf
 
 PACK = "urn:epc:id:sgtin:4012345.011122.P1"
 
@@ -291,3 +291,17 @@ async def test_a_key_that_was_replaced_signs_no_more(pair: Pair) -> None:
     )
     await pair.world.announce(MAKER, keys=keys, node_url=pair.maker.url)
     await pair.refused(body, 401, "peer_key_unknown")
+
+
+async def test_a_record_time_beyond_what_can_be_stored_is_refused(pair: Pair) -> None:
+    record = pair.records()[0]
+    entry = msgspec.structs.replace(parse_leaf(record.leaf).entry, record_time_ms=2**64 - 1)
+    digest = entry_id(entry, pair.world.domain)
+    leaf = encode_leaf(SignedEntry(entry, pair.maker.signer.sign(digest)))
+    body = pair.maker.package(
+        WHOLESALER,
+        pair.entry_ids,
+        entries=(msgspec.structs.replace(record, leaf=leaf),),
+        subjects=(digest,),
+    )
+    await pair.refused(body, 422, "record_time_out_of_range")
