@@ -18,6 +18,7 @@ from capture_events import bare, document, event
 from capture_node import DOMAIN, TOKEN
 from sealtrail.log.tree import leaf_hash, root_hash
 from sealtrail.signing import entry_id, parse_leaf
+from sealtrail.store.contents import parse_content
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
 
@@ -97,7 +98,7 @@ def _check(path: Path, acknowledged: list[dict[str, Any]]) -> None:
     assert log.head().root_hash == root_hash(leaf_hash(row[2]) for row in stored)
     for _, id_, leaf, content, content_hash, items in stored[1:]:
         assert entry_id(parse_leaf(leaf).entry, DOMAIN) == id_
-        assert sha256(content).digest() == content_hash
+        assert sha256(parse_content(content)).digest() == content_hash
         assert items > 0
     by_id = {"0x" + row[1].hex(): row for row in stored}
     for receipt in acknowledged:

@@ -24,7 +24,8 @@ from sealtrail.store.log import LogStore, NewEntry, load_entry, load_leaf
 
 def entry(n: int) -> NewEntry:
     digest = sha256(n.to_bytes(8, "big")).digest()
-    return NewEntry(digest, digest * 6, digest, b"", digest)
+    padding = b"\x01\x09" + digest * 6  # of no event
+    return NewEntry(digest, padding[:191], digest, b"", digest)
 
 
 def leaf_hashes(count: int) -> list[bytes]:

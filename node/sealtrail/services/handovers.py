@@ -14,6 +14,7 @@ import msgspec
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.epcis.events import AggregationEvent
 from sealtrail.gs1 import canonical
+from sealtrail.store.contents import parse_content
 
 # Containers in containers: pack, bundle, case, layer, pallet, container, and some to spare.
 DEPTH_MAX = 12
@@ -21,7 +22,9 @@ ITEMS_MAX = 500_000  # a lorry of packs; they are held in memory
 _CHUNK = 256
 # A declaration repeats the event that it declares erroneous: neither put anything anywhere.
 _DECLARED = (
-    "EXISTS (SELECT 1 FROM event AS declaration WHERE declaration.event_id = event.event_id"
+    "EXISTS (SELECT 1 FROM event AS declaration WHERE (declaration.event_id = event.event_id"
+    " OR event.event_id IS NULL AND declaration.event_id IS NULL"
+    " AND declaration.event_hash = event.event_hash)"
     " AND declaration.member = event.member AND declaration.is_declaration)"
 )
 
@@ -220,7 +223,7 @@ def _left_at(aggregations: _Aggregations, parent: str, item: str, since: int) ->
 def _change(
     event_row: int, entry_id: bytes, time_us: int, action: str, content: bytes, media_type: str
 ) -> _Change:
-    event = read_content(content, media_type).event
+    event = read_content(parse_content(content), media_type).event
     parent, children = None, frozenset[str]()
     if isinstance(event, AggregationEvent):
         parent = canonical(event.parent_id) if event.parent_id else None

@@ -20,6 +20,12 @@ def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
         IntegrityError: the entry doesn't commit to them (``content_corrupt``).
     """
     entry = load_entry(connection, event.entry_id)
+    if entry is None and event.leaf_index is not None:
+        raise IntegrityError(
+            "content_corrupt",
+            f"the entry 0x{event.entry_id.hex()} isn't where its event says",
+            advice="the database was damaged or tampered with; restore a backup",
+        )
     if entry is None or entry.seed is None:
         return
     values = (event.content_hash, event.event_hash)

@@ -10,8 +10,10 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from sealtrail.epcis import event_hash_uri
 from sealtrail.errors import IntegrityError, NotFoundError
 from sealtrail.store.bulk import insert_rows
+from sealtrail.store.contents import HEAD_BYTES, content_size, encode_content, parse_content
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 Row: TypeAlias = tuple[
-    int, bytes, bytes, int | None, str, bytes | None, bytes, bytes, str, int, str | None, int
+    int, bytes, bytes, int | None, str, bytes | None, bytes, bytes, str | None, int, str | None, int
 ]
 
 COLUMNS = (
@@ -86,8 +88,6 @@ _INSERT = (
 _INSERT_ITEM = "INSERT OR IGNORE INTO event_item (item, event_row, place)"
 
 
-# An id that was given, not assigned: the condition of the index event_by_id, word for word
-_GIVEN = "event_id <> 'ni:///sha-256;' || lower(hex(event_hash)) || '?ver=CBV2.0'"
 _HASH_URI = re.compile(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0")
 
 
@@ -114,10 +114,11 @@ def _values(e: NewEvent) -> tuple[object, ...]:
         e.entry_id,
         e.leaf_index,
         e.media_type,
-        e.content,
+        encode_content(e.content),
         e.content_hash,
         e.event_hash,
-        e.event_id,
+        # the event hash's own URI is not kept: most ids are assigned, and this is a fifth of a row
+        None if e.event_id == event_hash_uri(e.event_hash) else e.event_id,
         e.is_declaration,
         e.hash_ambiguous,
         e.event_type,
@@ -154,11 +155,11 @@ def known_ids(
     found: list[Known] = []
     for chunk in _chunks(event_ids):
         rows = connection.execute(
-            "SELECT event_id, content_hash, entry_id, is_declaration FROM event"
+            "SELECT event_id, event_hash, content_hash, entry_id, is_declaration FROM event"
             f" WHERE {with_ids(chunk)} AND member = ? ORDER BY event_row",
             (*ids_values(chunk), member),
         )
-        found.extend(Known(row[0], row[1], row[2], bool(row[3])) for row in rows)
+        found.extend(Known(_event_id(*row[:2]), row[2], row[3], bool(row[4])) for row in rows)
     return found
 
 
@@ -166,9 +167,9 @@ def with_ids(event_ids: Sequence[str]) -> str:
     """Return the SQL condition for events with one of these ids; its values come from :func:`ids_values`."""
     hashes = len(_hashes(event_ids))
     return (
-        f"event_row IN (SELECT event_row FROM event WHERE event_id IN ({_marks(event_ids)}) AND {_GIVEN}"
+        f"event_row IN (SELECT event_row FROM event WHERE event_id IN ({_marks(event_ids)})"
         f" UNION ALL SELECT event_row FROM event WHERE event_hash IN ({', '.join('?' * hashes)})"
-        f" AND NOT ({_GIVEN}))"
+        " AND event_id IS NULL)"
     )
 
 
@@ -199,13 +200,12 @@ def content_sizes(connection: sqlite3.Connection, entry_ids: Iterable[bytes]) ->
     """Return entry id → bytes of the event's content, 0 once erased, without reading the contents."""
     found: dict[bytes, int] = {}
     for chunk in _chunks(list(entry_ids)):
-        found.update(
-            connection.execute(
-                "SELECT entry_id, coalesce(length(content), 0) FROM event"
-                f" WHERE entry_id IN ({_marks(chunk)})",
-                chunk,
-            )
+        rows = connection.execute(
+            f"SELECT entry_id, substr(content, 1, {HEAD_BYTES}) FROM event"
+            f" WHERE entry_id IN ({_marks(chunk)})",
+            chunk,
         )
+        found.update((entry_id, content_size(head or b"")) for entry_id, head in rows)
     return found
 
 
@@ -267,14 +267,18 @@ def stored_event(row: Row) -> StoredEvent:
         entry_id=row[2],
         leaf_index=row[3],
         media_type=row[4],
-        content=row[5],
+        content=None if row[5] is None else parse_content(row[5]),
         content_hash=row[6],
         event_hash=row[7],
-        event_id=row[8],
+        event_id=_event_id(row[8], row[7]),
         is_declaration=bool(row[9]),
         hash_ambiguous=row[10],
         record_time_ms=row[11],
     )
+
+
+def _event_id(given: str | None, event_hash: bytes) -> str:
+    return event_hash_uri(event_hash) if given is None else given
 
 
 def _chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:

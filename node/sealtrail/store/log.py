@@ -226,7 +226,7 @@ class LogStore:
 
 def load_entry(connection: sqlite3.Connection, entry_id: bytes) -> StoredEntry | None:
     """Return the entry of that id in this node's log, or None."""
-    row = connection.execute(f"{_SELECT} WHERE entry_id = ?", (entry_id,)).fetchone()
+    row = connection.execute(_SELECT_BY_ID, (entry_id, entry_id, entry_id)).fetchone()
     return None if row is None else _stored(row)
 
 
@@ -237,6 +237,12 @@ def load_leaf(connection: sqlite3.Connection, leaf_index: int) -> StoredEntry | 
 
 
 _SELECT = "SELECT leaf_index, entry_id, leaf, seed, refs, item_keys FROM entry"
+# An event's entry is found through its event; the others have the index entry_by_id, whose condition this repeats.
+_SELECT_BY_ID = (
+    f"{_SELECT} WHERE leaf_index IN (SELECT leaf_index FROM event WHERE entry_id = ?"
+    " UNION ALL SELECT leaf_index FROM entry WHERE entry_id = ?"
+    " AND substr(leaf, 2, 1) NOT IN (x'02', x'03', x'04')) AND entry_id = ?"
+)
 
 
 def _stored(row: tuple[int, bytes, bytes, bytes | None, bytes, bytes]) -> StoredEntry:

@@ -13,12 +13,15 @@ CREATE TABLE identity (
 -- The log: entry n is leaf n. Dense, append-only.
 CREATE TABLE entry (
     leaf_index    INTEGER PRIMARY KEY,
-    entry_id      BLOB NOT NULL UNIQUE,
+    entry_id      BLOB NOT NULL,
     leaf          BLOB NOT NULL,             -- 191 bytes, docs/protocol.md section 5
     seed          BLOB,                      -- 32 bytes; NULL once erased
     refs          BLOB NOT NULL,             -- references, 33 bytes each, concatenated
     item_keys     BLOB NOT NULL              -- sorted item keys, 32 bytes each, concatenated
 ) STRICT;
+
+-- An event's entry is found through event.entry_id; these are the others (the leaf's second byte is its kind).
+CREATE UNIQUE INDEX entry_by_id ON entry (entry_id) WHERE substr(leaf, 2, 1) NOT IN (x'02', x'03', x'04');
 
 -- Full 256-wide tiles of the tree's hashes; what is right of the last full tile comes from entry.leaf.
 CREATE TABLE tile (
@@ -35,10 +38,10 @@ CREATE TABLE event (
     entry_id      BLOB NOT NULL UNIQUE,      -- the recording member's entry
     leaf_index    INTEGER,                   -- in this node's log; NULL for others' events
     media_type    TEXT NOT NULL,
-    content       BLOB,                      -- canonical bytes; NULL once erased
+    content       BLOB,                      -- as store/contents.py keeps it; NULL once erased
     content_hash  BLOB NOT NULL,
     event_hash    BLOB NOT NULL,             -- 32 bytes of the CBV 2.0 hash
-    event_id      TEXT NOT NULL,             -- as recorded, else the event hash's ni URI
+    event_id      TEXT,                      -- as recorded; NULL for the event hash's ni URI
     is_declaration INTEGER NOT NULL,         -- carries an errorDeclaration
     hash_ambiguous TEXT,                     -- reason, if the standard leaves the event hash open
     event_type    TEXT NOT NULL,
@@ -51,9 +54,7 @@ CREATE TABLE event (
     record_time_ms INTEGER NOT NULL,
     UNIQUE (member, content_hash)
 ) STRICT;
--- Ids that were given; one that this node assigned is the event hash, and found by that (store/events.py has the same words).
-CREATE INDEX event_by_id ON event (event_id)
-    WHERE event_id <> 'ni:///sha-256;' || lower(hex(event_hash)) || '?ver=CBV2.0';
+CREATE INDEX event_by_id ON event (event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX event_by_hash ON event (event_hash);
 CREATE INDEX event_by_time ON event (event_time_us);
 CREATE INDEX event_by_record_time ON event (record_time_ms);
@@ -172,6 +173,13 @@ CREATE TABLE delivery_cursor (
     id            INTEGER PRIMARY KEY CHECK (id = 1),
     event_row     INTEGER NOT NULL
 ) STRICT;
+
+-- Which events were shown to which member, or may have been: who is to hear of their corrections.
+CREATE TABLE disclosed (
+    event_row     INTEGER NOT NULL,
+    recipient     BLOB NOT NULL,             -- member
+    PRIMARY KEY (event_row, recipient)
+) STRICT, WITHOUT ROWID;
 
 -- Nonces of peers' signed requests, so that none is taken twice.
 CREATE TABLE peer_nonce (
