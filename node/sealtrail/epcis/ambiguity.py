@@ -20,4 +20,6 @@ class Ambiguity(StrEnum):
 
 def listed(reasons: AbstractSet[Ambiguity]) -> str | None:
     """Return the reasons as they are stored; None if there are none."""
-    return ",".join(reason for reason in Ambiguity if reason in reasons) or None
+    if not reasons:
+        return None
+    return ",".join(reason for reason in Ambiguity if reason in reasons)

@@ -20,7 +20,9 @@ MEDIA_TYPE = "application/ld+json"
 # Where the fast encoder may differ from JCS: numbers with a fraction of zero or an exponent, and keys outside the
 # basic plane (sorted by code point there, by UTF-16 here).
 _ODD = rb"-?[0-9]+(?:\.0[,}\]]|(?:\.[0-9]+)?[eE])"
-_ODD_NUMBERS = tuple(re.compile(before + _ODD).search for before in (rb'":', rb"\[", rb","))
+_odd_member, _odd_first, _odd_next = (
+    re.compile(before + _ODD).search for before in (rb'":', rb"\[", rb",")
+)
 _beyond_basic_plane = re.compile(rb"[\xf0-\xf4]").search
 
 
@@ -42,7 +44,8 @@ def encode_content(event: dict[str, Any], context: Any) -> bytes:
         event: the event as JSON.
         context: its effective ``@context``; None if there is none.
     """
-    kept = {key: value for key, value in event.items() if key != "recordTime"}
+    kept = event.copy()
+    kept.pop("recordTime", None)
     if context is not None:
         kept["@context"] = context
     return encode_jcs(kept)
@@ -66,6 +69,6 @@ def encode_jcs(value: Any) -> bytes:
 
 
 def _may_differ(octets: bytes) -> bool:
-    if any(search(octets) for search in _ODD_NUMBERS):
+    if _odd_member(octets) or _odd_first(octets) or _odd_next(octets):
         return True
     return not octets.isascii() and _beyond_basic_plane(octets) is not None

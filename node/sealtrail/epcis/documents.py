@@ -22,10 +22,10 @@ from sealtrail.epcis.records import Document, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError
 
-_ITEM_LISTS = (
+_ITEM_LISTS = frozenset((
     "epcList", "quantityList", "childEPCs", "childQuantityList", "inputEPCList", "inputQuantityList",
     "outputEPCList", "outputQuantityList",
-)  # fmt: skip
+))  # fmt: skip
 
 
 def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
@@ -111,8 +111,8 @@ def _recorded(
 
 def _require_items_fit(event: dict[str, Any], limits: Limits) -> None:
     count = 0
-    for key in _ITEM_LISTS:
-        listed = event.get(key)
+    for key in _ITEM_LISTS.intersection(event):
+        listed = event[key]
         if isinstance(listed, list):
             count += len(listed)
     if count > limits.items_count_max:

@@ -47,7 +47,7 @@ class Texts:
             if isinstance(value, bool):
                 return "true" if value else "false"
             return fold(str(value))
-        text = self.free(value).strip()
+        text = self.free(value).strip() if value in STANDARD_WORDS else value.strip()
         folded = self.value(text)
         if folded != text and text[:1] not in ("h", "u") and ":" not in text:
             self.doubts.add(Ambiguity.NUMERIC_TEXT)
@@ -58,7 +58,7 @@ class Texts:
 
         A side effect of JSON-LD expansion in the reference: an XML event is not treated so.
         """
-        uri = self._web_uris().get(text) if text in STANDARD_WORDS else None
+        uri = self._web_uris().get(text)
         if uri is None:
             return text
         self.doubts.add(Ambiguity.BARE_WORD)
@@ -77,9 +77,7 @@ class Texts:
         return self._words
 
     def note_namespace(self, name: str, *, inside: bool) -> None:
-        """Mark a name whose namespace other implementations may treat otherwise."""
-        if "/}" in name:
-            return
+        """Mark a name whose namespace, ending in no slash, other implementations may treat otherwise."""
         if name[:1] != "{":
             self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
             return
@@ -107,16 +105,18 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
         if key in _COMMENTS:
             continue
         name = texts.name(key)
-        if ":" in key:
+        if ":" in key and "/}" not in name:
             texts.note_namespace(name, inside=inside)
-        elements = value if isinstance(value, list) else (value,)
         if name.endswith("List"):
             # the JSON binding drops the element name inside a list; it is the list's without "List"
+            elements = value if isinstance(value, list) else (value,)
             inner = sorted(_element(name[:-4], element, texts) for element in elements)
             if inner:
                 entries.append(name + "".join(inner))
-            continue
-        entries += [_element(name, element, texts) for element in elements]
+        elif isinstance(value, list):
+            entries += [_element(name, element, texts) for element in value]
+        else:
+            entries.append(_element(name, value, texts))
     return entries
 
 

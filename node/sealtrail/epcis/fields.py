@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sealtrail.epcis.events import Timestamp
@@ -22,6 +23,7 @@ _C = r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-._~:/?@!$&'
 # RFC 3986; brackets only around an IP literal
 _URI = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?://(?:[^\s/@\[\]]*@)?\[[0-9A-Fa-f:.]+\])?{_C}(?:#{_C})?"
 _is_uri = re.compile(_URI).fullmatch
+_URI_REMEMBERED_CHARACTERS_MAX = 256
 # what nearly every EPC is made of; a space can stand in none
 _are_plain_uris = re.compile(
     r"(?:(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+ )*(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+"
@@ -45,6 +47,14 @@ def located(error: InputError, token: str | int) -> InputError:
 
 def is_uri(text: str) -> bool:
     """Tell whether the text is an absolute URI (RFC 3986)."""
+    if len(text) > _URI_REMEMBERED_CHARACTERS_MAX:
+        return _is_uri(text) is not None
+    return _is_known_uri(text)
+
+
+@lru_cache(maxsize=4_096)
+def _is_known_uri(text: str) -> bool:
+    """Places, parties and vocabularies repeat."""
     return _is_uri(text) is not None
 
 
@@ -72,7 +82,7 @@ def read_uri(value: Any) -> str:
     """Read an absolute URI."""
     if not isinstance(value, str):
         raise refuse_type("a URI", value)
-    if not _is_uri(value):
+    if not is_uri(value):
         raise InputError("uri_malformed", f"{value[:100]!r} is no absolute URI.")
     return value
 
@@ -168,7 +178,7 @@ def word_reader(vocabulary: Vocabulary) -> Callable[[Any], str]:
             raise refuse_type(f"a {vocabulary.name}", value)
         if value in known:
             return value
-        if _is_uri(value) and not refused(value):
+        if is_uri(value) and not refused(value):
             return words.get(value, value)
         raise InputError(
             "word_unknown",

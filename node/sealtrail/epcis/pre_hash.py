@@ -10,6 +10,7 @@ Source: CBV 2.0 section 8.9, and the reference implementation as of July 2026.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from sealtrail.epcis.ambiguity import Ambiguity, listed
@@ -34,13 +35,6 @@ _IGNORED = frozenset(
     ("@context", "type", "recordTime", "eventID", "errorDeclaration", "certificationInfo", "ilmd",
      "rdfs:comment")
 )  # fmt: skip
-_STANDARD = frozenset(
-    ("eventTime", "eventTimeZoneOffset", "epcList", "parentID", "inputEPCList", "childEPCs", "quantityList",
-     "childQuantityList", "inputQuantityList", "outputEPCList", "outputQuantityList", "action",
-     "transformationID", "bizStep", "disposition", "persistentDisposition", "readPoint", "bizLocation",
-     "bizTransactionList", "sourceList", "destinationList", "sensorElementList")
-)  # fmt: skip
-_KNOWN = _IGNORED | _STANDARD
 
 
 def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]:
@@ -54,10 +48,8 @@ def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]
     out = ["eventType=", event["type"], "eventTime=", fold_time(event["eventTime"])]
     if has_long_fraction(event["eventTime"]):
         texts.doubts.add(Ambiguity.TIME_FRACTION)
-    for key, write in _ORDER:
-        value = event.get(key)
-        if value is not None:
-            write(out, key, value, texts)
+    for key, write in _writers(_STANDARD.intersection(event)):
+        write(out, key, event[key], texts)
     _trailing(out, event, texts)
     return "".join(out), listed(texts.doubts)
 
@@ -160,6 +152,14 @@ _ORDER: tuple[tuple[str, Write], ...] = (
     ("destinationList", _typed("destination", _PARTY)),
     ("sensorElementList", sensor_text),
 )
+_STANDARD = frozenset(key for key, _ in _ORDER)
+_KNOWN = _IGNORED | _STANDARD | {"eventTime"}
+
+
+@lru_cache(maxsize=1_000)
+def _writers(keys: frozenset[str]) -> tuple[tuple[str, Write], ...]:
+    """Return what writes these fields, in the order of the hash; events come in few shapes."""
+    return tuple([(key, write) for key, write in _ORDER if key in keys])
 
 
 def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:

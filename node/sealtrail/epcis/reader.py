@@ -53,7 +53,10 @@ _SCOPED: dict[str, tuple[str, ScopedReader]] = {
     "errorDeclaration": ("error_declaration", parts.read_error_declaration),
     "sensorElementList": ("sensor_element_list", read_sensor_elements),
 }
-_PLACES = {"readPoint": "read_point", "bizLocation": "biz_location"}
+_PLACES = {
+    "readPoint": ("read_point", "read_point_extensions"),
+    "bizLocation": ("biz_location", "biz_location_extensions"),
+}
 _ACTION: dict[str, tuple[str, Reader]] = {"action": ("action", _action)}
 _PARENT: dict[str, tuple[str, Reader]] = {"parentID": ("parent_id", read_uri)}
 _CHILDREN: dict[str, tuple[str, Reader]] = {
@@ -212,13 +215,13 @@ def _fields(value: dict[str, Any], kind: _Kind, scope: Scope) -> dict[str, Any]:
         for key, child in value.items():
             if (known := plain.get(key)) is not None:
                 fields[known[0]] = known[1](child)
-            elif key in _PLACES:
-                place, more = parts.read_place(child, scope)
-                fields[_PLACES[key]] = place
-                fields[_PLACES[key] + "_extensions"] = more
+            elif key == "type" or key == "@context":
+                continue
+            elif (names := _PLACES.get(key)) is not None:
+                fields[names[0]], fields[names[1]] = parts.read_place(child, scope)
             elif (deep := scoped.get(key)) is not None:
                 fields[deep[0]] = deep[1](child, scope)
-            elif key not in ("type", "@context"):
+            else:
                 extensions.extend(read_extension(key, child, scope))
     except InputError as error:
         raise located(error, key) from None
