@@ -43,12 +43,13 @@ def test_an_event_takes_a_third_or_less() -> None:
     assert len(encode_content(EVENT)) * 3 < len(EVENT)
 
 
-def test_no_flipped_bit_gives_the_content() -> None:
+def test_no_flipped_bit_gives_the_content_but_one_that_no_one_reads() -> None:
     kept = encode_content(EVENT)
     for bit in range(len(kept) * 8):
         flipped = bytearray(kept)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert parse_content(bytes(flipped)) != EVENT
+        if parse_content(bytes(flipped)) == EVENT:
+            assert bit // 8 == len(kept) - 1  # what fills up the stream's last byte
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x01", b"\x01\x00\x00", b"{}", EVENT])
