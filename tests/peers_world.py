@@ -236,10 +236,7 @@ class Peer(Node):
 
     def counts(self) -> dict[str, int]:
         """Rows of every table that a package may write to."""
-        return {
-            name: self.sql(f"SELECT count(*) FROM {name}")[0][0]
-            for name in KEPT_TABLES
-        }
+        return {name: self.sql(f"SELECT count(*) FROM {name}")[0][0] for name in KEPT_TABLES}
 
     def undelivered(self, stage: str | None = None) -> int:
         """Count deliveries that wait."""
