@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.devnet_process import devnet, sealtrail, until
+from fakes.quorum import quorum_over
 
 # the second of the published development accounts
 DEPLOYER = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
@@ -64,6 +65,26 @@ def test_a_chain_that_runs_already_serves_with_free_transactions(
         assert DEPLOYER not in "".join(
             p.read_text(errors="replace") for p in directory.rglob("*.json")
         )
+
+
+def test_a_quorum_network_of_gas_price_0_is_found_out_and_serves_an_empty_account(
+    tmp_path: Path, rpc_url: str
+) -> None:
+    key = tmp_path / "deployer"
+    key.write_text("0x" + "77" * 32 + "\n")  # owns nothing
+    key.chmod(0o600)
+    directory = tmp_path / "net"
+    config = directory / "nodes" / "manufacturer" / "sealtrail.toml"
+    with quorum_over(rpc_url) as url:
+        options = ("--chain", "rpc", "--rpc-url", url, "--deployer-key", str(key))
+        with devnet(directory, "--nodes", "2", *options):
+            assert 'fees = "free"' in config.read_text()
+            assert 'finality = "instant"' in config.read_text()
+            until(lambda: is_anchored(config, directory, "manufacturer"), "an anchor")
+            doctor = sealtrail("doctor", "--json", "--config", str(config), check=False).stdout
+        with devnet(directory):
+            assert is_anchored(config, directory, "wholesaler")
+    assert '"problem"' not in doctor
 
 
 @pytest.mark.full

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 FIRST_SECONDS = 0.5
-LONGEST_SECONDS = 30.0
+# One small question to an endpoint that is mostly one's own; what waits are promises of when an entry is anchored.
+LONGEST_SECONDS = 5.0
 
 
 class BackOff:
