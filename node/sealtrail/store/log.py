@@ -16,17 +16,16 @@ import msgspec
 from sealtrail.errors import InputError, IntegrityError
 from sealtrail.log.tiles import TILE_HEIGHT, TILE_WIDTH
 from sealtrail.log.tree import (
-    HASH_BYTES,
     CompactRange,
     TreeHead,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
-    node_hash,
     root_hash,
 )
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.database import Database
+from sealtrail.store.tile_nodes import TileNodes, inner_nodes, split_hashes
 
 
 class NewEntry(msgspec.Struct, frozen=True):
@@ -118,12 +117,13 @@ class LogStore:
             if len(level.tail) < TILE_WIDTH:
                 self._levels[number] = _Level(level.full, level.tail, len(level.tail))
                 continue
+            inner = inner_nodes(level.tail)
             connection.execute(
-                "INSERT INTO tile (level, tile_index, hashes) VALUES (?, ?, ?)",
-                (number, level.full, b"".join(level.tail)),
+                "INSERT INTO tile (level, tile_index, hashes, inner) VALUES (?, ?, ?, ?)",
+                (number, level.full, b"".join(level.tail), b"".join(inner)),
             )
             self._levels[number] = _Level(level.full + 1, [], 0)
-            self._extend(connection, number + 1, [root_hash(level.tail)])
+            self._extend(connection, number + 1, [root_hash(inner)])
 
     def mark(self) -> Any:
         """See :class:`sealtrail.store.writer.Participant`."""
@@ -160,24 +160,21 @@ class LogStore:
     def nodes(self, connection: sqlite3.Connection) -> Callable[[int, int], bytes]:
         """Return ``node(level, index)``, which gives the root of a complete subtree of durable leaves.
 
-        Meant for one proof: it keeps the tiles it has read. Raises IntegrityError (``tile_missing``).
+        Meant for one question: it keeps the tiles it has read. Raises IntegrityError (``tile_missing``).
         """
         levels = self._durable[1]
-        tiles: dict[tuple[int, int], list[list[bytes]]] = {}
+        tiles: dict[tuple[int, int], TileNodes] = {}
 
         def node(level: int, index: int) -> bytes:
             number, height = divmod(level, TILE_HEIGHT)
             tile_index = index >> (TILE_HEIGHT - height)
             tile = tiles.get((number, tile_index))
             if tile is None:
-                tile = [_tile(connection, levels, number, tile_index)]
-                tiles[number, tile_index] = tile
-            while len(tile) <= height:
-                tile.append(_parents(tile[-1]))
-            within = index - (tile_index << (TILE_HEIGHT - height))
-            if within >= len(tile[height]):
+                tile = tiles[number, tile_index] = _tile(connection, levels, number, tile_index)
+            found = tile.at(height, index - (tile_index << (TILE_HEIGHT - height)))
+            if found is None:
                 raise IntegrityError("tile_missing", f"no tree node {index} at level {level}")
-            return tile[height][within]
+            return found
 
         return node
 
@@ -284,7 +281,7 @@ def _check_level(connection: sqlite3.Connection, size: int, number: int, level: 
     if level.full:
         last = level.full - 1
         below = _hashes_below(connection, number, last)[:TILE_WIDTH]
-        if below != _split(_read_tile(connection, number, last)):
+        if (below, inner_nodes(below)) != _read_tile(connection, number, last):
             raise _corrupt(f"tile {last} at level {number} isn't what lies below it")
 
 
@@ -311,19 +308,25 @@ def _corrupt(what: str) -> IntegrityError:
 
 def _tile(
     connection: sqlite3.Connection, levels: Sequence[_Level], number: int, tile_index: int
-) -> list[bytes]:
+) -> TileNodes:
     if number < len(levels) and tile_index == levels[number].full:
-        return levels[number].tail[: levels[number].count]
-    hashes = _read_tile(connection, number, tile_index)
-    # A tile that filled up after this reader's snapshot began isn't in it: its rows below are.
-    return _split(hashes) if hashes else _hashes_below(connection, number, tile_index)[:TILE_WIDTH]
+        hashes = levels[number].tail[: levels[number].count]
+        return TileNodes(hashes, inner_nodes(hashes))
+    stored = _read_tile(connection, number, tile_index)
+    if stored is None:
+        # It filled up after this reader's snapshot began and isn't in it: its rows below are.
+        hashes = _hashes_below(connection, number, tile_index)[:TILE_WIDTH]
+        return TileNodes(hashes, inner_nodes(hashes))
+    return TileNodes(*stored)
 
 
-def _read_tile(connection: sqlite3.Connection, number: int, tile_index: int) -> bytes:
+def _read_tile(
+    connection: sqlite3.Connection, number: int, tile_index: int
+) -> tuple[list[bytes], list[bytes]] | None:
     row = connection.execute(
-        "SELECT hashes FROM tile WHERE level = ? AND tile_index = ?", (number, tile_index)
+        "SELECT hashes, inner FROM tile WHERE level = ? AND tile_index = ?", (number, tile_index)
     ).fetchone()
-    return b"" if row is None else bytes(row[0])
+    return None if row is None else (split_hashes(row[0]), split_hashes(row[1]))
 
 
 def _hashes_below(connection: sqlite3.Connection, number: int, tile_index: int) -> list[bytes]:
@@ -340,17 +343,7 @@ def _hashes_below(connection: sqlite3.Connection, number: int, tile_index: int) 
         "SELECT hashes FROM tile WHERE level = ? AND tile_index >= ? ORDER BY tile_index LIMIT ?",
         (number - 1, first, 2 * TILE_WIDTH),
     )
-    return [root_hash(_split(hashes)) for (hashes,) in rows]
-
-
-def _split(hashes: bytes) -> list[bytes]:
-    return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-
-
-def _parents(hashes: Sequence[bytes]) -> list[bytes]:
-    """Hash complete pairs (RFC 9162 section 2.1.1); an odd last one has no parent yet."""
-    pairs = zip(hashes[::2], hashes[1::2], strict=False)
-    return [node_hash(left, right) for left, right in pairs]
+    return [root_hash(split_hashes(hashes)) for (hashes,) in rows]
 
 
 def _root(size: int, levels: Sequence[_Level]) -> bytes:

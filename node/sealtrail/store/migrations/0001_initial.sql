@@ -28,6 +28,7 @@ CREATE TABLE tile (
     level         INTEGER NOT NULL,
     tile_index    INTEGER NOT NULL,
     hashes        BLOB NOT NULL,             -- 256 * 32 bytes
+    inner         BLOB NOT NULL,             -- 16 * 32 bytes: the nodes four levels above them
     PRIMARY KEY (level, tile_index)
 ) STRICT, WITHOUT ROWID;
 
