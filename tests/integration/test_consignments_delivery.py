@@ -313,6 +313,24 @@ async def test_damaged_or_erased_history_is_left_out_and_the_shipment_goes(
     assert wholesaler.others() == {packed, shipped}
 
 
+async def test_a_damaged_packing_is_left_out_with_what_only_it_shows(world: PeersWorld) -> None:
+    maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
+    await maker.stop_delivering()
+    _, packed, shipped = await maker.record(
+        commissioning(MAKER, 10, PACK),
+        packing(MAKER, 20, CASE, PACK),
+        shipping(MAKER, WHOLESALER, 30, CASE),
+    )
+    await maker.database.write(
+        lambda c: (
+            c.execute("UPDATE event SET content = x'7b00' WHERE entry_id = ?", (packed,)).rowcount
+        )
+    )
+    await maker.deliver()
+    await until(lambda: wholesaler.holds([shipped]))
+    assert wholesaler.others() == {shipped}
+
+
 async def test_an_unreadable_shipment_is_passed_over(world: PeersWorld) -> None:
     maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
     await maker.stop_delivering()

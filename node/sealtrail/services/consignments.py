@@ -277,7 +277,6 @@ class Outgoing:
 
     async def _failed(self, delivery: Delivery, error: SealtrailError) -> int:
         """Note a failure and return when to try again: later each time, and not in step with other nodes."""
-        self.counts.failed_attempts += 1
         doubled = self._limits.retry_seconds_first * 2.0 ** min(delivery.attempts, 30)
         seconds = min(doubled, self._limits.retry_seconds_max) * (1 - self._random() / 2)
         next_ms = self._now_ms() + int(seconds * 1000)
@@ -285,4 +284,5 @@ class Outgoing:
         await self._database.write(
             lambda c: deliveries.postponed(c, delivery.delivery_id, next_ms, reason)
         )
+        self.counts.failed_attempts += 1
         return next_ms

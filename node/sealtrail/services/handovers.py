@@ -12,7 +12,8 @@ from enum import StrEnum
 import msgspec
 
 from sealtrail.epcis import RecordedEvent, read_content
-from sealtrail.epcis.events import AggregationEvent
+from sealtrail.epcis.events import AggregationEvent, AnyEvent
+from sealtrail.errors import InputError, IntegrityError
 from sealtrail.gs1 import canonical
 from sealtrail.store.contents import parse_content
 
@@ -223,7 +224,7 @@ def _left_at(aggregations: _Aggregations, parent: str, item: str, since: int) ->
 def _change(
     event_row: int, entry_id: bytes, time_us: int, action: str, content: bytes, media_type: str
 ) -> _Change:
-    event = read_content(parse_content(content), media_type).event
+    event = _read(content, media_type)
     parent, children = None, frozenset[str]()
     if isinstance(event, AggregationEvent):
         parent = canonical(event.parent_id) if event.parent_id else None
@@ -240,6 +241,13 @@ def _change(
         children=children,
         action=action,
     )
+
+
+def _read(content: bytes, media_type: str) -> AnyEvent | None:
+    try:
+        return read_content(parse_content(content), media_type).event
+    except (InputError, IntegrityError):
+        return None  # damaged here: it shows nothing, and must not hold up the shipment
 
 
 def _select(connection: sqlite3.Connection, query: str, items: Iterable[str]) -> list[bytes]:
