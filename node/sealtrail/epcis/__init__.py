@@ -4,19 +4,27 @@ Knows nothing of logs, signatures or storage; fetches nothing (contexts are neve
 """
 
 from sealtrail.epcis.content import MEDIA_TYPE
-from sealtrail.epcis.documents import event_hash_uri, parse_document, pre_hash, read_content
+from sealtrail.epcis.documents import (
+    event_hash_uri,
+    hash_document,
+    parse_document,
+    pre_hash,
+    read_content,
+)
 from sealtrail.epcis.limits import DEFAULT, Limits
-from sealtrail.epcis.records import Document, ItemMention, Place, RecordedEvent
+from sealtrail.epcis.records import Document, HashedEvent, ItemMention, Place, RecordedEvent
 
 __all__ = [
     "DEFAULT",
     "MEDIA_TYPE",
     "Document",
+    "HashedEvent",
     "ItemMention",
     "Limits",
     "Place",
     "RecordedEvent",
     "event_hash_uri",
+    "hash_document",
     "parse_document",
     "pre_hash",
     "read_content",

@@ -121,6 +121,9 @@ class Names:
 
     def hash_name(self, key: str) -> str:
         """Return a key as the event hash writes it: ``{namespace}local``, or as it stands."""
+        known = self._keys.get(key)
+        if known is not None:
+            return known[2]
         return self.split(key)[2] if ":" in key else key
 
 

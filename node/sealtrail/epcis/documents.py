@@ -6,21 +6,27 @@ A fault of the document refuses all of it; a fault of one event refuses that eve
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
 
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content
 from sealtrail.epcis.context import Names, read_context
-from sealtrail.epcis.envelope import open_envelope
+from sealtrail.epcis.envelope import Envelope, open_envelope
+from sealtrail.epcis.events import AnyEvent
 from sealtrail.epcis.extensions import Scope
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.mentions import items_of
 from sealtrail.epcis.pre_hash import pre_hash_text
 from sealtrail.epcis.reader import read_event
-from sealtrail.epcis.records import Document, RecordedEvent
+from sealtrail.epcis.records import Document, HashedEvent, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError
+
+T = TypeVar("T")
 
 _ITEM_LISTS = frozenset((
     "epcList", "quantityList", "childEPCs", "childQuantityList", "inputEPCList", "inputQuantityList",
@@ -36,24 +42,9 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
             event stands in its place in ``Document.events`` instead.
     """
-    tree = parse_json(data, octets_max=limits.document_bytes_max)
-    envelope = open_envelope(tree)
-    if len(envelope.events) > limits.events_count_max:
-        raise TooLargeError(
-            "too_many_events",
-            f"The document has {len(envelope.events)} events; {limits.events_count_max} are allowed.",
-        )
-    try:
-        names = read_context(envelope.context) if envelope.context is not None else None
-    except InputError as error:
-        raise located(error, "@context") from None
-    events = [
-        _read(event, f"{envelope.pointer}/{index}" if envelope.listed else envelope.pointer,
-              envelope.context, names, limits)
-        for index, event in enumerate(envelope.events)
-    ]  # fmt: skip
+    envelope = _open(data, limits)
     return Document(
-        events=tuple(events),
+        events=tuple(_each(envelope, limits, _recorded)),
         type=envelope.type,
         context=envelope.context,
         schema_version=envelope.schema_version,
@@ -61,42 +52,61 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
     )
 
 
-def _read(
-    event: Any, pointer: str, context: Any, names: Names | None, limits: Limits
-) -> RecordedEvent | InputError:
+def hash_document(data: bytes, *, limits: Limits = DEFAULT) -> Iterator[HashedEvent | InputError]:
+    """Read a document and yield the hashes of each of its events.
+
+    For those who only hash: refuses what :func:`parse_document` refuses, as it does.
+
+    Raises:
+        TooLargeError, InputError: as :func:`parse_document`, before the first event.
+    """
+    return _each(_open(data, limits), limits, _hashed)
+
+
+def _open(data: bytes, limits: Limits) -> Envelope:
+    envelope = open_envelope(parse_json(data, octets_max=limits.document_bytes_max))
+    if len(envelope.events) > limits.events_count_max:
+        raise TooLargeError(
+            "too_many_events",
+            f"The document has {len(envelope.events)} events; {limits.events_count_max} are allowed.",
+        )
+    if envelope.context is not None:
+        _names(envelope.context)
+    return envelope
+
+
+def _names(*contexts: Any) -> Names:
     try:
-        return _recorded(event, pointer, context, names, limits)
+        return read_context(*contexts)
     except InputError as error:
-        error.pointer = pointer + (error.pointer or "")
-        return error
+        raise located(error, "@context") from None
 
 
-def _recorded(
-    event: Any, pointer: str, context: Any, names: Names | None, limits: Limits
-) -> RecordedEvent:
-    if not isinstance(event, dict):
-        raise refuse_type("an event", event)
-    own = event.get("@context")
-    if own is not None or names is None:
-        if own is None:
-            raise located(
-                InputError(
-                    "field_missing",
-                    "An event by itself needs an @context.",
-                    advice='Add "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"].',
-                ),
-                "@context",
-            )
+class _Source(msgspec.Struct, frozen=True):
+    """What an event is read with beside its JSON: where it stood, and what is in force there."""
+
+    pointer: str
+    context: Any
+    names: Names | None  # the document's; None if it has no context
+    limits: Limits
+
+
+def _each(
+    envelope: Envelope, limits: Limits, read: Callable[[Any, _Source], T]
+) -> Iterator[T | InputError]:
+    context = envelope.context
+    names = _names(context) if context is not None else None
+    for index, event in enumerate(envelope.events):
+        pointer = f"{envelope.pointer}/{index}" if envelope.listed else envelope.pointer
         try:
-            names = read_context(*(part for part in (context, own) if part is not None))
+            yield read(event, _Source(pointer, context, names, limits))
         except InputError as error:
-            raise located(error, "@context") from None
-    _require_items_fit(event, limits)
-    value = read_event(event, Scope(names, limits.nesting_levels_max))
-    text, doubts = pre_hash_text(event, names)
-    if own is not None and context is not None:
-        doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
-    content = encode_content(event, effective_context(context, own))
+            error.pointer = pointer + (error.pointer or "")
+            yield error
+
+
+def _recorded(event: Any, source: _Source) -> RecordedEvent:
+    value, content, text, doubts = _read(event, source)
     return RecordedEvent(
         event=value,
         content=content,
@@ -105,8 +115,43 @@ def _recorded(
         hash_ambiguous=doubts,
         items=items_of(value),
         media_type=MEDIA_TYPE,
-        pointer=pointer,
+        pointer=source.pointer,
     )
+
+
+def _hashed(event: Any, source: _Source) -> HashedEvent:
+    _, content, text, doubts = _read(event, source)
+    return HashedEvent(
+        content=content,
+        content_hash=hashlib.sha256(content).digest(),
+        event_hash=hashlib.sha256(text.encode()).digest(),
+        hash_ambiguous=doubts,
+        pointer=source.pointer,
+    )
+
+
+def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None]:
+    """Return an event's value, content and pre-hash text, and why the latter may be written otherwise."""
+    if not isinstance(event, dict):
+        raise refuse_type("an event", event)
+    context, names, own = source.context, source.names, event.get("@context")
+    if own is not None:
+        names = _names(*(part for part in (context, own) if part is not None))
+    elif names is None:
+        raise located(
+            InputError(
+                "field_missing",
+                "An event by itself needs an @context.",
+                advice='Add "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"].',
+            ),
+            "@context",
+        )
+    _require_items_fit(event, source.limits)
+    value = read_event(event, Scope(names, source.limits.nesting_levels_max))
+    text, doubts = pre_hash_text(event, names)
+    if own is not None and context is not None:
+        doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
+    return value, encode_content(event, effective_context(context, own)), text, doubts
 
 
 def _require_items_fit(event: dict[str, Any], limits: Limits) -> None:
@@ -137,7 +182,7 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
         )
     limits = DEFAULT
     tree = parse_json(content, octets_max=limits.document_bytes_max)
-    recorded = _recorded(tree, "", None, None, limits)
+    recorded = _recorded(tree, _Source("", None, None, limits))
     if recorded.content != content:
         raise InputError(
             "content_not_canonical", "The content is not in canonical form (RFC 8785)."

@@ -21,22 +21,27 @@ class ItemMention(msgspec.Struct, frozen=True):
     place: Place
 
 
-class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event: its value, its content and both hashes.
+class HashedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event's content and both hashes.
 
     ``content`` is what is sealed and kept; ``event_hash`` the 32 bytes of the CBV 2.0 hash;
     ``hash_ambiguous`` says why another implementation may come to another event hash (comma-separated reasons);
     ``pointer`` where the event stood in its document (RFC 6901).
     """
 
-    event: AnyEvent
     content: bytes
     content_hash: bytes
     event_hash: bytes
     hash_ambiguous: str | None
+    pointer: str = ""
+
+
+class RecordedEvent(HashedEvent, frozen=True, kw_only=True):
+    """One event as it is recorded: its value and the items it names beside content and hashes."""
+
+    event: AnyEvent
     items: tuple[ItemMention, ...]
     media_type: str
-    pointer: str = ""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

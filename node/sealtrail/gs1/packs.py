@@ -52,18 +52,23 @@ def _read(identifiers: tuple[str, ...]) -> Packs | None:
     if not identifiers:
         return None
     cut = "/" if identifiers[0].startswith("http") else "."
-    parts = [identifier.rpartition(cut) for identifier in identifiers]
-    serials = " ".join([part[2] for part in parts])
-    if not _are_plain(serials) or serials.count(" ") != len(parts) - 1:
-        return None
     stems: dict[str, _Stem] = {}
-    for head in dict.fromkeys([part[0] for part in parts]):
-        stem = _stem(head + cut) if len(head) <= _STEM_CHARACTERS_MAX else None
+    names, serials = [], []
+    for identifier in identifiers:
+        head, _, serial = identifier.rpartition(cut)
+        stem = stems.get(head)
         if stem is None:
-            return None
-        stems[head] = stem
+            stem = _stem(head + cut) if len(head) <= _STEM_CHARACTERS_MAX else None
+            if stem is None:
+                return None
+            stems[head] = stem
+        names.append(stem.canonical + serial)
+        serials.append(serial)
+    joined = " ".join(serials)
+    if not _are_plain(joined) or joined.count(" ") != len(serials) - 1:
+        return None
     return Packs(
-        tuple([stems[head].canonical + serial for head, _, serial in parts]),
+        tuple(names),
         tuple(dict.fromkeys([stem.gtin for stem in stems.values()])),
         tuple(dict.fromkeys([stem.lot for stem in stems.values() if stem.lot is not None])),
     )
