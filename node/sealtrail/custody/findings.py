@@ -68,6 +68,11 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _T,
         "Ask the earlier custodian; partners are not told of handovers between others.",
     ),
+    "recorded_for_another": (_P, "Ask that member whether the record is its own."),
+    "recorded_against_another": (
+        _S,
+        "One member's record contradicts the custodian's own: keep the item aside and ask both.",
+    ),
     "two_parents": (_P, "Record the unpacking from the first container."),
     "containment_cycle": (_P, "A container cannot stand inside itself: correct the aggregation."),
     "supplied_after_expiry": (_P, "Check the clock and the stock rotation of who supplied it."),

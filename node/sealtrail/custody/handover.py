@@ -28,6 +28,7 @@ from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.hands import Custody, Gap, Hands, Transit
 from sealtrail.custody.history import Parameters, Recorded
 from sealtrail.custody.life import ending
+from sealtrail.custody.on_behalf import moved_for_another
 from sealtrail.epcis.events import AssociationEvent
 from sealtrail.membership.records import Role
 from sealtrail.signing import Kind
@@ -259,7 +260,12 @@ def follow_custody(
         before = line.now
         line.pass_by(index, touch)
         hands.append((before, line.now))
-    findings = [*line.findings, *_order_findings(line), *_gap_findings(line, touches)]
+    findings = [
+        *line.findings,
+        *_order_findings(line),
+        *_gap_findings(line, touches),
+        *moved_for_another(touches, hands, parties),
+    ]
     _overdue(line, findings, len(touches), now_us)
     return Custody(
         hands=tuple(hands),

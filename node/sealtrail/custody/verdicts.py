@@ -19,6 +19,7 @@ _SUSPECT = frozenset(
         "commissioned_without_right",
         "used_before_commissioned",
         "after_end_of_life",
+        "recorded_against_another",
         "identifier_mismatch",
     }
 )
