@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sealtrail.api.protocol import ProblemRunner
 from sealtrail.config import HttpSettings
 from sealtrail.errors import TooLargeError, UnavailableError
 
@@ -119,7 +120,7 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
 
 def make_runner(application: web.Application) -> web.AppRunner:
     """Return a runner that holds connections to the limits above."""
-    return web.AppRunner(
+    return ProblemRunner(
         application,
         access_log=None,  # the gate writes its own, without bodies and addresses' secrets
         max_line_size=LINE_BYTES_MAX,

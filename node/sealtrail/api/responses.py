@@ -40,6 +40,14 @@ def http_problem_response(error: web.HTTPException) -> web.Response:
     return _response(problem(error.status, code=code, detail=detail), kept)
 
 
+def bare_problem_response(status: int) -> web.Response:
+    """Return the problem document of a request that could not even be read as HTTP."""
+    if status not in _HTTP:
+        return internal_error_response()
+    code, detail = _HTTP[status]
+    return _response(problem(status, code=code, detail=detail), {})
+
+
 def internal_error_response() -> web.Response:
     """Return what the outside is told about a fault of our own: nothing but that it is one."""
     return _response(
@@ -59,6 +67,7 @@ _HTTP = {
     405: ("method_not_allowed", "this address doesn't have that method"),
     408: ("request_timeout", "the request took too long to arrive"),
     413: ("body_too_large", "the request body is over the limit"),
+    417: ("expectation_unknown", "the only expectation that is met here is 100-continue"),
     431: ("headers_too_large", "the request's headers are over the limit"),
 }
 
