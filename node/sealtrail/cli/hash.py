@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import click
 import orjson
 
-from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document, pre_hash
+from sealtrail.epcis import HashedEvent, Limits, event_hash_uri, hash_document, pre_hash
 from sealtrail.errors import InputError, NotFoundError, SealtrailError
 
 # One's own machine and one's own files: only to keep a mistake from taking all memory.
@@ -68,7 +68,7 @@ def _hash(
         return False
     place: dict[str, Any] = {"file": name, "document": number}
     try:
-        events = parse_document(_unwrapped(document), limits=_LIMITS).events
+        events = hash_document(_unwrapped(document), limits=_LIMITS)
     except SealtrailError as error:
         _complain(error, place, as_json)
         return False
@@ -83,7 +83,7 @@ def _hash(
     return accepted
 
 
-def _line(event: RecordedEvent, place: dict[str, Any], as_json: bool, with_pre_hash: bool) -> str:
+def _line(event: HashedEvent, place: dict[str, Any], as_json: bool, with_pre_hash: bool) -> str:
     uri = event_hash_uri(event.event_hash)
     text = pre_hash(event.content) if with_pre_hash else None
     if as_json:

@@ -32,6 +32,8 @@ _is_time = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:[Zz]|[+\-][0-9]{2}:[0-9]{2})"
 ).fullmatch
 _is_offset = re.compile(r"[+\-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)").fullmatch
+# 19 of date and time, 31 of a fraction, 6 of an offset
+_TIME_CHARACTERS_MAX = 56
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # GS1's schema keeps the old spellings of its own words out of the places for other people's
 _OLD_CBV = re.compile(r"urn:epcglobal:cbv|https?://ns\.gs1\.org/cbv/").match
@@ -138,18 +140,26 @@ def read_time(value: Any) -> Timestamp:
     """Read a point in time with its offset (RFC 3339)."""
     if not isinstance(value, str):
         raise refuse_type("a time", value)
-    if _is_time(value):
-        try:
-            moment = datetime.fromisoformat(value.upper())
-            since = moment - _EPOCH
-            seconds = since.days * 86_400 + since.seconds
-            return Timestamp(value, seconds * 1_000_000 + since.microseconds)
-        except (ValueError, OverflowError):
-            pass
-    raise InputError(
-        "time_malformed",
-        f"{value[:60]!r} is no time with date and offset, such as 2026-01-31T12:00:00.000+01:00.",
-    )
+    moment = _moment(value) if len(value) <= _TIME_CHARACTERS_MAX else None
+    if moment is None:
+        raise InputError(
+            "time_malformed",
+            f"{value[:60]!r} is no time with date and offset, such as 2026-01-31T12:00:00.000+01:00.",
+        )
+    return moment
+
+
+@lru_cache(maxsize=4_096)
+def _moment(text: str) -> Timestamp | None:
+    """Events of a document are often of one moment."""
+    if not _is_time(text):
+        return None
+    try:
+        since = datetime.fromisoformat(text.upper()) - _EPOCH
+    except (ValueError, OverflowError):
+        return None
+    seconds = since.days * 86_400 + since.seconds
+    return Timestamp(text, seconds * 1_000_000 + since.microseconds)
 
 
 def read_offset(value: Any) -> str:
