@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ import aiohttp
 
 from sealtrail_localchain.accounts import DEVELOPMENT_MNEMONIC
 from sealtrail_localchain.chain import DEFAULT_PERIOD_SECONDS, Settings
-from sealtrail_localchain.directory import Directory
+from sealtrail_localchain.directory import Directory, write_durably
 from sealtrail_localchain.errors import LocalChainError
 from sealtrail_localchain.genesis import DEFAULT_CHAIN_ID
 from sealtrail_localchain.run import Listen, ready_content, stop_signals
 
 STATE_NAME = "anvil-state.json"
+GENESIS_TIME_NAME = "anvil-genesis-time"
 DUMP_EVERY_SECONDS = 10
 READY_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
@@ -47,7 +49,7 @@ async def run_anvil(
     try:
         stopped = stop_signals()
         port = listen.port or _free_port(listen.host)
-        command = _command(binary, directory.path / STATE_NAME, listen.host, port, settings)
+        command = _command(binary, directory.path, listen.host, port, settings)
         # its own session: a Ctrl-C at the terminal reaches us only, and anvil is ended below
         process = await asyncio.create_subprocess_exec(
             *command, start_new_session=True, preexec_fn=_end_with_parent
@@ -81,7 +83,21 @@ def find_anvil() -> str:
     return found
 
 
-def _command(binary: str, state: Path, host: str, port: int, settings: Settings) -> list[str]:
+def _genesis_time(path: Path) -> int:
+    """Return when the chain began (Unix seconds); a chain whose state is gone begins now.
+
+    anvil makes a block 0 at every start and dumps it beside the true one; a later start then takes either.
+    With the same time each time they are the same block.
+    """
+    file = path / GENESIS_TIME_NAME
+    if (path / STATE_NAME).exists() and file.exists():
+        return int(file.read_text())
+    now = int(time.time())
+    write_durably(file, f"{now}\n", mode=0o644)
+    return now
+
+
+def _command(binary: str, path: Path, host: str, port: int, settings: Settings) -> list[str]:
     period = settings.period_seconds or DEFAULT_PERIOD_SECONDS
     # Automine under load mines empty blocks without end, and unpruned history fills the home directory.
     return [
@@ -89,7 +105,8 @@ def _command(binary: str, state: Path, host: str, port: int, settings: Settings)
         *("--chain-id", str(settings.chain_id or DEFAULT_CHAIN_ID)),
         *("--mnemonic", DEVELOPMENT_MNEMONIC, "--hardfork", "london"),
         *("--block-time", str(period), "--prune-history", "--slots-in-an-epoch", "1"),
-        *("--state", str(state), "--state-interval", str(DUMP_EVERY_SECONDS)),
+        *("--state", str(path / STATE_NAME), "--state-interval", str(DUMP_EVERY_SECONDS)),
+        *("--timestamp", str(_genesis_time(path))),
     ]
 
 
@@ -124,12 +141,14 @@ async def _serve(
 
 
 async def _first_answer(url: str) -> tuple[int, str]:
-    """Ask until anvil answers; return its chain id and genesis hash."""
+    """Ask until anvil answers, and set its clock; return its chain id and genesis hash."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(READY_SECONDS_MAX):
         while True:
             try:
                 chain_id = await _ask(session, url, "eth_chainId")
                 genesis = await _ask(session, url, "eth_getBlockByNumber", "0x0", False)
+                # it counts on from the time of block 0
+                await _ask(session, url, "evm_setTime", int(time.time()))
             except aiohttp.ClientError:
                 await asyncio.sleep(POLL_SECONDS)
             else:

@@ -9,7 +9,7 @@ the outbox's, whose rows stay and only become *final* once a final block holds t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from sqlite3 import Connection
 
 import msgspec
@@ -69,8 +69,14 @@ class AnchorSender:
             IntegrityError: the chain has a checkpoint in our place that is not ours (``log_forked``): stop.
         """
         rows = await self._database.read(outbox.unfinal_rows)
-        if not rows:
-            return False
+        try:
+            return await self._advance_rows(rows) if rows else False
+        except UnavailableError:
+            # A chain that was away may have lost what waited in its pool: send it at once when it is back.
+            self._sent_ms = {}
+            raise
+
+    async def _advance_rows(self, rows: Sequence[OutboxRow]) -> bool:
         _, final = await self._ledger.heads()
         for row in rows:
             if not await self._advance_row(row, final):
