@@ -83,29 +83,29 @@ def _names(*contexts: Any) -> Names:
 
 
 class _Source(msgspec.Struct, frozen=True):
-    """What an event is read with beside its JSON: where it stood, and what is in force there."""
+    """What the events of a document are read with."""
 
-    pointer: str
     context: Any
-    names: Names | None  # the document's; None if it has no context
+    names: Names | None  # None if there is no context
     limits: Limits
 
 
 def _each(
-    envelope: Envelope, limits: Limits, read: Callable[[Any, _Source], T]
+    envelope: Envelope, limits: Limits, read: Callable[[Any, _Source, str], T]
 ) -> Iterator[T | InputError]:
     context = envelope.context
     names = _names(context) if context is not None else None
+    source = _Source(context, names, limits)
     for index, event in enumerate(envelope.events):
         pointer = f"{envelope.pointer}/{index}" if envelope.listed else envelope.pointer
         try:
-            yield read(event, _Source(pointer, context, names, limits))
+            yield read(event, source, pointer)
         except InputError as error:
             error.pointer = pointer + (error.pointer or "")
             yield error
 
 
-def _recorded(event: Any, source: _Source) -> RecordedEvent:
+def _recorded(event: Any, source: _Source, pointer: str) -> RecordedEvent:
     value, content, text, doubts = _read(event, source)
     return RecordedEvent(
         event=value,
@@ -115,18 +115,18 @@ def _recorded(event: Any, source: _Source) -> RecordedEvent:
         hash_ambiguous=doubts,
         items=items_of(value),
         media_type=MEDIA_TYPE,
-        pointer=source.pointer,
+        pointer=pointer,
     )
 
 
-def _hashed(event: Any, source: _Source) -> HashedEvent:
+def _hashed(event: Any, source: _Source, pointer: str) -> HashedEvent:
     _, content, text, doubts = _read(event, source)
     return HashedEvent(
         content=content,
         content_hash=hashlib.sha256(content).digest(),
         event_hash=hashlib.sha256(text.encode()).digest(),
         hash_ambiguous=doubts,
-        pointer=source.pointer,
+        pointer=pointer,
     )
 
 
@@ -182,7 +182,7 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
         )
     limits = DEFAULT
     tree = parse_json(content, octets_max=limits.document_bytes_max)
-    recorded = _recorded(tree, _Source("", None, None, limits))
+    recorded = _recorded(tree, _Source(None, None, limits), "")
     if recorded.content != content:
         raise InputError(
             "content_not_canonical", "The content is not in canonical form (RFC 8785)."

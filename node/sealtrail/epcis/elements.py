@@ -121,6 +121,9 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
 
 
 def _element(name: str, value: Any, texts: Texts) -> str:
+    if isinstance(value, str):
+        text = texts.scalar(value)
+        return f"{name}={text}" if text else name
     if isinstance(value, dict):
         text = value.get("#text", "")
         text = fold(str(text).strip()) if text != "" else ""

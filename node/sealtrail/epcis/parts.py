@@ -17,6 +17,7 @@ from sealtrail.epcis.events import (
 )
 from sealtrail.epcis.extensions import Scope, read_extension
 from sealtrail.epcis.fields import (
+    is_uri,
     located,
     read_list,
     read_number,
@@ -142,6 +143,8 @@ def read_place(value: Any, scope: Scope) -> tuple[str, tuple[Extension, ...]]:
         raise refuse_type("an object with an id", value)
     if "id" not in value:
         raise located(InputError("field_missing", "A place has no id."), "id")
+    if len(value) == 1 and isinstance(value["id"], str) and is_uri(value["id"]):
+        return value["id"], ()
     extensions: list[Extension] = []
     place = ""
     for key, child in value.items():
