@@ -179,9 +179,14 @@ def _parse_signature(name: str, encoded: str, n: int) -> NoteSignature:
         blob = base64.b64decode(encoded, validate=True)
     except ValueError:
         raise _malformed(f"the base64 of signature {n}") from None
-    if len(blob) < 5 or any(c.isspace() or not c.isprintable() for c in name):
+    if len(blob) < 5 or _has_space(name):
         raise _malformed(f"signature line {n}")
     return NoteSignature(name, blob[:4], blob[4:])
+
+
+def _has_space(name: str) -> bool:
+    """Tell whether a name has white space or what doesn't print; of white space only the space prints."""
+    return " " in name or not name.isprintable()
 
 
 def _encode_note(note: SignedCheckpoint) -> str:

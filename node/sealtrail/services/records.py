@@ -18,7 +18,7 @@ from sealtrail.signing import Reference, parse_references
 from sealtrail.store import foreign
 from sealtrail.store.events import StoredEvent, load_by_entries
 from sealtrail.store.identity import Identity
-from sealtrail.store.log import LogStore, StoredEntry, load_entry, load_leaf
+from sealtrail.store.log import LogStore, StoredEntry, load_entry, load_leaves
 
 _HASH_BYTES = 32
 _NO_LEAF = b""  # no entry's bytes: what stands for an entry that is not where its event says
@@ -76,7 +76,13 @@ def load_provable(
     """
     wanted = list(dict.fromkeys(entry_ids))
     events = load_by_entries(connection, wanted)
-    own = _OwnRecords(connection, log, identity, last_block)
+    own = _OwnRecords(
+        connection,
+        log,
+        identity,
+        [e.leaf_index for e in events.values() if e.leaf_index is not None],
+        last_block=last_block,
+    )
     others = _ForeignRecords(
         connection, [e.entry_id for e in events.values() if e.leaf_index is None]
     )
@@ -101,9 +107,17 @@ def stored_references(connection: sqlite3.Connection, event: StoredEvent) -> tup
 
 class _OwnRecords:
     def __init__(
-        self, connection: sqlite3.Connection, log: LogStore, identity: Identity, last_block: int
+        self,
+        connection: sqlite3.Connection,
+        log: LogStore,
+        identity: Identity,
+        leaf_indices: list[int],
+        *,
+        last_block: int,
     ) -> None:
         self._connection = connection
+        self._entries = load_leaves(connection, leaf_indices)
+        self._checkpoints: list[tuple[int, AnchoredCheckpoint]] = []
         self._salt = identity.item_salt
         self._member = identity.member
         self._last_block = last_block
@@ -128,15 +142,11 @@ class _OwnRecords:
 
     def _entry(self, event: StoredEvent) -> StoredEntry | None:
         """Return the entry at the event's leaf; the verifier compares its id with the event's."""
-        at_leaf = None
-        if event.leaf_index is not None:
-            at_leaf = load_leaf(self._connection, event.leaf_index)
+        at_leaf = None if event.leaf_index is None else self._entries.get(event.leaf_index)
         return at_leaf or load_entry(self._connection, event.entry_id)
 
     def _proof(self, entry: StoredEntry) -> LogProof | None:
-        checkpoint = anchored_checkpoint(
-            self._connection, self._member, entry.leaf_index, self._last_block
-        )
+        checkpoint = self._checkpoint(entry.leaf_index)
         if checkpoint is None:
             return None
         try:
@@ -149,6 +159,15 @@ class _OwnRecords:
             hashes=tuple(hashes),
             anchor=checkpoint.reference,
         )
+
+    def _checkpoint(self, leaf_index: int) -> AnchoredCheckpoint | None:
+        for first, known in self._checkpoints:
+            if first <= leaf_index < known.tree_size:  # none that is smaller is over `first`
+                return known
+        found = anchored_checkpoint(self._connection, self._member, leaf_index, self._last_block)
+        if found is not None:
+            self._checkpoints.append((leaf_index, found))
+        return found
 
 
 class _ForeignRecords:

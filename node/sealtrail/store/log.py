@@ -233,6 +233,16 @@ def load_leaf(connection: sqlite3.Connection, leaf_index: int) -> StoredEntry | 
     return None if row is None else _stored(row)
 
 
+def load_leaves(
+    connection: sqlite3.Connection, leaf_indices: Iterable[int]
+) -> dict[int, StoredEntry]:
+    """Return leaf index → entry for those that are in the log; some hundred at most."""
+    wanted = list(leaf_indices)
+    marks = ", ".join("?" * len(wanted))
+    rows = connection.execute(f"{_SELECT} WHERE leaf_index IN ({marks})", wanted)
+    return {row[0]: _stored(row) for row in rows}
+
+
 _SELECT = "SELECT leaf_index, entry_id, leaf, seed, refs, item_keys FROM entry"
 # An event's entry is found through its event; the others have the index entry_by_id, whose condition this repeats.
 _SELECT_BY_ID = (
@@ -281,7 +291,7 @@ def _check_level(connection: sqlite3.Connection, size: int, number: int, level: 
     if level.full:
         last = level.full - 1
         below = _hashes_below(connection, number, last)[:TILE_WIDTH]
-        if (below, inner_nodes(below)) != _read_tile(connection, number, last):
+        if (b"".join(below), b"".join(inner_nodes(below))) != _read_tile(connection, number, last):
             raise _corrupt(f"tile {last} at level {number} isn't what lies below it")
 
 
@@ -310,23 +320,25 @@ def _tile(
     connection: sqlite3.Connection, levels: Sequence[_Level], number: int, tile_index: int
 ) -> TileNodes:
     if number < len(levels) and tile_index == levels[number].full:
-        hashes = levels[number].tail[: levels[number].count]
-        return TileNodes(hashes, inner_nodes(hashes))
+        return _unstored(levels[number].tail[: levels[number].count])
     stored = _read_tile(connection, number, tile_index)
     if stored is None:
         # It filled up after this reader's snapshot began and isn't in it: its rows below are.
-        hashes = _hashes_below(connection, number, tile_index)[:TILE_WIDTH]
-        return TileNodes(hashes, inner_nodes(hashes))
+        return _unstored(_hashes_below(connection, number, tile_index)[:TILE_WIDTH])
     return TileNodes(*stored)
+
+
+def _unstored(hashes: list[bytes]) -> TileNodes:
+    return TileNodes(b"".join(hashes), b"".join(inner_nodes(hashes)))
 
 
 def _read_tile(
     connection: sqlite3.Connection, number: int, tile_index: int
-) -> tuple[list[bytes], list[bytes]] | None:
-    row = connection.execute(
+) -> tuple[bytes, bytes] | None:
+    row: tuple[bytes, bytes] | None = connection.execute(
         "SELECT hashes, inner FROM tile WHERE level = ? AND tile_index = ?", (number, tile_index)
     ).fetchone()
-    return None if row is None else (split_hashes(row[0]), split_hashes(row[1]))
+    return row
 
 
 def _hashes_below(connection: sqlite3.Connection, number: int, tile_index: int) -> list[bytes]:

@@ -23,25 +23,28 @@ def inner_nodes(hashes: Sequence[bytes]) -> list[bytes]:
 class TileNodes:
     """The complete subtrees of a tile's first hashes, computed where asked for and kept."""
 
-    def __init__(self, hashes: Sequence[bytes], inner: Sequence[bytes]) -> None:
+    def __init__(self, hashes: bytes, inner: bytes) -> None:
         self._hashes = hashes
-        self._inner = [inner]  # levels, from the groups' roots up
-        self._groups: dict[int, list[Sequence[bytes]]] = {}
+        self._inner = [split_hashes(inner)]  # levels, from the groups' roots up
+        self._groups: dict[int, list[list[bytes]]] = {}
 
     def at(self, height: int, index: int) -> bytes | None:
         """Return the node so many levels above the tile's hashes; None if it isn't complete."""
-        if height == 0:
-            levels: list[Sequence[bytes]] = [self._hashes]
-        elif height >= _GROUP_HEIGHT:
+        if height >= _GROUP_HEIGHT:
             levels, height = self._inner, height - _GROUP_HEIGHT
         else:
             group = index >> (_GROUP_HEIGHT - height)
             index -= group << (_GROUP_HEIGHT - height)
-            start = group << _GROUP_HEIGHT
-            levels = self._groups.setdefault(group, [self._hashes[start : start + _GROUP_WIDTH]])
+            levels = self._groups.get(group) or self._open(group)
         while len(levels) <= height:
             levels.append(_parents(levels[-1]))
         return levels[height][index] if index < len(levels[height]) else None
+
+    def _open(self, group: int) -> list[list[bytes]]:
+        start = group * _GROUP_WIDTH * HASH_BYTES
+        hashes = self._hashes[start : start + _GROUP_WIDTH * HASH_BYTES]
+        levels = self._groups[group] = [split_hashes(hashes)]
+        return levels
 
 
 def split_hashes(hashes: bytes) -> list[bytes]:
@@ -49,7 +52,7 @@ def split_hashes(hashes: bytes) -> list[bytes]:
     return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
 
 
-def _parents(hashes: Sequence[bytes]) -> list[bytes]:
+def _parents(hashes: list[bytes]) -> list[bytes]:
     """Hash complete pairs (RFC 9162 section 2.1.1); an odd last one has no parent yet."""
     pairs = zip(hashes[::2], hashes[1::2], strict=False)
     return [node_hash(left, right) for left, right in pairs]
