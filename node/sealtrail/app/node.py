@@ -34,7 +34,7 @@ from sealtrail.app.self_report import SelfReport
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
-from sealtrail.errors import UnavailableError
+from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.evidence import PackageLimits
 from sealtrail.ledger.chain import ChainLedger, Contracts
 from sealtrail.ledger.envelope import OperatorKey
@@ -151,7 +151,7 @@ class Node:
             signer=self._event_signer,
             record_time_ms=now_ms(),
         )
-        await self._check_store()
+        await self._check_store(domain)
         self._start_services(domain)
         await self._serve(domain)
 
@@ -187,9 +187,9 @@ class Node:
         )
         await check_network(rpc, self._follower, self._database, domain)
 
-    async def _check_store(self) -> None:
+    async def _check_store(self, domain: Domain) -> None:
         """Look through the store; a small one before anything is answered, a large one beside the work."""
-        self._store_check = StoreCheck(self._database)
+        self._store_check = StoreCheck(self._database, domain)
         task = self._keep_running("checking the store", self._store_check.run(self._stop))
         await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
         if self._failure is not None:
@@ -351,9 +351,11 @@ class Node:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and task.exception() is not None:
-                _log.critical("%s failed", name, exc_info=task.exception())
-                self._failure = self._failure or task.exception()
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                known = isinstance(error, SealtrailError)
+                _log.critical("%s failed: %s", name, error, exc_info=None if known else error)
+                self._failure = self._failure or error
                 self._stop.set()
 
         async def finish() -> None:

@@ -18,7 +18,7 @@ import msgspec
 from sealtrail.epcis import read_content
 from sealtrail.errors import IntegrityError, SealtrailError
 from sealtrail.services.drafts import event_row
-from sealtrail.signing import EVENT_KINDS
+from sealtrail.signing import EVENT_KINDS, Domain, entry_id, parse_leaf
 from sealtrail.store import derived
 from sealtrail.store.database import Database
 from sealtrail.store.events import NewEvent, StoredEvent, require_content
@@ -32,7 +32,7 @@ _PAUSES = 9
 
 
 class CheckState(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the check is; ``damaged`` are entries whose event is gone, or not what was recorded."""
+    """How far the check is; ``damaged`` are entries whose event is not what was recorded."""
 
     checked_events: int = 0
     events: int | None = None
@@ -44,8 +44,9 @@ class CheckState(msgspec.Struct, frozen=True, kw_only=True):
 class StoreCheck:
     """Checks one database; :meth:`run` once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, domain: Domain) -> None:
         self._database = database
+        self._domain = domain
         self._started = 0.0
         self.state = CheckState()
 
@@ -53,7 +54,8 @@ class StoreCheck:
         """Check everything that was there at the start.
 
         Raises:
-            IntegrityError: pages are damaged, and indexes made anew don't help (``store_corrupt``).
+            IntegrityError: pages are damaged, and indexes made anew don't help (``store_corrupt``); or the log has
+                an entry whose event is gone, which no answer could show (``event_lost``).
         """
         self._started = _now()
         if await self._database.read(derived.structure_faults):
@@ -66,9 +68,15 @@ class StoreCheck:
                     advice="keep the file, and restore a backup",
                 )
         kinds = [kind.value for kind in EVENT_KINDS]
-        gone = await self._database.read(lambda c: derived.entries_without_event(c, kinds))
+        lost = await self._database.read(lambda c: derived.entries_without_event(c, kinds))
+        if lost:
+            raise IntegrityError(
+                "event_lost",
+                f"{len(lost)} entries of the log have lost their event; the first is 0x{lost[0].hex()}",
+                advice="keep the file, and restore a backup",
+            )
         last = await self._database.read(derived.last_row)
-        self.state = msgspec.structs.replace(self.state, events=last, damaged=tuple(gone))
+        self.state = msgspec.structs.replace(self.state, events=last)
         row = 0
         while row < last and not stop.is_set():
             row = await self._slice(row, last, stop)
@@ -76,9 +84,11 @@ class StoreCheck:
 
     async def _slice(self, row: int, last: int, stop: asyncio.Event) -> int:
         began = _now()
-        reached, wrong, damaged = await self._database.read(lambda c: _compare(c, row, last))
-        for entry_id in damaged:
-            _log.error("the content of entry 0x%s is not what was recorded", entry_id.hex())
+        reached, wrong, damaged = await self._database.read(
+            lambda c: _compare(c, row, last, self._domain)
+        )
+        for each in damaged:
+            _log.error("what is stored of entry 0x%s is not what was recorded", each.hex())
         self.state = msgspec.structs.replace(
             self.state, checked_events=reached, damaged=(*self.state.damaged, *damaged)
         )
@@ -92,7 +102,7 @@ class StoreCheck:
 
     async def _rebuild(self, why: str) -> None:
         _log.critical("%s: making what is derived from recorded content anew", why)
-        await self._database.write(_rebuild)
+        await self._database.write(lambda c: _rebuild(c, self._domain))
         self.state = msgspec.structs.replace(self.state, rebuilt=True)
         _log.warning("what is derived from recorded content was made anew")
 
@@ -102,17 +112,17 @@ def _now() -> float:
 
 
 def _compare(
-    connection: sqlite3.Connection, row: int, last: int
+    connection: sqlite3.Connection, row: int, last: int, domain: Domain
 ) -> tuple[int, list[int], list[bytes]]:
     """Return how far a slice reaches, which events' derived rows are wrong, and which contents are."""
     wrong, damaged = [], []
     found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
+    leaves = derived.leaves(connection, [event.entry_id for event, _ in found])
     for event, columns in found:
-        if event.content is None:
-            continue
-        expected = _expected(event)
+        expected = _expected(event, leaves.get(event.entry_id), domain)
         if expected is None:
-            damaged.append(event.entry_id)
+            if event.content is not None:
+                damaged.append(event.entry_id)
         elif columns != derived.derived_columns(expected) or not derived.has_items(
             connection, event.event_row, expected.items
         ):
@@ -120,34 +130,39 @@ def _compare(
     return found[-1][0].event_row if found else last, wrong, damaged
 
 
-def _expected(event: StoredEvent) -> NewEvent | None:
+def _expected(event: StoredEvent, leaf: bytes | None, domain: Domain) -> NewEvent | None:
+    """Return the event's row as it follows from its content and its entry, or None: they are not what was signed."""
     try:
+        entry = parse_leaf(leaf or b"").entry
         recorded = read_content(require_content(event), event.media_type)
     except SealtrailError:
-        return None  # answers that rest on it say so
+        return None  # erased; or damaged, and answers that rest on it say so
+    if entry_id(entry, domain) != event.entry_id:
+        return None
     return event_row(
         recorded,
         member=event.member,
         entry_id=event.entry_id,
         leaf_index=event.leaf_index,
-        record_time_ms=event.record_time_ms,
+        record_time_ms=entry.record_time_ms,
     )
 
 
-def _rebuild(connection: sqlite3.Connection) -> None:
+def _rebuild(connection: sqlite3.Connection, domain: Domain) -> None:
     derived.rebuild_indexes(connection)
-    lasting = [row for row, expected in _all(connection) if expected is None]
+    lasting = [row for row, expected in _all(connection, domain) if expected is None]
     derived.clear_items(connection, keep=lasting)
     derived.write_derived(
-        connection, ((row, expected) for row, expected in _all(connection) if expected)
+        connection, ((row, expected) for row, expected in _all(connection, domain) if expected)
     )
     derived.rebuild_indexes(connection)
 
 
-def _all(connection: sqlite3.Connection) -> Iterator[tuple[int, NewEvent | None]]:
+def _all(connection: sqlite3.Connection, domain: Domain) -> Iterator[tuple[int, NewEvent | None]]:
     row, last = 0, derived.last_row(connection)
     while row < last:
         found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
+        leaves = derived.leaves(connection, [event.entry_id for event, _ in found])
         for event, _ in found:
-            yield event.event_row, _expected(event)
+            yield event.event_row, _expected(event, leaves.get(event.entry_id), domain)
         row = found[-1][0].event_row if found else last

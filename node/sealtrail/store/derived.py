@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from sealtrail.store.bulk import insert_rows
-from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, stored_event
+from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, kept_event_id, stored_event
 
 DERIVED = (
     "event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
-    " read_point, biz_location, event_time_us"
+    " read_point, biz_location, event_time_us, record_time_ms"
 )
 Derived: TypeAlias = tuple[object, ...]
 
@@ -45,11 +45,22 @@ def rows_after(
     return [(stored_event(r[:width]), r[width:]) for r in rows]
 
 
+def leaves(connection: sqlite3.Connection, entry_ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return entry id → leaf, of the own log's entries and of others'."""
+    marks = ", ".join("?" * len(entry_ids))
+    others = f"SELECT entry_id, leaf FROM foreign_entry WHERE entry_id IN ({marks})"
+    own = (  # entry has no index by an event's entry id
+        "SELECT event.entry_id, leaf FROM event JOIN entry USING (leaf_index)"
+        f" WHERE event.entry_id IN ({marks})"
+    )
+    return dict([*connection.execute(others, entry_ids), *connection.execute(own, entry_ids)])
+
+
 def derived_columns(event: NewEvent) -> Derived:
     """Return the same columns as they follow from the content."""
     return (
         event.event_hash,
-        event.event_id,
+        kept_event_id(event),
         int(event.is_declaration),
         event.hash_ambiguous,
         event.event_type,
@@ -59,6 +70,7 @@ def derived_columns(event: NewEvent) -> Derived:
         event.read_point,
         event.biz_location,
         event.event_time_us,
+        event.record_time_ms,
     )
 
 
