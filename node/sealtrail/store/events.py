@@ -117,8 +117,7 @@ def _values(e: NewEvent) -> tuple[object, ...]:
         encode_content(e.content),
         e.content_hash,
         e.event_hash,
-        # the event hash's own URI is not kept: most ids are assigned, and this is a fifth of a row
-        None if e.event_id == event_hash_uri(e.event_hash) else e.event_id,
+        kept_event_id(e),
         e.is_declaration,
         e.hash_ambiguous,
         e.event_type,
@@ -275,6 +274,11 @@ def stored_event(row: Row) -> StoredEvent:
         hash_ambiguous=row[10],
         record_time_ms=row[11],
     )
+
+
+def kept_event_id(event: NewEvent) -> str | None:
+    """Return the id as its column has it: None for the event hash's own URI, as most are; it is a fifth of a row."""
+    return None if event.event_id == event_hash_uri(event.event_hash) else event.event_id
 
 
 def _event_id(given: str | None, event_hash: bytes) -> str:
