@@ -311,6 +311,33 @@ async def test_a_tampered_event_is_told_as_damage_never_given_out(
     assert problem["code"] == "content_corrupt"
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "leaf = zeroblob(191)",
+        "leaf = CAST(substr(leaf, 1, 40) || x'00' || substr(leaf, 42) AS BLOB)",
+        "refs = zeroblob(33)",
+        "refs = zeroblob(1)",
+        "item_keys = zeroblob(32)",
+    ],
+)
+async def test_a_tampered_entry_is_told_as_damage_never_as_the_caller_s_fault(
+    node: CaptureNode, client: aiohttp.ClientSession, damage: str
+) -> None:
+    receipt, _ = await node.capture.capture_event(bare(event(5)))
+    entry_id = bytes.fromhex(receipt.entry_id[2:])
+    await node.database.write(
+        lambda c: (
+            c.execute(f"UPDATE entry SET {damage} WHERE entry_id = ?", (entry_id,)).rowcount == 1
+            and None
+        )
+    )
+    async with client.get(f"/v1/entries/{receipt.entry_id}") as response:
+        assert response.status == 500
+        problem = await response.json(content_type="application/problem+json")
+    assert problem["code"] == "entry_damaged"
+
+
 async def test_an_entry_comes_with_its_proof_to_the_signed_checkpoint(
     node: CaptureNode, client: aiohttp.ClientSession
 ) -> None:

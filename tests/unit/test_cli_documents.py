@@ -72,7 +72,7 @@ def test_what_is_no_json_is_refused_by_file(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError) as caught:
         list(split_documents(path, 1))
-    assert caught.value.code == "json_invalid"
+    assert caught.value.code == "json_malformed"
     assert str(path) in caught.value.message
 
 
@@ -88,7 +88,7 @@ def test_a_repeated_key_is_not_mended_by_cutting(tmp_path: Path) -> None:
     path.write_text(document(["{}", "{}"])[:-1] + ', "epcisBody": {"eventList": [{}, {}]}}')
     with pytest.raises(InputError) as caught:
         list(split_documents(path, 1))
-    assert caught.value.code == "json_duplicate_key"
+    assert caught.value.code == "json_key_repeated"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

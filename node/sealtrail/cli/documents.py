@@ -42,7 +42,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
 
     Raises:
         NotFoundError: ``file_missing``.
-        InputError: ``file_unreadable``, ``json_invalid``.
+        InputError: ``file_unreadable``, ``json_malformed``, ``json_key_repeated``.
     """
     content = _read(path)
     if path.suffix not in _LINE_SUFFIXES:
@@ -50,7 +50,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
             yield from _split(content, events_max, line=0)
         except msgspec.DecodeError as e:
             if not _many_lines(content):
-                raise InputError("json_invalid", f"{path}: {e}", pointer=str(path)) from e
+                raise InputError("json_malformed", f"{path}: {e}", pointer=str(path)) from e
         else:
             return
     for number, line in enumerate(content.splitlines(keepends=True), 1):
@@ -59,7 +59,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
                 yield from _split(line, events_max, line=number)
             except msgspec.DecodeError as e:
                 raise InputError(
-                    "json_invalid", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
+                    "json_malformed", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
                 ) from e
 
 
@@ -123,7 +123,7 @@ def _refuse_duplicate_keys(content: bytes) -> None:
         if len(set(names)) != len(names):
             repeated = next(n for n in names if names.count(n) > 1)
             raise InputError(
-                "json_duplicate_key",
+                "json_key_repeated",
                 f"the key {repeated!r} stands twice in one object",
                 advice="a document of this size is cut before it is sent; mend it first",
             )
@@ -131,4 +131,4 @@ def _refuse_duplicate_keys(content: bytes) -> None:
     try:
         json.loads(content, object_pairs_hook=checked)
     except (ValueError, RecursionError) as e:
-        raise InputError("json_invalid", str(e)) from e
+        raise InputError("json_malformed", str(e)) from e

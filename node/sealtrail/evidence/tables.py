@@ -20,7 +20,7 @@ from sealtrail.evidence.wire import (
     to_hex,
 )
 from sealtrail.log.checkpoint import Checkpoint, parse_note
-from sealtrail.log.tree import HASH_BYTES, PROOF_HASHES_MAX
+from sealtrail.log.tree import HASH_BYTES, PROOF_HASHES_MAX, split_hashes
 from sealtrail.signing import Domain, encode_references, origin_of, parse_leaf, parse_references
 
 
@@ -185,7 +185,7 @@ def _read_item_keys(place: str, data: bytes) -> tuple[bytes, ...]:
 def _read_hashes(place: str, data: bytes) -> tuple[bytes, ...]:
     if len(data) % HASH_BYTES:
         raise _malformed(place, f"{len(data)} bytes are no multiple of {HASH_BYTES}")
-    return tuple(data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))
+    return split_hashes(data)
 
 
 def _malformed(pointer: str, message: str) -> InputError:

@@ -41,6 +41,11 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def split_hashes(joined: bytes) -> tuple[bytes, ...]:
+    """Return hashes that were joined; the last is shorter if there is no whole number of them."""
+    return tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
+
+
 def root_hash(leaf_hashes: Iterable[bytes]) -> bytes:
     """Return the root over all leaf hashes, in order. Source: RFC 9162 section 2.1.1."""
     level = list(leaf_hashes)

@@ -126,7 +126,3 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     def member(self, member: bytes) -> MemberRecord | None:
         """Return the record of ``member``, or None if it was never admitted."""
         return next((m for m in self.members if m.member == member), None)
-
-    def member_with_gln(self, gln: str) -> MemberRecord | None:
-        """Return the member that has this 13-digit GLN as party or site, or None: outside the network."""
-        return next((m for m in self.members if gln in m.glns), None)

@@ -6,6 +6,7 @@ import sqlite3
 from hashlib import sha256
 
 from sealtrail.errors import ConflictError
+from sealtrail.services.integrity import committed_root
 from sealtrail.signing import (
     NO_EVENT_HASH,
     ZERO_SEED,
@@ -19,7 +20,6 @@ from sealtrail.signing import (
     entry_id,
     genesis_document,
     items_root,
-    parse_leaf,
     references_root,
 )
 from sealtrail.store.database import Database
@@ -38,13 +38,9 @@ async def ensure_genesis(
     """Append the genesis entry to an empty log; compare it with the identity in any other.
 
     Raises:
-        ConflictError: leaf 0 is for another chain, registry, member or salt (``genesis_mismatch``).
+        ConflictError: leaf 0 is for another chain, registry, member or salt, or damaged (``genesis_mismatch``).
     """
-    domain = Domain(
-        chain_id=identity.chain_id,
-        registry=identity.registry,
-        genesis_hash=identity.genesis_hash,
-    )
+    domain = identity.domain
     document = genesis_document(domain, identity.member, identity.item_salt)
     expected = disclosure_root(ZERO_SEED, (sha256(document).digest(), NO_EVENT_HASH))
 
@@ -53,7 +49,7 @@ async def ensure_genesis(
         if first is None:
             entry = _sign(domain, identity.member, expected, signer, record_time_ms)
             log.append(connection, [entry])
-        elif parse_leaf(first.leaf).entry.disclosure_root != expected:
+        elif committed_root(first) != expected:
             raise ConflictError(
                 "genesis_mismatch",
                 "the log's first entry is for another chain, registry, member or item salt",

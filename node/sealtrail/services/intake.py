@@ -29,7 +29,7 @@ from sealtrail.peers.client import PACKAGE_PURPOSES, Acknowledgement
 from sealtrail.peers.signatures import AGE_SECONDS_MAX, PeerKeyId, SignedBy
 from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
-from sealtrail.signing import Domain, encode_references, item_key
+from sealtrail.signing import encode_references, item_key
 from sealtrail.store import foreign
 from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events, known_contents, load_by_entries
@@ -61,11 +61,6 @@ class Intake:
     ) -> None:
         self._database = database
         self._identity = identity
-        self._domain = Domain(
-            chain_id=identity.chain_id,
-            registry=identity.registry,
-            genesis_hash=identity.genesis_hash,
-        )
         self._networks = networks
         self._now_ms = now_ms
         self.limits = limits
@@ -113,9 +108,9 @@ class Intake:
     def _verify(self, connection: sqlite3.Connection, data: bytes, sender: bytes) -> list[_Shown]:
         received = parse_package(data, self.limits)
         view = self._networks.view(connection)
-        verify_issuer(received, domain=self._domain, network=view)
+        verify_issuer(received, domain=self._identity.domain, network=view)
         _check_parties(received.package, sender, self._identity.member)
-        verifier = Verifier(domain=self._domain, network=view)
+        verifier = Verifier(domain=self._identity.domain, network=view)
         return [
             _show(verifier, record, number)
             for number, record in enumerate(received.package.records())

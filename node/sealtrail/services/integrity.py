@@ -5,9 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from sealtrail.errors import IntegrityError, VerificationError
-from sealtrail.log.tree import TreeHead, leaf_hash, verify_inclusion
-from sealtrail.signing import disclosure_root, parse_leaf
+from sealtrail.errors import InputError, IntegrityError, VerificationError
+from sealtrail.log.tree import TreeHead, leaf_hash, split_hashes, verify_inclusion
+from sealtrail.signing import (
+    Domain,
+    Reference,
+    disclosure_root,
+    entry_id,
+    items_root,
+    parse_leaf,
+    parse_references,
+    references_root,
+)
 from sealtrail.store.coverage import Coverage
 from sealtrail.store.events import StoredEvent
 from sealtrail.store.log import StoredEntry, load_entry
@@ -29,12 +38,45 @@ def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
     if entry is None or entry.seed is None:
         return
     values = (event.content_hash, event.event_hash)
-    if disclosure_root(entry.seed, values) != parse_leaf(entry.leaf).entry.disclosure_root:
+    if disclosure_root(entry.seed, values) != committed_root(entry):
         raise IntegrityError(
             "content_corrupt",
             f"the entry 0x{event.entry_id.hex()} doesn't commit to the hashes stored with it",
             advice="the database was damaged or tampered with; restore a backup",
         )
+
+
+def committed_root(entry: StoredEntry) -> bytes | None:
+    """Return the disclosure root in an entry's leaf; None if the leaf is damaged."""
+    try:
+        return parse_leaf(entry.leaf).entry.disclosure_root
+    except InputError:
+        return None
+
+
+def require_committed(entry: StoredEntry, domain: Domain) -> tuple[Reference, ...]:
+    """Return an entry's references after comparing leaf, references and item keys with its id.
+
+    Raises:
+        IntegrityError: one of them is not what the id commits to (``entry_damaged``).
+    """
+    try:
+        leaf = parse_leaf(entry.leaf).entry
+        references = parse_references(entry.refs)
+        committed = (
+            entry_id(leaf, domain) == entry.entry_id
+            and references_root(references) == leaf.references_root
+            and items_root(split_hashes(entry.item_keys)) == leaf.items_root
+        )
+    except InputError:  # of our own row: no fault of who asks
+        committed = False
+    if not committed:
+        raise IntegrityError(
+            "entry_damaged",
+            f"the entry 0x{entry.entry_id.hex()} is not what was signed",
+            advice="the database was damaged or tampered with; restore a backup",
+        )
+    return references
 
 
 def require_included(entry: StoredEntry, coverage: Coverage, hashes: Sequence[bytes]) -> None:

@@ -19,7 +19,7 @@ from sealtrail.services.addressees import corrected_by
 from sealtrail.services.handovers import Policy, history_of
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.services.records import Provable, load_provable
-from sealtrail.signing import Domain, Ed25519Signer
+from sealtrail.signing import Ed25519Signer
 from sealtrail.store.events import StoredEvent, content_sizes, load_by_entries, require_content
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -108,11 +108,7 @@ class Parcels:
             UnavailableError: the chain was never followed.
         """
         view = self._networks.view(connection)
-        domain = Domain(
-            chain_id=self._identity.chain_id,
-            registry=self._identity.registry,
-            genesis_hash=self._identity.genesis_hash,
-        )
+        domain = self._identity.domain
         verifier = Verifier(domain=domain, network=view)
         loaded = load_provable(
             connection, self._log, self._identity, entry_ids, last_block=view.block

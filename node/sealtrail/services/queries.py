@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
-from sealtrail.services.integrity import require_included, require_sealed
+from sealtrail.log.tree import split_hashes
+from sealtrail.services.integrity import require_committed, require_included, require_sealed
 from sealtrail.services.receipts import Receipt, load_receipts, rfc3339
 from sealtrail.services.views import query_document
-from sealtrail.signing import parse_references
+from sealtrail.signing import Reference
 from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
 from sealtrail.store.event_query import EventFilter, Position, count_events, find_events
@@ -23,6 +24,7 @@ from sealtrail.store.events import (
     load_by_event_id,
     require_content,
 )
+from sealtrail.store.identity import require_identity
 from sealtrail.store.jobs import CaptureJob, list_jobs, load_job
 from sealtrail.store.log import LogStore, StoredEntry, load_entry
 
@@ -149,16 +151,18 @@ class QueryService:
 
         Raises:
             NotFoundError: not in this log (``entry_unknown``).
-            IntegrityError: the stored log contradicts the signed checkpoint (``log_corrupt``).
+            IntegrityError: the stored log contradicts the signed checkpoint (``log_corrupt``), or the entry
+                is not what was signed (``entry_damaged``).
         """
 
         def read(connection: sqlite3.Connection) -> dict[str, Any]:
             entry = load_entry(connection, entry_id)
             if entry is None:
                 raise NotFoundError("entry_unknown", f"no entry 0x{entry_id.hex()} in this log")
+            references = require_committed(entry, require_identity(connection).domain)
             coverage = first_coverage(connection, entry.leaf_index)
             proof = None if coverage is None else self._proof(connection, entry, coverage)
-            return {**_entry_view(entry, with_seed=with_seed), "proof": proof}
+            return {**_entry_view(entry, references, with_seed=with_seed), "proof": proof}
 
         return await self._database.read(read)
 
@@ -232,17 +236,17 @@ def _digest(text: str) -> bytes | None:
     return digest if len(digest) == 32 else None
 
 
-def _entry_view(entry: StoredEntry, *, with_seed: bool) -> dict[str, Any]:
-    keys = entry.item_keys
+def _entry_view(
+    entry: StoredEntry, references: Sequence[Reference], *, with_seed: bool
+) -> dict[str, Any]:
     view: dict[str, Any] = {
         "entry_id": _hex(entry.entry_id),
         "leaf_index": entry.leaf_index,
         "leaf": _hex(entry.leaf),
         "references": [
-            {"relation": r.relation.name.lower(), "entry_id": _hex(r.entry_id)}
-            for r in parse_references(entry.refs)
+            {"relation": r.relation.name.lower(), "entry_id": _hex(r.entry_id)} for r in references
         ],
-        "item_keys": [_hex(keys[at : at + 32]) for at in range(0, len(keys), 32)],
+        "item_keys": [_hex(key) for key in split_hashes(entry.item_keys)],
     }
     if with_seed:
         view["seed"] = _hex(entry.seed)

@@ -7,6 +7,7 @@ import sqlite3
 import msgspec
 
 from sealtrail.errors import ConflictError, NotFoundError
+from sealtrail.signing import Domain
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,13 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     registry: bytes
     member: bytes
     item_salt: bytes
+
+    @property
+    def domain(self) -> Domain:
+        """What this member's signatures hold for."""
+        return Domain(
+            chain_id=self.chain_id, registry=self.registry, genesis_hash=self.genesis_hash
+        )
 
 
 def load_identity(connection: sqlite3.Connection) -> Identity | None:
@@ -29,6 +37,18 @@ def load_identity(connection: sqlite3.Connection) -> Identity | None:
     return Identity(
         chain_id=row[0], genesis_hash=row[1], registry=row[2], member=row[3], item_salt=row[4]
     )
+
+
+def require_identity(connection: sqlite3.Connection) -> Identity:
+    """Return the identity.
+
+    Raises:
+        NotFoundError: the database was not initialised (``identity_missing``).
+    """
+    stored = load_identity(connection)
+    if stored is None:
+        raise NotFoundError("identity_missing", "this database was not initialised")
+    return stored
 
 
 def save_identity(connection: sqlite3.Connection, identity: Identity) -> None:
@@ -65,9 +85,7 @@ def check_identity(
         NotFoundError: not initialised (``identity_missing``).
         ConflictError: another chain, registry or member (``identity_mismatch``).
     """
-    stored = load_identity(connection)
-    if stored is None:
-        raise NotFoundError("identity_missing", "this database was not initialised")
+    stored = require_identity(connection)
     expected = {
         "chain_id": (stored.chain_id, chain_id),
         "genesis_hash": (stored.genesis_hash.hex(), genesis_hash.hex()),

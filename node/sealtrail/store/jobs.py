@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.log.tree import split_hashes
+
 
 class CaptureJob(msgspec.Struct, frozen=True, kw_only=True):
     """A finished capture job; ``errors`` are problem documents, ``entry_ids`` what has a receipt."""
@@ -70,5 +72,5 @@ def _job(row: tuple[Any, ...]) -> CaptureJob:
         success=bool(row[3]),
         error_behaviour=row[4],
         errors=tuple(msgspec.json.decode(row[5])),
-        entry_ids=tuple(ids[at : at + 32] for at in range(0, len(ids), 32)),
+        entry_ids=split_hashes(ids),
     )
