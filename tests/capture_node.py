@@ -132,7 +132,7 @@ async def capture_node(
             readiness=readiness,
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
         )
-        runner = make_runner(application)
+        runner = make_runner(application, settings or HttpSettings())
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()

@@ -157,7 +157,7 @@ class Peer(Node):
             metrics=dict,
             more_routes=peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
         )
-        runner = make_runner(application)
+        runner = make_runner(application, HttpSettings())
         await runner.setup()
         self._serving.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", self.port).start()

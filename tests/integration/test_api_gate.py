@@ -328,6 +328,37 @@ async def test_access_logs_hold_no_bodies_and_no_addresses(
     assert "secret" not in str(fields) + record.getMessage()
 
 
+async def test_connections_beyond_the_limit_are_closed_and_the_others_served(
+    tmp_path: Path, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealtrail.api.limits.IDLE_CONNECTIONS", 3)
+    settings = HttpSettings(requests_max=2)
+    async with capture_node(tmp_path / "busy.db", settings=settings) as node:
+        host, port = node.url.removeprefix("http://").split(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+        for _, writer in held:
+            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        for reader, _ in held:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        further, _ = await asyncio.open_connection(host, int(port))
+        assert await further.read() == b""
+        held.pop()[1].close()
+        await until_answered(client, node.url + "/health")
+        for _, writer in held:
+            writer.close()
+
+
+async def until_answered(client: aiohttp.ClientSession, url: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                async with client.get(url) as response:
+                    assert response.status == 200
+                    return
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0)
+
+
 class serve:  # noqa: N801 - reads as a verb
     """Serve the node's services with more routes."""
 
@@ -348,7 +379,8 @@ class serve:  # noqa: N801 - reads as a verb
                 readiness=readiness,
                 metrics=dict,
                 more_routes=routes,
-            )
+            ),
+            HttpSettings(),
         )
 
     async def __aenter__(self) -> str:

@@ -49,7 +49,7 @@ async def client(tmp_path: Path) -> AsyncIterator[tuple[ClientSession, str]]:
         metrics=dict,
         more_routes=routes(node.provenance),
     )
-    runner = make_runner(application)
+    runner = make_runner(application, HttpSettings())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     headers = {"Authorization": f"Bearer {TOKEN}"}

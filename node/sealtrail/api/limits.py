@@ -18,7 +18,8 @@ FIELD_BYTES_MAX = 8190  # one header field
 PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
 PARAMETER_VALUES_MAX = 100  # values of one query parameter
-KEEPALIVE_SECONDS = 75.0
+KEEPALIVE_SECONDS = 75.0  # also for a connection that sends no whole header
+IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
 # Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.
 BODIES_IN_HAND = 8
 
@@ -109,6 +110,7 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
         "body_bytes_max": settings.body_bytes_max,
         "events_per_document_max": settings.events_per_document_max,
         "requests_max": settings.requests_max,
+        "connections_max": _connections_max(settings),
         "request_timeout_seconds": settings.request_timeout_seconds,
         "request_line_bytes_max": LINE_BYTES_MAX,
         "header_field_bytes_max": FIELD_BYTES_MAX,
@@ -118,10 +120,15 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
     }
 
 
-def make_runner(application: web.Application) -> web.AppRunner:
+def _connections_max(settings: HttpSettings) -> int:
+    return settings.requests_max + IDLE_CONNECTIONS
+
+
+def make_runner(application: web.Application, settings: HttpSettings) -> web.AppRunner:
     """Return a runner that holds connections to the limits above."""
     return ProblemRunner(
         application,
+        connections_max=_connections_max(settings),
         access_log=None,  # the gate writes its own, without bodies and addresses' secrets
         max_line_size=LINE_BYTES_MAX,
         max_field_size=FIELD_BYTES_MAX,

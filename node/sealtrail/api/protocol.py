@@ -1,10 +1,12 @@
-"""What goes wrong before a request reaches the gate (no valid HTTP, an unknown Expect) as problem documents too.
+"""Connections: a bounded number, and what goes wrong before a request reaches the gate told as a problem document.
 
-aiohttp answers these by itself, as plain text that repeats what it was sent.
+aiohttp takes any number of connections, and answers what is no valid HTTP, or an unknown Expect, by itself: as plain
+text that repeats what it was sent.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +16,17 @@ from sealtrail.api.responses import bare_problem_response, http_problem_response
 
 
 class ProblemRunner(web.AppRunner):
-    """Runs an application; whatever it answers is a problem document or its own."""
+    """Runs an application; whatever it answers is a problem document or its own.
+
+    Args:
+        connections_max: further ones are closed at once: each open one takes a file descriptor, idle or not.
+    """
+
+    def __init__(
+        self, application: web.Application, *, connections_max: int, **kwargs: Any
+    ) -> None:
+        super().__init__(application, **kwargs)
+        self._connections_max = connections_max
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
@@ -25,16 +37,33 @@ class ProblemRunner(web.AppRunner):
             except web.HTTPException as error:  # from before the middlewares
                 return http_problem_response(error)
 
-        return _Server(handle, request_factory=made.request_factory, **made._kwargs)
+        return _Server(
+            handle,
+            connections_max=self._connections_max,
+            request_factory=made.request_factory,
+            **made._kwargs,
+        )
 
 
 class _Server(web.Server):
+    def __init__(self, handler: Any, *, connections_max: int, **kwargs: Any) -> None:
+        super().__init__(handler, **kwargs)
+        self.connections_max = connections_max
+
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class _Connection(RequestHandler):
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, unless there are too many."""
+        server = self._manager
+        if isinstance(server, _Server) and len(server.connections) >= server.connections_max:
+            transport.close()
+        else:
+            super().connection_made(transport)
 
     def handle_error(
         self,

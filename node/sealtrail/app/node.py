@@ -330,7 +330,7 @@ class Node:
                 ),
             ],
         )
-        runner = make_runner(application)
+        runner = make_runner(application, config.http)
         await runner.setup()
         self._resources.push_async_callback(runner.cleanup)
         try:
