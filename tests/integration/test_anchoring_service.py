@@ -59,12 +59,12 @@ async def test_an_empty_log_is_not_anchored(world: World) -> None:
     assert world.chain.anchors(MEMBER) == []
 
 
-async def test_an_idle_node_does_not_ask_the_chain(world: World) -> None:
+async def test_an_idle_node_asks_once_a_beat_whether_its_anchor_stands(world: World) -> None:
     world.size = 3
     await world.seconds(2 * BEAT_SECONDS)
     world.ledger.calls.clear()
     await world.seconds(3 * BEAT_SECONDS)
-    assert world.ledger.calls == []
+    assert world.ledger.calls == ["block"] * 3
 
 
 async def test_while_the_chain_is_away_no_anchors_pile_up_and_they_follow_in_order(
@@ -310,6 +310,22 @@ async def test_a_chain_set_back_behind_finality_gets_its_anchors_again(world: Wo
     world.assert_each_checkpoint_once_in_order()
     assert len(world.rows()) == 4
     assert (await world.service.status()).finality_violations == 2
+
+
+async def test_an_idle_node_brings_anchors_that_a_set_back_chain_lost(world: World) -> None:
+    for size in (1, 2, 3):
+        world.size = size
+        await world.seconds(BEAT_SECONDS)
+    await world.seconds(2)
+    del world.chain.blocks[2:]
+    world.chain.salt += 1
+    world.chain.mine(5)
+    await world.seconds(4 * BEAT_SECONDS)
+    world.assert_each_checkpoint_once_in_order()
+    assert len(world.rows()) == 3
+    status = await world.service.status()
+    assert (status.state, status.final_sequence) == ("current", 3)
+    assert status.finality_violations > 0
 
 
 async def test_a_clock_set_back_does_not_delay_the_beat_by_more_than_one(world: World) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ import orjson
 
 from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.ledger.wire import garbage, parse_bytes, parse_object, parse_quantity
+
+_log = logging.getLogger(__name__)
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 CONNECTIONS_MAX = 16
@@ -96,6 +99,8 @@ class Rpc:
                 self._checked.discard(url)
                 failure = error
             else:
+                if number != self._current:
+                    _log.warning("asking %s from now on: %s", shown_url(url), failure)
                 self._current = number
                 return result
         raise failure

@@ -76,6 +76,22 @@ class AnchorSender:
             self._sent_ms = {}
             raise
 
+    async def recheck(self) -> None:
+        """Take the newest final anchor back if another block stands where the one that held it was.
+
+        A chain that was set back behind what was final has lost it, and while the log is idle nothing else notices.
+
+        Raises:
+            UnavailableError: the chain could not be asked.
+        """
+        row = await self._database.read(lambda c: outbox.last_in_state(c, State.FINAL))
+        if row is None or row.block_number is None:
+            return
+        block = await self._ledger.block(row.block_number)
+        # None: the endpoint lags, or the chain is not there yet again. Nothing is known then.
+        if block is not None and block.hash != row.block_hash:
+            await self._take_back_lost(row.sequence, row.sequence)
+
     async def _advance_rows(self, rows: Sequence[OutboxRow]) -> bool:
         _, final = await self._ledger.heads()
         for row in rows:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from sealtrail.errors import IntegrityError, SealtrailError
+from sealtrail.errors import IntegrityError, SealtrailError, UnavailableError
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.tree import TreeHead
@@ -132,6 +132,9 @@ class Anchoring:
         try:
             if self._beat_is_due():
                 await self.beat()
+                if self._failure is None:
+                    with suppress(UnavailableError):  # nothing waits for the answer
+                        await self._sender.recheck()
             if self._clock() >= self._next_pass_ms:
                 self._succeeded(waiting=await self._sender.advance())
         except IntegrityError as error:
