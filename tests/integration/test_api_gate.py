@@ -328,35 +328,48 @@ async def test_access_logs_hold_no_bodies_and_no_addresses(
     assert "secret" not in str(fields) + record.getMessage()
 
 
-async def test_connections_beyond_the_limit_are_closed_and_the_others_served(
-    tmp_path: Path, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+async def test_a_connection_beyond_the_limit_takes_the_place_of_the_oldest_idle_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sealtrail.api.limits.IDLE_CONNECTIONS", 3)
     settings = HttpSettings(requests_max=2)
     async with capture_node(tmp_path / "busy.db", settings=settings) as node:
         host, port = node.url.removeprefix("http://").split(":")
-        held = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
-        for _, writer in held:
-            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        for reader, _ in held:
+        ask = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        held = []
+        for _ in range(6):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(ask)
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        further, _ = await asyncio.open_connection(host, int(port))
-        assert await further.read() == b""
-        held.pop()[1].close()
-        await until_answered(client, node.url + "/health")
-        for _, writer in held:
+            held.append((reader, writer))
+        assert await held[0][0].read()  # the rest of its answer, and the end
+        assert held[0][0].at_eof()
+        for reader, writer in held[1:]:
+            await reader.readuntil(b'"}')
+            writer.write(ask)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
             writer.close()
 
 
-async def until_answered(client: aiohttp.ClientSession, url: str) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                async with client.get(url) as response:
-                    assert response.status == 200
-                    return
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0)
+async def test_a_connection_beyond_the_limit_is_closed_where_all_are_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sealtrail.api.limits.IDLE_CONNECTIONS", 0)
+    settings = HttpSettings(requests_max=2)
+    async with capture_node(tmp_path / "busy.db", settings=settings) as node:
+        host, port = node.url.removeprefix("http://").split(":")
+        begun = (
+            f"POST /capture HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nExpect: 100-continue"
+            "\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        ).encode()
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        for reader, writer in held:
+            writer.write(begun)
+            assert b"100 Continue" in await reader.readline()
+        further, _ = await asyncio.open_connection(host, int(port))
+        assert await further.read() == b""
+        for _, writer in held:
+            writer.close()
 
 
 class serve:  # noqa: N801 - reads as a verb

@@ -19,7 +19,8 @@ class ProblemRunner(web.AppRunner):
     """Runs an application; whatever it answers is a problem document or its own.
 
     Args:
-        connections_max: further ones are closed at once: each open one takes a file descriptor, idle or not.
+        connections_max: each open one takes a file descriptor. A further one takes the place of the oldest that
+            waits for a request, so that nobody is shut out by whoever opens many; where all are at work it is closed.
     """
 
     def __init__(
@@ -32,23 +33,38 @@ class ProblemRunner(web.AppRunner):
         made = await super()._make_server()
 
         async def handle(request: Any) -> web.StreamResponse:
+            server.at_work.add(request.protocol)
             try:
                 return await made.request_handler(request)
             except web.HTTPException as error:  # from before the middlewares
                 return http_problem_response(error)
+            finally:
+                server.at_work.discard(request.protocol)
 
-        return _Server(
+        server = _Server(
             handle,
             connections_max=self._connections_max,
             request_factory=made.request_factory,
             **made._kwargs,
         )
+        return server
 
 
 class _Server(web.Server):
     def __init__(self, handler: Any, *, connections_max: int, **kwargs: Any) -> None:
         super().__init__(handler, **kwargs)
         self.connections_max = connections_max
+        self.at_work: set[RequestHandler] = set()
+
+    def make_room(self) -> bool:
+        """Close the oldest connection that waits for a request, if all places are taken; False if none does."""
+        is_open = [each for each in self.connections if each.transport is not None]
+        if len(is_open) < self.connections_max:
+            return True
+        waiting = next((each for each in is_open if each not in self.at_work), None)
+        if waiting is not None:
+            waiting.force_close()
+        return waiting is not None
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
@@ -58,9 +74,9 @@ class _Connection(RequestHandler):
     __slots__ = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, unless there are too many."""
+        """Take a connection, unless all places are at work."""
         server = self._manager
-        if isinstance(server, _Server) and len(server.connections) >= server.connections_max:
+        if isinstance(server, _Server) and not server.make_room():
             transport.close()
         else:
             super().connection_made(transport)
