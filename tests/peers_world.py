@@ -29,7 +29,7 @@ from sealtrail.api.limits import make_runner
 from sealtrail.config import HttpSettings
 from sealtrail.evidence import Package, PackageLimits, PackageNetwork, encode_package
 from sealtrail.membership.encoding import encode_record
-from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient
+from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.handovers import Policy
@@ -177,6 +177,7 @@ class Peer(Node):
             now_seconds=time.time,
             new_nonce=lambda: secrets.token_urlsafe(16),
             timeout_seconds=self._timeout_seconds,
+            plain_http=PlainHttp.THIS_MACHINE,
         )
         self.outgoing = Outgoing(
             self.database,

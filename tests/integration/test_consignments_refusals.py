@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -262,6 +264,44 @@ async def test_a_package_over_the_limit_is_refused_unread(tmp_path: Path) -> Non
             session.post(url, data=chunks(), headers=headers) as response,
         ):
             assert response.status == 413
+
+
+async def test_packages_that_are_too_much_together_are_put_off(tmp_path: Path) -> None:
+    async with peers_world(tmp_path) as world:
+        maker, pharmacy = await world.peer(MAKER), await world.peer(PHARMACY)
+        wholesaler = await world.peer(
+            WHOLESALER, package_limits=PackageLimits(package_bytes_max=1_000)
+        )
+        url, arrived, go_on = wholesaler.url + PACKAGES_PATH, asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b" " * 600
+            arrived.set()
+            await go_on.wait()
+            yield b" "
+
+        headers = {"Content-Type": "application/vnd.sealtrail.package+json"}
+        async with aiohttp.ClientSession() as session:
+            begun = asyncio.create_task(
+                session.post(
+                    url, data=slow(), headers=headers | maker.signed(url, b" " * 601)
+                ).__aenter__()
+            )
+            await arrived.wait()
+            refused = await until(pharmacy, wholesaler, 503)
+            assert refused["code"] == "node_busy"
+            go_on.set()
+            assert (await begun).status == 400
+        assert (await pharmacy.post(wholesaler, b" " * 600))[0] == 400
+
+
+async def until(sender: Peer, receiver: Peer, status: int) -> dict[str, Any]:
+    """Post until it is answered with that status: what was sent before may be on its way."""
+    async with asyncio.timeout(10):
+        while True:
+            found, problem, _ = await sender.post(receiver, b" " * 600)
+            if found == status:
+                return problem
 
 
 async def test_another_media_type_is_refused(pair: Pair) -> None:

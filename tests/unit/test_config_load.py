@@ -146,6 +146,7 @@ def test_paths_are_relative_to_the_file() -> None:
 
 def test_the_public_url_is_made_of_host_and_port() -> None:
     assert parse_config(b"[http]\nhost = '0.0.0.0'", FILE).public_url == "http://127.0.0.1:8700"
+    assert parse_config(b"[http]\nhost = '::1'", FILE).public_url == "http://[::1]:8700"
     given_url = parse_config(b"[http]\npublic_url = 'https://node.example/'", FILE)
     assert given_url.public_url == "https://node.example"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sealtrail.errors import InputError
-from sealtrail.peers.client import check_url
+from sealtrail.peers.client import PlainHttp, check_url
 from sealtrail.services.parcels import (
     ENTRY_BYTES,
     PART_BYTES_MAX,
@@ -63,7 +63,7 @@ def test_a_content_over_the_limit_goes_alone() -> None:
 )
 def test_an_address_that_must_not_be_called_is_refused(url: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_url(url, plain_http_anywhere=False)
+        check_url(url, PlainHttp.THIS_MACHINE)
     assert caught.value.code == "peer_url_refused"
 
 
@@ -71,8 +71,21 @@ def test_an_address_that_must_not_be_called_is_refused(url: str) -> None:
     "url", ["https://peer.example", "http://127.0.0.1:8700", "http://[::1]:1", "http://localhost:1"]
 )
 def test_tls_and_this_machine_are_called(url: str) -> None:
-    check_url(url, plain_http_anywhere=False)
+    check_url(url, PlainHttp.THIS_MACHINE)
 
 
 def test_plain_http_is_called_where_the_operator_allows_it() -> None:
-    check_url("http://10.0.0.7:8700", plain_http_anywhere=True)
+    check_url("http://10.0.0.7:8700", PlainHttp.ANYWHERE)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8700", "http://[::1]:1", "http://localhost:1"])
+def test_a_node_of_a_real_network_is_not_made_to_call_its_own_machine(url: str) -> None:
+    allowed = PlainHttp.allowed_to("https://node.example", anywhere=False)
+    with pytest.raises(InputError) as caught:
+        check_url(url, allowed)
+    assert caught.value.code == "peer_url_refused"
+
+
+def test_nodes_of_one_machine_call_each_other() -> None:
+    allowed = PlainHttp.allowed_to("http://127.0.0.1:8701", anywhere=False)
+    check_url("http://localhost:8702", allowed)

@@ -24,14 +24,82 @@ IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
 BODIES_IN_HAND = 8
 
 
+class BodyRoom:
+    """Reads bodies, each held to a size and a time, and all that are in hand to a size together.
+
+    Working on a body takes its size several times over: this is what bounds the memory of a node under load.
+    """
+
+    def __init__(self, *, bytes_max: int, bytes_in_hand_max: int, timeout_seconds: float) -> None:
+        self._bytes_max = bytes_max
+        self._in_hand_max = bytes_in_hand_max
+        self._in_hand = 0
+        self._timeout_seconds = timeout_seconds
+
+    @asynccontextmanager
+    async def body(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Read the request's body, and count its bytes for as long as it is worked on.
+
+        Raises:
+            TooLargeError: over the limit (``body_too_large``).
+            UnavailableError: the bodies in hand are over their limit together (``node_busy``).
+            HTTPRequestTimeout: it didn't arrive in time.
+        """
+        self._refuse_over(request.content_length or 0)
+        held = _Held()
+        try:
+            yield await self._read(request, held)
+        finally:
+            self._in_hand -= held.count
+
+    async def _read(self, request: web.Request, held: _Held) -> bytes:
+        chunks = []
+        try:
+            if request.content.is_eof():  # a small body is there when its header is
+                return self._hold(request.content.read_nowait(), held)
+            async with asyncio.timeout(self._timeout_seconds):
+                async for chunk in request.content.iter_any():
+                    chunks.append(self._hold(chunk, held))
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout from error
+        return b"".join(chunks)
+
+    def _hold(self, chunk: bytes, held: _Held) -> bytes:
+        held.count += len(chunk)
+        self._in_hand += len(chunk)
+        self._refuse_over(held.count)
+        if self._in_hand > self._in_hand_max:
+            raise UnavailableError("node_busy", "too many large requests are in hand; try again")
+        return chunk
+
+    def _refuse_over(self, body_bytes: int) -> None:
+        if body_bytes > self._bytes_max:
+            raise TooLargeError(
+                "body_too_large",
+                f"the body has over {self._bytes_max} bytes",
+                advice="send it in several parts",
+                body_bytes_max=self._bytes_max,
+            )
+
+
+class _Held:
+    """Body bytes of one request that are counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Admission:
-    """Counts requests and body bytes in hand, and turns away what is over the limits."""
+    """Counts requests in hand, and turns away what is over the limits."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self.settings = settings
         self.requests = 0
-        self._body_bytes = 0
-        self._body_bytes_max = settings.body_bytes_max * BODIES_IN_HAND
+        self.body = BodyRoom(
+            bytes_max=settings.body_bytes_max,
+            bytes_in_hand_max=settings.body_bytes_max * BODIES_IN_HAND,
+            timeout_seconds=settings.request_timeout_seconds,
+        ).body
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -49,59 +117,6 @@ class Admission:
             yield
         finally:
             self.requests -= 1
-
-    @asynccontextmanager
-    async def body(self, request: web.Request) -> AsyncIterator[bytes]:
-        """Read the request's body, and count its bytes for as long as it is worked on.
-
-        Raises:
-            TooLargeError: over the limit (``body_too_large``).
-            UnavailableError: the bodies in hand are over their limit together (``node_busy``).
-            HTTPRequestTimeout: it didn't arrive in time.
-        """
-        self._refuse_over(request.content_length or 0)
-        held = _Held()
-        try:
-            yield await self._read(request, held)
-        finally:
-            self._body_bytes -= held.count
-
-    async def _read(self, request: web.Request, held: _Held) -> bytes:
-        chunks = []
-        try:
-            if request.content.is_eof():  # a small body is there when its header is
-                return self._hold(request.content.read_nowait(), held)
-            async with asyncio.timeout(self.settings.request_timeout_seconds):
-                async for chunk in request.content.iter_any():
-                    chunks.append(self._hold(chunk, held))
-        except TimeoutError as error:
-            raise web.HTTPRequestTimeout from error
-        return b"".join(chunks)
-
-    def _hold(self, chunk: bytes, held: _Held) -> bytes:
-        held.count += len(chunk)
-        self._body_bytes += len(chunk)
-        self._refuse_over(held.count)
-        if self._body_bytes > self._body_bytes_max:
-            raise UnavailableError("node_busy", "too many large requests are in hand; try again")
-        return chunk
-
-    def _refuse_over(self, body_bytes: int) -> None:
-        limit = self.settings.body_bytes_max
-        if body_bytes > limit:
-            raise TooLargeError(
-                "body_too_large",
-                f"the body has over {limit} bytes",
-                advice="send the events in several documents",
-                body_bytes_max=limit,
-            )
-
-
-class _Held:
-    """Body bytes of one request that are counted."""
-
-    def __init__(self) -> None:
-        self.count = 0
 
 
 def limits_view(settings: HttpSettings) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from sealtrail.api.auth import checks_callers_itself
-from sealtrail.errors import RateLimitedError, TooLargeError, UnsupportedMediaError
+from sealtrail.api.limits import BodyRoom
+from sealtrail.errors import RateLimitedError, UnsupportedMediaError
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.intake import Intake
@@ -26,6 +26,12 @@ def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[w
         timeout_seconds: how long a package may take to arrive.
     """
     in_hand: Counter[bytes] = Counter()
+    # of all members together one of the largest packages at a time, or several smaller ones
+    room = BodyRoom(
+        bytes_max=intake.limits.package_bytes_max,
+        bytes_in_hand_max=intake.limits.package_bytes_max,
+        timeout_seconds=timeout_seconds,
+    )
 
     @checks_callers_itself  # by the request's signature
     async def receive_package(request: web.Request) -> web.Response:
@@ -39,9 +45,9 @@ def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[w
         )
         # Only now that a member asks: nobody else makes this node read a large body.
         with _place(in_hand, sender):
-            body = await _read(request, intake.limits.package_bytes_max, timeout_seconds)
-            verify_body(request.headers, body)
-            acknowledgement = await intake.receive(body, sender)
+            async with room.body(request) as body:
+                verify_body(request.headers, body)
+                acknowledgement = await intake.receive(body, sender)
         return web.json_response(
             {"accepted": acknowledgement.accepted, "known": acknowledgement.known}
         )
@@ -60,19 +66,3 @@ def _place(in_hand: Counter[bytes], sender: bytes) -> Iterator[None]:
         yield
     finally:
         in_hand[sender] -= 1
-
-
-async def _read(request: web.Request, bytes_max: int, timeout_seconds: float) -> bytes:
-    length = request.content_length
-    if length is not None and length > bytes_max:
-        raise TooLargeError("body_too_large", f"{length} bytes, at most {bytes_max}")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > bytes_max:
-                    raise TooLargeError("body_too_large", f"more than {bytes_max} bytes")
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout from error
-    return bytes(body)

@@ -42,7 +42,7 @@ from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.finality import parse_finality
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
-from sealtrail.peers.client import PeerClient
+from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.capture import CaptureService
@@ -272,7 +272,7 @@ class Node:
             now_seconds=time.time,
             new_nonce=lambda: secrets.token_urlsafe(16),
             timeout_seconds=config.peers.timeout_seconds,
-            plain_http_anywhere=config.peers.plain_http,
+            plain_http=PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http),
         )
         self._outgoing = Outgoing(
             self._database,

@@ -181,8 +181,8 @@ class PeersSettings(Struct, frozen=True, kw_only=True):
     plain_http: Annotated[
         bool,
         _doc(
-            "Deliver to `http` URLs beyond this machine too: only on a private network, where"
-            " whoever reads along may read what is shipped."
+            "Deliver to `http` URLs too: only on a private network, where whoever reads along may"
+            " read what is shipped. (Nodes of one machine, each with a loopback URL, always may.)"
         ),
     ] = False
 
@@ -275,6 +275,7 @@ class Config(Struct, frozen=True, kw_only=True):
     def public_url(self) -> str:
         """URL under which users reach this node."""
         host = "127.0.0.1" if self.http.host in ("0.0.0.0", "::") else self.http.host  # noqa: S104 - compared, not bound
+        host = f"[{host}]" if ":" in host else host  # RFC 3986 section 3.2.2
         return (self.http.public_url or f"http://{host}:{self.http.port}").rstrip("/")
 
     @property

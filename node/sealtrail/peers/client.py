@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from enum import Enum
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -36,6 +37,29 @@ class _Problem(msgspec.Struct):
     detail: str = ""
 
 
+class PlainHttp(Enum):
+    """Where a node may send what it ships without TLS."""
+
+    NOWHERE = "nowhere"
+    THIS_MACHINE = "this machine"
+    ANYWHERE = "anywhere"
+
+    @classmethod
+    def allowed_to(cls, own_url: str, *, anywhere: bool) -> PlainHttp:
+        """Return what a node may do whose own URL that is.
+
+        To this machine only where the node itself is reached on it (a devnet): elsewhere a member's record could
+        make it call what listens here for nobody but this machine.
+        """
+        if anywhere:
+            return cls.ANYWHERE
+        try:
+            host = urlsplit(own_url).hostname or ""
+        except ValueError:  # a configured URL that isn't one is no loopback URL
+            host = ""
+        return cls.THIS_MACHINE if _is_loopback(host) else cls.NOWHERE
+
+
 class PeerClient:
     """Delivers packages to nodes by their URL in the registry."""
 
@@ -48,7 +72,7 @@ class PeerClient:
         now_seconds: Callable[[], float],
         new_nonce: Callable[[], str],
         timeout_seconds: float,
-        plain_http_anywhere: bool = False,
+        plain_http: PlainHttp,
     ) -> None:
         self._session = session
         self._key_id = key_id
@@ -56,7 +80,7 @@ class PeerClient:
         self._now_seconds = now_seconds
         self._new_nonce = new_nonce
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
-        self._plain_http_anywhere = plain_http_anywhere
+        self._plain_http = plain_http
 
     async def deliver(self, node_url: str, package: bytes) -> Acknowledgement:
         """Send a package and return what the peer acknowledged.
@@ -68,7 +92,7 @@ class PeerClient:
             VerificationError: ``peer_refused``: it refused this package, with its own code and words.
         """
         url = node_url.rstrip("/") + PACKAGES_PATH
-        check_url(url, plain_http_anywhere=self._plain_http_anywhere)
+        check_url(url, self._plain_http)
         headers = sign_request(
             "POST",
             url,
@@ -123,8 +147,8 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
     raise UnavailableError("peer_not_taking", said)
 
 
-def check_url(url: str, *, plain_http_anywhere: bool) -> None:
-    """Refuse a URL that a node must not call: not HTTP(S), with credentials, or in the clear beyond this machine.
+def check_url(url: str, plain_http: PlainHttp) -> None:
+    """Refuse a URL that a node must not call: not HTTP(S), with credentials, or in the clear where that isn't allowed.
 
     Raises:
         InputError: ``peer_url_refused``.
@@ -137,10 +161,13 @@ def check_url(url: str, *, plain_http_anywhere: bool) -> None:
         raise InputError("peer_url_refused", f"{url!r}: {error}") from error
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         raise InputError("peer_url_refused", f"{url!r} is no plain http or https URL")
-    if parts.scheme == "http" and not plain_http_anywhere and not _is_loopback(host):
+    allowed = plain_http is PlainHttp.ANYWHERE or (
+        plain_http is PlainHttp.THIS_MACHINE and _is_loopback(host)
+    )
+    if parts.scheme == "http" and not allowed:
         raise InputError(
             "peer_url_refused",
-            f"{url!r} would go in the clear over a network",
+            f"{url!r} would go in the clear over a network, or to this machine itself",
             advice="put the node behind TLS and record its https URL, or allow peers.plain_http on a private network",
         )
 
