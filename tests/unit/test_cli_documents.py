@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealtrail.cli import documents
 from sealtrail.cli.capture import _shifted
 from sealtrail.cli.capture_journal import Journal
 from sealtrail.cli.documents import split_documents
-from sealtrail.errors import InputError, NotFoundError
+from sealtrail.errors import InputError, NotFoundError, TooLargeError
 
 
 def document(events: list[str]) -> str:
@@ -113,3 +114,10 @@ def test_a_journal_survives_half_a_line(tmp_path: Path) -> None:
     again = Journal(path)
     assert "aa" in again
     assert "bb" not in again
+
+
+def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "FILE_BYTES_MAX", 1000)
+    with pytest.raises(TooLargeError) as caught:
+        list(documents.split_documents(Path("/dev/zero"), 10))
+    assert caught.value.code == "file_too_large"

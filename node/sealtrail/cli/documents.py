@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from sealtrail.errors import InputError, NotFoundError
+from sealtrail.errors import InputError, NotFoundError, TooLargeError
 
 LIST_POINTER = "/epcisBody/eventList"
+FILE_BYTES_MAX = 1 << 30  # a file is held in memory whole
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
 
 
@@ -43,6 +44,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
     Raises:
         NotFoundError: ``file_missing``.
         InputError: ``file_unreadable``, ``json_malformed``, ``json_key_repeated``.
+        TooLargeError: ``file_too_large``.
     """
     content = _read(path)
     if path.suffix not in _LINE_SUFFIXES:
@@ -65,11 +67,23 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
 
 def _read(path: Path) -> bytes:
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        if str(path) == "-":
+            content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError as e:
         raise NotFoundError("file_missing", f"no file {path}", pointer=str(path)) from e
     except OSError as e:
         raise InputError("file_unreadable", f"{path}: {e.strerror}", pointer=str(path)) from e
+    if len(content) > FILE_BYTES_MAX:
+        raise TooLargeError(
+            "file_too_large",
+            f"{path} has over {FILE_BYTES_MAX} bytes",
+            pointer=str(path),
+            advice="cut it into several files",
+        )
+    return content
 
 
 def _many_lines(content: bytes) -> bool:

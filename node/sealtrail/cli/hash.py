@@ -143,16 +143,17 @@ def _documents(name: str) -> Iterator[bytes]:
 
 
 def _split(file: BinaryIO, *, lines: bool) -> Iterator[bytes]:
-    first = file.readline()
+    longest = _LIMITS.document_bytes_max + 1  # so that what is refused need not fit into memory
+    first = file.readline(longest)
     while first and not first.strip():
-        first = file.readline()
+        first = file.readline(longest)
     if not lines and not _is_whole(first):
-        yield first + file.read(_LIMITS.document_bytes_max)
+        yield first + file.read(longest - len(first))
         return
     while first:
         if first.strip():
             yield first
-        first = file.readline()
+        first = file.readline(longest)
 
 
 def _is_whole(line: bytes) -> bool:
