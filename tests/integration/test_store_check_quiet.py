@@ -7,7 +7,6 @@ from pathlib import Path
 
 from capture_events import document, event
 from capture_node import DOMAIN, services
-
 from sealtrail.services.store_check import StoreCheck
 
 
