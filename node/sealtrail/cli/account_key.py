@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -23,6 +24,18 @@ from sealtrail.store.keystore import FILE_BYTES_MAX, open_document, public_of
 from sealtrail.store.passphrase import load_passphrase
 
 PASSPHRASE_VARIABLE = "SEALTRAIL_PASSPHRASE"  # noqa: S105 - a name, no secret
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def passphrase_file_option(whose: str) -> Callable[[F], F]:
+    """Return what adds ``--passphrase-file`` for :func:`load_account_key`."""
+    return click.option(
+        "--passphrase-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"File with the {whose} key's passphrase.",
+    )
 
 
 def load_account_key(path: Path, passphrase_file: Path | None = None) -> OperatorKey:

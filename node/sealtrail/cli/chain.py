@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
+import click
 import msgspec
 
 from sealtrail.config import ChainSettings
 from sealtrail.errors import InputError
 from sealtrail.ledger.fees import FeeMode, detect_fees
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
+
+F = TypeVar("F", bound=Callable[..., Any])
+FEES_AUTO = "auto"
+
+
+def fees_option(command: F) -> F:
+    """Add ``--fees``; :func:`choose_fees` reads it."""
+    return click.option(
+        "--fees",
+        type=click.Choice([FEES_AUTO, *(mode.value for mode in FeeMode)]),
+        default=FEES_AUTO,
+        show_default=True,
+        help="How transactions pay.",
+    )(command)
+
+
+def rpc_url_option(command: F) -> F:
+    """Add ``--rpc-url``, of a chain that no configuration names."""
+    return click.option("--rpc-url", required=True, help="JSON-RPC endpoint of the chain.")(command)
+
+
+async def choose_fees(rpc: Rpc, payer: bytes, fees: str) -> FeeMode:
+    """Return how an account pays: as told, or as the chain seems to want it of this account.
+
+    Raises:
+        UnavailableError: the chain can't be asked.
+    """
+    return await detect_fees(rpc, payer) if fees == FEES_AUTO else FeeMode(fees)
 
 
 class ChainFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from sealtrail.cli.chain import fees_option
 from sealtrail.cli.devnet_network import Devnet
 from sealtrail.cli.devnet_plan import (
     NODES_MAX,
@@ -52,13 +53,7 @@ DEVNET_NAME = "devnet.json"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Key file of who deploys and is the steward; needed with --chain rpc.",
 )
-@click.option(
-    "--fees",
-    type=click.Choice(["auto", "eip1559", "legacy", "free"]),
-    default="auto",
-    show_default=True,
-    help="How transactions pay.",
-)
+@fees_option
 @click.option(
     "--finality",
     help="When a block is final: instant, signers, finalized or 'depth N'. [default: found out]",

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import click
 
-from sealtrail.cli.account_key import load_account_key
-from sealtrail.cli.chain import expected_identity, open_rpc, require_registry
+from sealtrail.cli.account_key import load_account_key, passphrase_file_option
+from sealtrail.cli.chain import (
+    choose_fees,
+    expected_identity,
+    fees_option,
+    open_rpc,
+    require_registry,
+    rpc_url_option,
+)
 from sealtrail.cli.keyring import KeyFiles, open_keys
 from sealtrail.cli.member_admission import admit_member
 from sealtrail.cli.member_list import member_list
@@ -26,7 +33,6 @@ from sealtrail.cli.target import config_option
 from sealtrail.config import ChainSettings, Config, load_config
 from sealtrail.errors import ConflictError, InputError
 from sealtrail.gs1.check_digit import has_check_digit
-from sealtrail.ledger.fees import FeeMode, detect_fees
 from sealtrail.membership.records import NumberingRight, Purpose
 from sealtrail.signing import Domain, EventSigner
 
@@ -138,7 +144,7 @@ def member_request(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Key file of the steward's account: this program's, any wallet's, or hex digits.",
 )
-@click.option("--rpc-url", required=True, help="JSON-RPC endpoint of the chain.")
+@rpc_url_option
 @click.option(
     "--registry", help="The registry you are a steward of; refused if the file names another."
 )
@@ -147,18 +153,8 @@ def member_request(
     type=click.IntRange(1),
     help="Last block in which may be voted; every steward gives the same. One is made up if not given.",
 )
-@click.option(
-    "--fees",
-    type=click.Choice(["auto", "eip1559", "legacy", "free"]),
-    default="auto",
-    show_default=True,
-    help="How transactions pay.",
-)
-@click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File with the steward key's passphrase.",
-)
+@fees_option
+@passphrase_file_option("steward")
 @click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 @common_options
 def member_admit(
@@ -194,14 +190,13 @@ def member_admit(
 
     async def vote() -> None:
         async with open_rpc(chain) as rpc:
-            mode = await detect_fees(rpc, key.address) if fees == "auto" else FeeMode(fees)
             admission = await admit_member(
                 rpc,
                 key,
                 record,
                 request.domain().registry,
                 bytes.fromhex(request.consent.removeprefix("0x")),
-                fees=mode,
+                fees=await choose_fees(rpc, key.address, fees),
                 last_block=last_block,
             )
         if as_json:

@@ -8,15 +8,22 @@ from pathlib import Path
 import click
 import msgspec
 
-from sealtrail.cli.account_key import load_account_key
-from sealtrail.cli.chain import ChainFacts, fetch_chain_facts, open_rpc
+from sealtrail.cli.account_key import load_account_key, passphrase_file_option
+from sealtrail.cli.chain import (
+    ChainFacts,
+    choose_fees,
+    fees_option,
+    fetch_chain_facts,
+    open_rpc,
+    rpc_url_option,
+)
 from sealtrail.cli.output import common_options, print_json, say
 from sealtrail.config import ChainSettings
 from sealtrail.errors import InputError
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.anchor_calls import decode_address
 from sealtrail.ledger.envelope import OperatorKey
-from sealtrail.ledger.fees import FeeMode, detect_fees
+from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import send_and_wait
 from sealtrail.ledger.wire import encode_bytes, parse_bytes
@@ -81,7 +88,7 @@ def network_group() -> None:
 
 
 @network_group.command("deploy")
-@click.option("--rpc-url", required=True, help="JSON-RPC endpoint of the chain.")
+@rpc_url_option
 @click.option(
     "--deployer-key",
     required=True,
@@ -94,13 +101,7 @@ def network_group() -> None:
     multiple=True,
     help="Address of a steward; may be repeated. Default: the deployer alone.",
 )
-@click.option(
-    "--fees",
-    type=click.Choice(["auto", "eip1559", "legacy", "free"]),
-    default="auto",
-    show_default=True,
-    help="How transactions pay.",
-)
+@fees_option
 @click.option(
     "--recovery-delay-blocks",
     type=click.IntRange(1),
@@ -108,11 +109,7 @@ def network_group() -> None:
     show_default=True,
     help="Blocks between announcing a member's recovered key and its taking effect.",
 )
-@click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File with the deployer key's passphrase.",
-)
+@passphrase_file_option("deployer")
 @common_options
 def network_deploy(
     rpc_url: str,
@@ -128,15 +125,15 @@ def network_deploy(
     addresses = [parse_address(s) for s in stewards] or [key.address]
     chain = ChainSettings(rpc_urls=[rpc_url])
 
-    async def deploy() -> tuple[ChainFacts, str, Founded]:
+    async def deploy() -> tuple[ChainFacts, FeeMode, Founded]:
         facts = await fetch_chain_facts(chain)
         async with open_rpc(chain) as rpc:
-            mode = (await detect_fees(rpc, key.address)).value if fees == "auto" else fees
+            mode = await choose_fees(rpc, key.address, fees)
             founded = await deploy_network(
                 rpc,
                 key,
                 stewards=addresses,
-                fees=FeeMode(mode),
+                fees=mode,
                 recovery_delay_blocks=recovery_delay_blocks,
             )
         return facts, mode, founded
@@ -148,7 +145,7 @@ def network_deploy(
         "genesis_hash": encode_bytes(facts.identity.genesis_hash),
         "registry": encode_bytes(founded.registry),
         "start_block": founded.block,
-        "fees": mode,
+        "fees": mode.value,
     }
     if as_json:
         print_json({**values, "anchors": encode_bytes(founded.anchors)})
