@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,29 @@ async def test_a_tampered_event_is_told_as_damage_never_given_out(
         assert response.status == 500
         problem = await response.json(content_type="application/problem+json")
     assert problem["code"] == "content_corrupt"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: [token[0], -2, token[2]],
+        lambda token: [token[0], 0, token[2]],
+        lambda token: [[1 << 63, 1], token[1], token[2]],
+        lambda token: [[1, -(1 << 64)], token[1], token[2]],
+        lambda token: [[1], token[1], token[2]],
+    ],
+)
+async def test_a_made_up_page_token_is_refused(
+    client: aiohttp.ClientSession, change: Callable[[list[Any]], list[Any]]
+) -> None:
+    query = {"orderBy": "eventTime", "eventCountLimit": "4", "perPage": "1"}
+    async with client.get("/events", params=query) as response:
+        given = response.links["next"]["url"].query["nextPageToken"]
+    token = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+    forged = base64.urlsafe_b64encode(json.dumps(change(token)).encode()).decode().rstrip("=")
+    async with client.get("/events", params={**query, "nextPageToken": forged}) as response:
+        assert response.status == 400
+        assert (await response.json(content_type=None))["code"] == "page_token_invalid"
 
 
 @pytest.mark.parametrize(

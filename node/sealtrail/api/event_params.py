@@ -103,7 +103,7 @@ def _page_token(text: str | None, digest: bytes) -> PageToken | None:
         token = msgspec.json.decode(packed, type=PageToken)
     except (ValueError, binascii.Error, msgspec.DecodeError):
         token = None
-    if token is None or token.query != digest:
+    if token is None or token.query != digest or not _in_range(token):
         raise InputError(
             "page_token_invalid",
             "nextPageToken is not one that this query was given",
@@ -111,6 +111,14 @@ def _page_token(text: str | None, digest: bytes) -> PageToken | None:
             advice="follow the Link header without changing the query",
         )
     return token
+
+
+def _in_range(token: PageToken) -> bool:
+    """Tell whether the store can have given it: tokens aren't signed, and a LIMIT below 0 is none at all."""
+    place = token.position
+    return (token.left is None or token.left > 0) and all(
+        -(1 << 63) <= number < 1 << 63 for number in (place.key, place.row)
+    )
 
 
 def _digest(given: dict[str, str]) -> bytes:
