@@ -257,6 +257,16 @@ def test_a_document_is_refused_by_name_and_place(
     assert (caught.value.code, caught.value.pointer) == (code, pointer)
 
 
+@pytest.mark.parametrize("feigned", [rb"\"\u003a", rb"\u0022:", rb"\u0022\u003A"])
+def test_a_second_key_is_found_though_text_feigns_another_one(feigned: bytes) -> None:
+    data = document(EVENT).replace(
+        b'"action":', b'"a:note": "%s", "action": "ADD", "action":' % feigned
+    )
+    with pytest.raises(InputError) as caught:
+        parse_document(data)
+    assert caught.value.code == "json_key_repeated"
+
+
 @pytest.mark.parametrize(
     ("spoil", "pointer"),
     [

@@ -23,7 +23,7 @@ _ODD = rb"-?[0-9]+(?:\.0[,}\]]|(?:\.[0-9]+)?[eE])"
 _odd_member, _odd_first, _odd_next = (
     re.compile(before + _ODD).search for before in (rb'":', rb"\[", rb",")
 )
-_beyond_basic_plane = re.compile(rb"[\xf0-\xf4]").search
+_BEYOND_BASIC_PLANE = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 
 
 def effective_context(document: Any, event: Any) -> Any:
@@ -71,4 +71,4 @@ def encode_jcs(value: Any) -> bytes:
 def _may_differ(octets: bytes) -> bool:
     if _odd_member(octets) or _odd_first(octets) or _odd_next(octets):
         return True
-    return not octets.isascii() and _beyond_basic_plane(octets) is not None
+    return not octets.isascii() and any(lead in octets for lead in _BEYOND_BASIC_PLANE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.epcis.context import Names
-from sealtrail.epcis.folding import fold
+from sealtrail.epcis.folding import fold, fold_number
 from sealtrail.epcis.vocabulary import (
     BIZ_STEP,
     BIZ_TRANSACTION_TYPE,
@@ -39,14 +39,15 @@ class Texts:
 
     def number(self, value: float) -> str:
         """Return a number, folded."""
-        return fold(str(value))
+        text = str(value)
+        return text if type(value) is int else fold_number(text)
 
     def scalar(self, value: Any) -> str:
         """Return any value of an extension, folded: text that looks like a number is treated as one."""
         if not isinstance(value, str):
             if isinstance(value, bool):
                 return "true" if value else "false"
-            return fold(str(value))
+            return "None" if value is None else self.number(value)
         text = self.free(value).strip() if value in STANDARD_WORDS else value.strip()
         folded = self.value(text)
         if folded != text and text[:1] not in ("h", "u") and ":" not in text:

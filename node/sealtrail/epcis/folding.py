@@ -12,6 +12,7 @@ from decimal import Context, Decimal, InvalidOperation
 
 from sealtrail.gs1.hash_form import hash_form
 
+_IDENTIFIERS = ("urn:epc:", "http")
 _URN_WORDS = (
     ("urn:epcglobal:cbv:bizstep:", "https://ref.gs1.org/cbv/BizStep-"),
     ("urn:epcglobal:cbv:disp:", "https://ref.gs1.org/cbv/Disp-"),
@@ -29,11 +30,13 @@ def fold(text: str) -> str:
     if "urn:epcglobal:cbv:" in text:
         for urn, web in _URN_WORDS:
             text = text.replace(urn, web)
+    if text.startswith(_IDENTIFIERS):
+        return hash_form(text)
     head = text[:1]
     # Decimal reads digits of every script, signs, points and underscores
-    if head in "+-._" or head.isdigit() or not head.isascii():
-        text = fold_number(text)
-    return hash_form(text)
+    if head in "+-._" or head.isdecimal():
+        return fold_number(text)
+    return text
 
 
 def fold_number(text: str) -> str:
@@ -55,8 +58,10 @@ def fold_time(text: str) -> str:
     if len(text) == 24 and text[23] == "Z" and text[10] == "T":
         return text
     moment = datetime.fromisoformat(text.upper())
-    whole = moment.replace(microsecond=0)
     try:
+        if moment.microsecond % 1000 == 0:
+            return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        whole = moment.replace(microsecond=0)
         rounded = whole.astimezone(UTC) + timedelta(milliseconds=(moment.microsecond + 500) // 1000)
     except OverflowError:
         return text

@@ -17,9 +17,10 @@ import orjson
 from sealtrail.errors import InputError, TooLargeError
 
 # Up to 15 significant digits and two of exponent every decimal survives a double (IEEE 754).
-_LONG = rb"\s*-?(?:[0-9][0-9.]{15}|[0-9.]+[eE][+-]?[0-9]{3})"
+_LONG = rb"-?(?:[0-9][0-9.]{15}|[0-9.]+[eE][+-]?[0-9]{3})"
 # one pattern for each thing a number can follow: a fixed beginning makes the search quick
 _LONG_NUMBERS = tuple(re.compile(before + _LONG).search for before in (rb'":', rb"\[", rb","))
+_escaped_ascii = re.compile(rb"\\u00[0-7]").search
 _INTEGER_MAX = 2**53 - 1
 _BLANKS = b" \t\r\n"
 
@@ -59,23 +60,27 @@ def _is_exact(octets: bytes, tree: Any) -> bool:
             raise InputError("json_too_deep", "The document is nested too deeply.") from None
         return False  # an integer that a double does not hold
     # both texts lose the blanks inside strings as well: what is equal then has the same members
-    if octets.translate(None, _BLANKS) == encoded.replace(b" ", b""):
-        return True
-    return _certainly_exact(octets, encoded)
+    given, encoded = octets.translate(None, _BLANKS), encoded.replace(b" ", b"")
+    return given == encoded or _certainly_exact(given, encoded)
 
 
-def _certainly_exact(octets: bytes, encoded: bytes) -> bool:
-    """Tell, from the text and its tree encoded again, that no key is repeated and no number rounded.
+def _certainly_exact(given: bytes, encoded: bytes) -> bool:
+    """Tell, from a text and its tree encoded again, both without blanks, that they have the same members.
 
     False means: look closer.
     """
-    # With no blank before a colon and no escaped quote in \u form, every key shows as '":' in both texts;
-    # strings that contain that sequence count the same on both sides.
-    if b" :" in octets or b"\n:" in octets or b"\t:" in octets or b"\r:" in octets:
+    # of escapes by number, only those that can stand for a quote or a colon could hide a key or feign one
+    if _escaped_ascii(given):
         return False
-    if b"\\u0022" in octets or any(search(octets) for search in _LONG_NUMBERS):
+    if b"\\u" in given and given.isascii():
+        # within strings, where alone they can stand, these escapes are what is left to differ as a rule
+        given = given.decode("raw_unicode_escape").encode("utf-8", "surrogatepass")
+        if given == encoded:
+            return True
+    # Every key shows as '":' in both texts; strings that contain that sequence count the same on both sides.
+    if any(search(given) for search in _LONG_NUMBERS):
         return False
-    return encoded.count(b'":') == octets.count(b'":')
+    return encoded.count(b'":') == given.count(b'":')
 
 
 class _Repeated(dict[str, Any]):

@@ -108,7 +108,7 @@ def _cpi(match: re.Match[str], encode: Encode) -> str | None:
 
 def _scheme(
     pattern: str, convert: Convert
-) -> tuple[Callable[[str], re.Match[str] | None], Convert]:
+) -> tuple[Callable[[str, int], re.Match[str] | None], Convert]:
     return re.compile(pattern).fullmatch, convert
 
 
@@ -142,6 +142,8 @@ _SCHEMES = {
     "urn:epc:idpat:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.\*", _cpi),
 }
 
+_SCHEME_CHARACTERS_MIN = min(map(len, _SCHEMES))
+
 
 def is_epc_urn(text: str) -> bool:
     """Tell whether the text claims to be an EPC URN (well-formed or not)."""
@@ -154,15 +156,9 @@ def digital_link_of_urn(text: str, encode: Encode = encode_value) -> str | None:
     Args:
         encode: how a serial or lot is escaped; other than the default for the event hash alone.
     """
-    scheme, _, body = _split(text)
-    entry = _SCHEMES.get(scheme)
+    cut = text.find(":", _SCHEME_CHARACTERS_MIN)
+    entry = _SCHEMES.get(text[:cut])
     if entry is None:
         return None
-    match = entry[0](body)
+    match = entry[0](text, cut + 1)
     return None if match is None else entry[1](match, encode)
-
-
-def _split(text: str) -> tuple[str, str, str]:
-    """Split at the third colon after ``urn:epc``: a serial may hold colons of its own."""
-    parts = text.split(":", 4)
-    return (":".join(parts[:4]), ":", parts[4]) if len(parts) == 5 else ("", "", "")
