@@ -35,9 +35,6 @@ _PROTECTED = {
 }
 _KEYS_REMEMBERED = 1_000
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
-_VALUES_REMEMBERED = 2_000
-_VALUE_CHARACTERS_REMEMBERED_MAX = 128
-# at the worst some 40 MB of values
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
 _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
@@ -46,15 +43,14 @@ _URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 class Names:
     """The prefixes in force for an event, and names written out with them.
 
-    Immutable but for its memory of keys and values, which holds only what documents under this context use.
+    Immutable but for its memory of keys, which holds only what documents under this context use.
     """
 
-    __slots__ = ("_keys", "_namespaces", "_values", "gs1_prefixes", "keeps_packs")
+    __slots__ = ("_keys", "_namespaces", "gs1_prefixes", "keeps_packs")
 
     def __init__(self, namespaces: dict[str, str]) -> None:
         self._namespaces = namespaces
         self._keys: dict[str, tuple[str, str, str]] = {}
-        self._values: dict[str, str] = {}
         # values are written out for GS1's own vocabularies only (CBV 2.0 section 8.9.3, rules 15 and 16)
         self.gs1_prefixes = {
             prefix: namespace
@@ -66,14 +62,8 @@ class Names:
 
     def value(self, text: str) -> str:
         """Return the text of a standard field as the event hash writes it."""
-        folded = self._values.get(text)
-        if folded is None:
-            folded = fold(self.expanded(text).strip())
-            if len(text) <= _VALUE_CHARACTERS_REMEMBERED_MAX:
-                if len(self._values) >= _VALUES_REMEMBERED:
-                    self._values.clear()
-                self._values[text] = folded
-        return folded
+        prefix, _, local = text.partition(":")
+        return fold(self.gs1_prefixes[prefix] + local if prefix in self.gs1_prefixes else text)
 
     def expanded(self, text: str) -> str:
         """Return a text with a prefix of GS1's own written out."""

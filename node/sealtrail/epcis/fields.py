@@ -23,7 +23,6 @@ _C = r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-._~:/?@!$&'
 # RFC 3986; brackets only around an IP literal
 _URI = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?://(?:[^\s/@\[\]]*@)?\[[0-9A-Fa-f:.]+\])?{_C}(?:#{_C})?"
 _is_uri = re.compile(_URI).fullmatch
-_URI_REMEMBERED_CHARACTERS_MAX = 256
 # what nearly every EPC is made of; a space can stand in none
 _are_plain_uris = re.compile(
     r"(?:(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+ )*(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+"
@@ -49,14 +48,6 @@ def located(error: InputError, token: str | int) -> InputError:
 
 def is_uri(text: str) -> bool:
     """Tell whether the text is an absolute URI (RFC 3986)."""
-    if len(text) > _URI_REMEMBERED_CHARACTERS_MAX:
-        return _is_uri(text) is not None
-    return _is_known_uri(text)
-
-
-@lru_cache(maxsize=4_096)
-def _is_known_uri(text: str) -> bool:
-    """Places, parties and vocabularies repeat."""
     return _is_uri(text) is not None
 
 
@@ -84,7 +75,7 @@ def read_uri(value: Any) -> str:
     """Read an absolute URI."""
     if not isinstance(value, str):
         raise refuse_type("a URI", value)
-    if not is_uri(value):
+    if not _is_uri(value):
         raise InputError("uri_malformed", f"{value[:100]!r} is no absolute URI.")
     return value
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 from sealtrail.gs1.hash_form import hash_form
 
@@ -20,13 +21,21 @@ _URN_WORDS = (
     ("urn:epcglobal:cbv:sdt:", "https://ref.gs1.org/cbv/SDT-"),
     ("urn:epcglobal:cbv:er:", "https://ref.gs1.org/cbv/ER-"),
 )
+# 8,192 values of at most 128 characters: some 5 MB
+_REMEMBERED = 8_192
+_CHARACTERS_REMEMBERED_MAX = 128
 _PRECISION = Context(prec=28)
 # Written out in full, 1E-999999999 would take all memory there is; nobody measures beyond this.
 _EXPONENT_MAX = 1_000
 
 
 def fold(text: str) -> str:
-    """Return a trimmed value as the event hash writes it."""
+    """Return a trimmed value as the event hash writes it. Places, parties and words repeat: they are remembered."""
+    return _fold(text) if len(text) <= _CHARACTERS_REMEMBERED_MAX else _fold.__wrapped__(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _fold(text: str) -> str:
     if "urn:epcglobal:cbv:" in text:
         for urn, web in _URN_WORDS:
             text = text.replace(urn, web)

@@ -10,7 +10,6 @@ Source: CBV 2.0 section 8.9, and the reference implementation as of July 2026.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from sealtrail.epcis.ambiguity import Ambiguity, listed
@@ -48,8 +47,9 @@ def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]
     out = ["eventType=", event["type"], "eventTime=", fold_time(event["eventTime"])]
     if has_long_fraction(event["eventTime"]):
         texts.doubts.add(Ambiguity.TIME_FRACTION)
-    for key, write in _writers(_STANDARD.intersection(event)):
-        write(out, key, event[key], texts)
+    for key, write in _ORDER:
+        if key in event:
+            write(out, key, event[key], texts)
     _trailing(out, event, texts)
     return "".join(out), listed(texts.doubts)
 
@@ -152,14 +152,7 @@ _ORDER: tuple[tuple[str, Write], ...] = (
     ("destinationList", _typed("destination", _PARTY)),
     ("sensorElementList", sensor_text),
 )
-_STANDARD = frozenset(key for key, _ in _ORDER)
-_KNOWN = _IGNORED | _STANDARD | {"eventTime"}
-
-
-@lru_cache(maxsize=1_000)
-def _writers(keys: frozenset[str]) -> tuple[tuple[str, Write], ...]:
-    """Return what writes these fields, in the order of the hash; events come in few shapes."""
-    return tuple([(key, write) for key, write in _ORDER if key in keys])
+_KNOWN = _IGNORED | {key for key, _ in _ORDER} | {"eventTime"}
 
 
 def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:

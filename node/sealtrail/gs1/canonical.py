@@ -31,13 +31,19 @@ def canonical(identifier: str) -> str:
     return _canonical(identifier)
 
 
+def read_simple(text: str) -> str | None:
+    """Return the canonical form of a Digital Link in a common spelling without escapes; None says nothing."""
+    match = _is_simple(text)
+    return match and DIGITAL_LINK + match[1] + (match[3] or match[2] or "")
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _canonical(identifier: str) -> str:
     if identifier.startswith("urn:epc:"):
         return digital_link_of_urn(identifier) or identifier
     if not identifier.startswith(("http", "HTTP")) or is_canonical(identifier):
         return identifier
-    if simple := _is_simple(identifier):
-        return DIGITAL_LINK + simple[1] + (simple[3] or simple[2] or "")
+    if (simple := read_simple(identifier)) is not None:
+        return simple
     link = parse_digital_link(identifier)
     return identifier if link is None else link.canonical

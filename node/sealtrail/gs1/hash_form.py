@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from sealtrail.gs1.canonical import canonical
+from sealtrail.gs1.canonical import read_simple
 from sealtrail.gs1.digital_link import DIGITAL_LINK, SHORT_NAMES, is_canonical
 from sealtrail.gs1.urn import digital_link_of_urn
 
@@ -35,11 +35,6 @@ _is_whole = re.compile(
     rf"|8006/[0-9]{{18}}(?:/(?:21|10)/{_C}{{0,20}})?|8010/[#\-/0-9A-Z]{{0,30}}(?:/8011/[0-9]{{0,12}})?"
     r"|801[78]/[0-9]{18})$"
 ).match
-# one stem or none, and a pack, a lot or a logistic unit: canonical form and hash form are the same
-_is_plain = re.compile(
-    r"https?://[^/?#%]+(?:/[A-Za-z][A-Za-z_\-]*)*?/(?:00/[0-9]{18}"
-    r"|01/[0-9]{14}(?:/10/[A-Za-z0-9'\-.;=_]{1,20})?(?:/21/[A-Za-z0-9'\-.;=_]{1,20})?)"
-).fullmatch
 _long_prefix = re.compile(r"urn:epc:(?:id:grai|idpat:(?:grai|gdti|sgcn)):[0-9]{12}\.").match
 
 
@@ -49,13 +44,14 @@ def hash_form(text: str) -> str:
         return _urn(text)
     if not text.startswith("http") or is_canonical(text):
         return text
-    return canonical(text) if _is_plain(text) else _link(text)
+    # where one stem or none stands before a pack, a lot or a logistic unit, both forms are the same
+    return read_simple(text) or _link(text)
 
 
 def _urn(text: str) -> str:
     if "%" in text:
         return digital_link_of_urn(text, _escape) or text
-    return text if _long_prefix(text) else canonical(text)
+    return text if _long_prefix(text) else digital_link_of_urn(text) or text
 
 
 def _escape(value: str) -> str:
