@@ -111,6 +111,15 @@ def test_a_command_without_a_node_says_how_to_name_one(
     assert "--devnet" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("url", ["node.example", "http://h:99999", "http://[::1", "http://", ""])
+def test_a_url_that_is_none_is_the_users_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "--node", url]) == 2
+    assert "defect" not in capsys.readouterr().err
+
+
 def test_a_devnet_that_does_not_run_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

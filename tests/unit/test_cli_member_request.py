@@ -81,10 +81,12 @@ def test_a_malformed_request_is_refused(change: dict[str, object]) -> None:
     assert caught.value.exit_code in (1, 2)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"type": "x"}', "[" * 9999])
-def test_what_is_no_request_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[]", b'{"type": "x"}', b"[" * 9999, b'{"name": "\xff"}']
+)
+def test_what_is_no_request_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "r.json"
-    path.write_text(text)
+    path.write_bytes(text)
     with pytest.raises(InputError) as caught:
         load_request(path)
     assert caught.value.code == "request_malformed"

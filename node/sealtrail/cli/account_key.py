@@ -50,7 +50,7 @@ def load_account_key(path: Path, passphrase_file: Path | None = None) -> Operato
         return _key(path, bytes.fromhex(text.strip().removeprefix("0x")))
     try:
         document = msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError(
             "key_file_malformed",
             f"{path} is neither 64 hex digits nor a key file in JSON",

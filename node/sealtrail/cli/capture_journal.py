@@ -69,7 +69,7 @@ def _read(path: Path) -> list[str]:
             for text in file:
                 try:
                     found.append(msgspec.json.decode(text, type=_Line).part)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     continue  # half a line, from a crash: that part is sent again
     except FileNotFoundError:
         return []

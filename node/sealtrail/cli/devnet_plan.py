@@ -98,7 +98,7 @@ def load_plan(directory: Path) -> Plan | None:
                 advice="choose a new folder, or one that an earlier devnet made",
             ) from None
         return None
-    except (msgspec.DecodeError, OSError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as e:
         raise InputError("devnet_plan_malformed", f"{path}: {e}", pointer=str(path)) from e
 
 

@@ -50,7 +50,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
     if path.suffix not in _LINE_SUFFIXES:
         try:
             yield from _split(content, events_max, line=0)
-        except msgspec.DecodeError as e:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             if not _many_lines(content):
                 raise InputError("json_malformed", f"{path}: {e}", pointer=str(path)) from e
         else:
@@ -59,7 +59,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
         if line.strip():
             try:
                 yield from _split(line, events_max, line=number)
-            except msgspec.DecodeError as e:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
                 raise InputError(
                     "json_malformed", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
                 ) from e
@@ -93,7 +93,7 @@ def _many_lines(content: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(first, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

@@ -142,7 +142,7 @@ def load_request(path: Path) -> MemberRequest:
         raise InputError("request_malformed", f"{path} has over {FILE_BYTES_MAX} bytes")
     try:
         return msgspec.json.decode(content, type=MemberRequest)
-    except (msgspec.DecodeError, RecursionError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError("request_malformed", f"{path}: {e}", pointer=str(path)) from e
 
 

@@ -39,7 +39,10 @@ _BY_STATUS: Mapping[int, type[SealtrailError]] = {
     429: RateLimitedError,
     500: IntegrityError,
 }
-_PROBLEM_MEMBERS = {"type", "title", "status", "detail", "instance", "code", "pointer", "advice"}
+_PROBLEM_MEMBERS = {
+    *("type", "title", "status", "detail", "instance", "code", "pointer", "advice"),
+    *("self", "message"),  # names of the error's own
+}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +60,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError as e:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise UnavailableError(
                 "node_garbage", f"the answer is no JSON: {self.body[:80]!r}"
             ) from e
@@ -67,9 +70,7 @@ class NodeClient:
     """Asks one node, as the user whose token it is given."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError("node_url_invalid", f"{url!r} is no http or https URL of a node")
+        parts, port = _parse_url(url)
         if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
             raise InputError("token_malformed", "the token holds characters that no token has")
         self.url = url.rstrip("/")
@@ -78,7 +79,7 @@ class NodeClient:
         make = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        self._connection = make(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+        self._connection = make(parts.hostname or "", port, timeout=TIMEOUT_SECONDS)
 
     def get(self, path: str, **headers: str) -> Answer:
         """Ask for ``path`` (already percent-encoded).
@@ -143,12 +144,23 @@ class NodeClient:
         )
 
 
+def _parse_url(url: str) -> tuple[urllib.parse.SplitResult, int | None]:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError as e:
+        raise InputError("node_url_invalid", f"{url!r}: {e}") from e
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError("node_url_invalid", f"{url!r} is no http or https URL of a node")
+    return parts, port
+
+
 def _problem(answer: Answer) -> SealtrailError:
     """Return the error that a problem document (RFC 9457) tells of."""
     kind = _BY_STATUS.get(answer.status, UnavailableError if answer.status > 500 else InputError)
     try:
         found = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict):
         return kind("http_error", f"the node answered {answer.status}: {answer.body[:200]!r}")

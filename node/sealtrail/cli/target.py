@@ -89,7 +89,7 @@ def load_devnet(directory: Path) -> dict[str, Any]:
             f"no {path}: the devnet is not running, or not ready yet",
             advice=f"start it with `sealtrail devnet --dir {directory}`",
         ) from e
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError("devnet_file_malformed", f"{path}: {e}", pointer=str(path)) from e
     return found
 

@@ -133,13 +133,13 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
     if 200 <= status < 300:
         try:
             return msgspec.json.decode(body, type=Acknowledgement)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UnavailableError(
                 "peer_answer_malformed", f"{url} answered {status}: {error}"
             ) from error
     try:
         problem = msgspec.json.decode(body, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     said = f"{url} answered {status} {problem.code}: {problem.detail[:500]}"
     if status in REFUSALS:

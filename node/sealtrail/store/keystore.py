@@ -200,7 +200,7 @@ def _read(path: Path) -> dict[str, Any]:
         )
     try:
         document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise _malformed(path, "no JSON") from e
     if len(text) > FILE_BYTES_MAX or not isinstance(document, dict):
         raise _malformed(path, "no JSON object of a key's size")
