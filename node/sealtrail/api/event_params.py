@@ -15,19 +15,13 @@ import msgspec
 from multidict import MultiMapping
 
 from sealtrail.api.limits import PARAMETER_VALUES_MAX, PER_PAGE_DEFAULT, PER_PAGE_MAX
+from sealtrail.epcis.reader import EVENT_TYPES
 from sealtrail.epcis.vocabulary import BIZ_STEP, DISPOSITION, Vocabulary
 from sealtrail.errors import InputError
 from sealtrail.gs1 import canonical
 from sealtrail.services.queries import PageToken
 from sealtrail.store.event_query import EventFilter, ItemMatch
 
-_EVENT_TYPES = (
-    "ObjectEvent",
-    "AggregationEvent",
-    "TransactionEvent",
-    "TransformationEvent",
-    "AssociationEvent",
-)
 _EPC_PLACES = ("epc", "parent", "input", "output")
 _CLASS_PLACES = ("class", "input_class", "output_class")
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -212,7 +206,7 @@ def _optional_number(name: str, given: dict[str, str]) -> int | None:
 
 
 _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
-    "eventType": ("event_type", _one_of(_EVENT_TYPES)),
+    "eventType": ("event_type", _one_of(EVENT_TYPES)),
     "EQ_action": ("action", _one_of(("ADD", "OBSERVE", "DELETE"))),
     "EQ_bizStep": ("biz_step", _words(BIZ_STEP)),
     "EQ_disposition": ("disposition", _words(DISPOSITION)),

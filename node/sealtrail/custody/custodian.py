@@ -1,4 +1,4 @@
-"""Who holds a thing: parties, and how the custodian is derived from an event (DESIGN section 5).
+"""Who holds a thing: parties, and how the custodian is derived from an event.
 
 Custodian: possessing party, else the member whose GLN is the location, else the owning party;
 an event that states none of these is taken to happen where its recorder is. The derivation is part of the answer.

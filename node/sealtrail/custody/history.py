@@ -12,7 +12,7 @@ from sealtrail.signing import Kind
 
 
 class Grade(StrEnum):
-    """How well a statement is shown (DESIGN, promise 4)."""
+    """How well a statement is shown. Source: docs/protocol.md section 10; *inferred* and *missing* are of items."""
 
     CHAIN_PROVEN = "chain-proven"
     SIGNATURE_PROVEN = "signature-proven"

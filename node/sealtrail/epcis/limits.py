@@ -15,7 +15,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     nesting_levels_max: int = 32  # from an event's own object down; objects and arrays alike
     events_count_max: int = 10_000  # in one document
     items_count_max: int = 50_000  # EPCs and classes in one event
-    text_characters_max: int = 65_536  # of one string
 
 
 DEFAULT = Limits()

@@ -158,7 +158,7 @@ _KINDS = {
         _ILMD,
     ),
 }
-EVENT_TYPES = frozenset(_KINDS)
+EVENT_TYPES = tuple(_KINDS)
 
 
 def read_event(value: Any, scope: Scope) -> AnyEvent:

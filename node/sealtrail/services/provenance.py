@@ -20,7 +20,6 @@ from sealtrail.membership.records import Anchor, Network, Status
 from sealtrail.services.follower import Checked, Follower
 from sealtrail.services.history import Found, History, HistoryLimits, HistoryReader
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
-from sealtrail.signing import Domain
 from sealtrail.store.database import Database
 from sealtrail.store.history import known_items
 from sealtrail.store.identity import Identity
@@ -98,11 +97,7 @@ class ProvenanceService:
         self._parameters = parameters or Parameters()
         self._limits = limits or HistoryLimits()
         self._chain_seconds_max = chain_seconds_max
-        self._domain = Domain(
-            chain_id=identity.chain_id,
-            registry=identity.registry,
-            genesis_hash=identity.genesis_hash,
-        )
+        self._domain = identity.domain
         self._checks: set[asyncio.Task[Checked]] = set()
 
     async def answer(

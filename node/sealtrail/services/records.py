@@ -13,14 +13,13 @@ import msgspec
 
 from sealtrail.errors import InputError, IntegrityError
 from sealtrail.evidence import AnchorReference, EntryRecord, LogProof
-from sealtrail.log.tree import inclusion_proof
+from sealtrail.log.tree import inclusion_proof, split_hashes
 from sealtrail.signing import Reference, parse_references
 from sealtrail.store import foreign
 from sealtrail.store.events import StoredEvent, load_by_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore, StoredEntry, load_entry, load_leaves
 
-_HASH_BYTES = 32
 _NO_LEAF = b""  # no entry's bytes: what stands for an entry that is not where its event says
 
 
@@ -44,8 +43,8 @@ def anchored_checkpoint(
 ) -> AnchoredCheckpoint | None:
     """Return the member's first checkpoint over that leaf which is anchored in ``last_block`` or before.
 
-    The first: its anchor says since when the entry is known, and with which keys it is to be judged
-    (promise 9); a later one would make every entry look late, and a rotated key look wrong.
+    The first: its anchor says since when the entry is known, and with which keys it is to be judged;
+    a later one would make every entry look late, and a rotated key look wrong.
     """
     row = connection.execute(
         "SELECT tree_size, note, chain_anchor.sequence, block_number, transaction_hash"
@@ -135,7 +134,7 @@ class _OwnRecords:
             media_type=event.media_type,
             seed=entry.seed,
             references=_references_in(entry.refs),
-            item_keys=_split(entry.item_keys),
+            item_keys=split_hashes(entry.item_keys),
             item_salt=self._salt,
             proof=self._proof(entry),
         )
@@ -187,7 +186,7 @@ class _ForeignRecords:
             media_type=event.media_type,
             seed=entry.seed,
             references=_references_in(entry.refs),
-            item_keys=_split(entry.item_keys),
+            item_keys=split_hashes(entry.item_keys),
             item_salt=entry.item_salt,
             proof=self._proof(entry.proof),
         )
@@ -198,7 +197,7 @@ class _ForeignRecords:
         return LogProof(
             leaf_index=proof.leaf_index,
             note=self._notes[proof.checkpoint_hash],
-            hashes=_split(proof.hashes),
+            hashes=split_hashes(proof.hashes),
             anchor=self._references.get(proof.checkpoint_hash),
         )
 
@@ -230,7 +229,3 @@ def _references(
                 sequence=row[0], block_number=row[1], transaction_hash=row[2]
             )
     return found
-
-
-def _split(hashes: bytes) -> tuple[bytes, ...]:
-    return tuple(hashes[at : at + _HASH_BYTES] for at in range(0, len(hashes), _HASH_BYTES))

@@ -171,7 +171,7 @@ def _connect(path: Path, *, cache_kib: int, read_only: bool = False) -> sqlite3.
         path, isolation_level=None, check_same_thread=False, timeout=5, cached_statements=256
     )
     connection.execute("PRAGMA journal_mode = WAL")
-    # FULL: each commit waits until the write-ahead log is on disk (promise 1).
+    # FULL: each commit waits until the write-ahead log is on disk, which is what receipts promise.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")

@@ -22,10 +22,11 @@ from sealtrail.log.tree import (
     inclusion_proof,
     leaf_hash,
     root_hash,
+    split_hashes,
 )
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.database import Database
-from sealtrail.store.tile_nodes import TileNodes, inner_nodes, split_hashes
+from sealtrail.store.tile_nodes import TileNodes, inner_nodes
 
 
 class NewEntry(msgspec.Struct, frozen=True):

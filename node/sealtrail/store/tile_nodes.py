@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sealtrail.log.tree import HASH_BYTES, node_hash, root_hash
+from sealtrail.log.tree import HASH_BYTES, node_hash, root_hash, split_hashes
 
 _GROUP_HEIGHT = 4
 _GROUP_WIDTH = 1 << _GROUP_HEIGHT
@@ -25,8 +25,10 @@ class TileNodes:
 
     def __init__(self, hashes: bytes, inner: bytes) -> None:
         self._hashes = hashes
-        self._inner = [split_hashes(inner)]  # levels, from the groups' roots up
-        self._groups: dict[int, list[list[bytes]]] = {}
+        self._inner: list[Sequence[bytes]] = [
+            split_hashes(inner)
+        ]  # levels, from the groups' roots up
+        self._groups: dict[int, list[Sequence[bytes]]] = {}
 
     def at(self, height: int, index: int) -> bytes | None:
         """Return the node so many levels above the tile's hashes; None if it isn't complete."""
@@ -40,19 +42,15 @@ class TileNodes:
             levels.append(_parents(levels[-1]))
         return levels[height][index] if index < len(levels[height]) else None
 
-    def _open(self, group: int) -> list[list[bytes]]:
+    def _open(self, group: int) -> list[Sequence[bytes]]:
         start = group * _GROUP_WIDTH * HASH_BYTES
         hashes = self._hashes[start : start + _GROUP_WIDTH * HASH_BYTES]
-        levels = self._groups[group] = [split_hashes(hashes)]
+        levels: list[Sequence[bytes]] = [split_hashes(hashes)]
+        self._groups[group] = levels
         return levels
 
 
-def split_hashes(hashes: bytes) -> list[bytes]:
-    """Return concatenated hashes one by one."""
-    return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-
-
-def _parents(hashes: list[bytes]) -> list[bytes]:
+def _parents(hashes: Sequence[bytes]) -> list[bytes]:
     """Hash complete pairs (RFC 9162 section 2.1.1); an odd last one has no parent yet."""
     pairs = zip(hashes[::2], hashes[1::2], strict=False)
     return [node_hash(left, right) for left, right in pairs]
