@@ -101,11 +101,6 @@ class LogStore:
         self._size += len(entries)
         return first
 
-    @property
-    def next_index(self) -> int:
-        """The leaf index that the next entry gets; meaningful in the writer thread only."""
-        return self._size
-
     def _extend(self, connection: sqlite3.Connection, number: int, hashes: list[bytes]) -> None:
         if number == len(self._levels):
             self._levels.append(_Level(0, [], 0))

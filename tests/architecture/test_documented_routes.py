@@ -1,0 +1,38 @@
+"""Every route of the node stands in docs/http-api.md, with its method."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|PACKAGES_PATH)')
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def routes() -> set[tuple[str, str]]:
+    found = set()
+    for source in (ROOT / "node/sealtrail/api").glob("*.py"):
+        for method, path in ROUTE.findall(source.read_text()):
+            found.add((method.upper(), nameless(path or "/peer/v1/packages")))
+    return found
+
+
+def documented() -> set[tuple[str, str]]:
+    found = set()
+    for line in (ROOT / "docs/http-api.md").read_text().splitlines():
+        if line.startswith("| `"):
+            method = ""
+            for code in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                *given, path = code.split(" ")
+                method = given[0] if given else method
+                found.add((method, nameless(path.partition("?")[0])))
+    return {(method, path) for method, path in found if path.startswith("/")}
+
+
+def test_every_route_is_documented_and_no_other() -> None:
+    assert len(routes()) > 15
+    assert routes() == documented()
