@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sealtrail.epcis.fields import is_uri, located
-from sealtrail.epcis.folding import fold
+from sealtrail.epcis.folding import CHARACTERS_REMEMBERED_MAX, fold, fold_remembered
 from sealtrail.errors import InputError
 
 # The context that every EPCIS 2.0 document refers to. Its namespaces are taken as known, whatever it is called.
@@ -63,7 +63,9 @@ class Names:
     def value(self, text: str) -> str:
         """Return the text of a standard field as the event hash writes it."""
         prefix, _, local = text.partition(":")
-        return fold(self.gs1_prefixes[prefix] + local if prefix in self.gs1_prefixes else text)
+        if prefix in self.gs1_prefixes:
+            text = self.gs1_prefixes[prefix] + local
+        return fold_remembered(text) if len(text) <= CHARACTERS_REMEMBERED_MAX else fold(text)
 
     def expanded(self, text: str) -> str:
         """Return a text with a prefix of GS1's own written out."""

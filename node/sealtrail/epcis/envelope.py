@@ -41,30 +41,21 @@ def open_envelope(tree: Any) -> Envelope:
     if not isinstance(tree, dict):
         raise refuse_type("an EPCIS document or event", tree)
     if tree.get("type") == "EPCISDocument":
-        return _document(
-            tree, _read_body, ("schemaVersion", "creationDate"), "/epcisBody/eventList"
-        )
+        required = ("@context", "schemaVersion", "creationDate", "epcisBody")
+        return _document(tree, _DOCUMENT, required, "/epcisBody/eventList")
     if tree.get("type") == "EPCISQueryDocument":
         pointer = "/epcisBody/queryResults/resultsBody/eventList"
-        return _document(tree, _read_query_body, (), pointer)
+        return _document(tree, _QUERY_DOCUMENT, ("@context", "epcisBody"), pointer)
     return Envelope(type="event", events=[tree], pointer="", listed=False)
 
 
 def _document(
-    tree: dict[str, Any], body: Callable[[Any], Any], required: tuple[str, ...], pointer: str
+    tree: dict[str, Any],
+    readers: dict[str, Callable[[Any], Any]],
+    required: tuple[str, ...],
+    pointer: str,
 ) -> Envelope:
-    readers: dict[str, Callable[[Any], Any]] = {
-        "@context": _context,
-        "type": read_text,
-        "id": read_uri,
-        "schemaVersion": _version,
-        "creationDate": lambda value: read_time(value).text,
-        "epcisBody": body,
-    }
-    if tree["type"] == "EPCISDocument":
-        readers |= dict.fromkeys(("instanceIdentifier", "sender", "receiver"), read_text)
-        readers["epcisHeader"] = _header
-    fields = read_object(_without_extensions(tree), readers, ("@context", *required, "epcisBody"))
+    fields = read_object(_without_extensions(tree), readers, required)
     return Envelope(
         type=tree["type"],
         events=fields["epcisBody"],
@@ -79,6 +70,8 @@ def _document(
 def _without_extensions(tree: Any) -> Any:
     """Leave out what is namespaced: around the events it has no meaning here and is not recorded."""
     if not isinstance(tree, dict):
+        return tree
+    if ":" not in "".join(tree):
         return tree
     return {key: value for key, value in tree.items() if ":" not in key or not is_uri(key)}
 
@@ -166,3 +159,23 @@ def _vocabularies(value: Any) -> None:
             read_uri(vocabulary.get("type"))
         except InputError as error:
             raise located(located(error, "type"), index) from None
+
+
+def _time_text(value: Any) -> str:
+    return read_time(value).text
+
+
+_QUERY_DOCUMENT: dict[str, Callable[[Any], Any]] = {
+    "@context": _context,
+    "type": read_text,
+    "id": read_uri,
+    "schemaVersion": _version,
+    "creationDate": _time_text,
+    "epcisBody": _read_query_body,
+}
+_DOCUMENT: dict[str, Callable[[Any], Any]] = {
+    **_QUERY_DOCUMENT,
+    "epcisBody": _read_body,
+    **dict.fromkeys(("instanceIdentifier", "sender", "receiver"), read_text),
+    "epcisHeader": _header,
+}

@@ -15,7 +15,6 @@ from sealtrail.epcis.events import Timestamp
 from sealtrail.epcis.strict_json import escape_token
 from sealtrail.epcis.vocabulary import Vocabulary
 from sealtrail.errors import InputError
-from sealtrail.gs1.packs import read_packs
 
 T = TypeVar("T")
 
@@ -88,11 +87,8 @@ def read_uris(value: Any) -> tuple[str, ...]:
         joined = " ".join(value)
     except TypeError:
         return read_list(value, read_uri)
-    uris = tuple(value)
-    if read_packs(uris) is not None:
-        return uris
     if value and joined.count(" ") == len(value) - 1 and _are_plain_uris(joined):
-        return uris
+        return tuple(value)
     return read_list(value, read_uri)
 
 

@@ -7,6 +7,7 @@ Source: CBV 2.0 section 8.9.3, rules 9 to 19, and the reference implementation a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
@@ -21,21 +22,17 @@ _URN_WORDS = (
     ("urn:epcglobal:cbv:sdt:", "https://ref.gs1.org/cbv/SDT-"),
     ("urn:epcglobal:cbv:er:", "https://ref.gs1.org/cbv/ER-"),
 )
-# 8,192 values of at most 128 characters: some 5 MB
-_REMEMBERED = 8_192
-_CHARACTERS_REMEMBERED_MAX = 128
+# 16,384 values of at most 1,024 characters: some 10 MB as events are, 40 MB at the worst
+_REMEMBERED = 16_384
+CHARACTERS_REMEMBERED_MAX = 1_024
+"""Of a value that :func:`fold_remembered` may be asked for."""
 _PRECISION = Context(prec=28)
 # Written out in full, 1E-999999999 would take all memory there is; nobody measures beyond this.
 _EXPONENT_MAX = 1_000
 
 
 def fold(text: str) -> str:
-    """Return a trimmed value as the event hash writes it. Places, parties and words repeat: they are remembered."""
-    return _fold(text) if len(text) <= _CHARACTERS_REMEMBERED_MAX else _fold.__wrapped__(text)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _fold(text: str) -> str:
+    """Return a trimmed value as the event hash writes it."""
     if "urn:epcglobal:cbv:" in text:
         for urn, web in _URN_WORDS:
             text = text.replace(urn, web)
@@ -46,6 +43,16 @@ def _fold(text: str) -> str:
     if head in "+-._" or head.isdecimal():
         return fold_number(text)
     return text
+
+
+fold_remembered = lru_cache(maxsize=_REMEMBERED)(fold)
+"""Folds short values: places, parties and words come again from event to event."""
+
+
+def fold_each(texts: list[str]) -> Iterable[str]:
+    """Fold each of a list; long ones are not remembered."""
+    short = sum(map(len, texts)) <= CHARACTERS_REMEMBERED_MAX
+    return map(fold_remembered if short else fold, texts)
 
 
 def fold_number(text: str) -> str:

@@ -9,13 +9,13 @@ Source: CBV 2.0 section 8.9, and the reference implementation as of July 2026.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sealtrail.epcis.ambiguity import Ambiguity, listed
 from sealtrail.epcis.context import Names
 from sealtrail.epcis.elements import Texts, element_texts
-from sealtrail.epcis.folding import fold_time, has_long_fraction
+from sealtrail.epcis.folding import fold_each, fold_time, has_long_fraction
 from sealtrail.epcis.sensor_hash import sensor_extensions, sensor_text
 from sealtrail.epcis.vocabulary import (
     BIZ_STEP,
@@ -25,6 +25,8 @@ from sealtrail.epcis.vocabulary import (
 )
 from sealtrail.gs1.packs import read_packs
 
+# from here on it is quicker to look for what the packs of a list share
+_PACKS_MIN = 8
 _BIZ_STEP = BIZ_STEP.web_uris
 _DISPOSITION = DISPOSITION.web_uris
 _TRANSACTION = BIZ_TRANSACTION_TYPE.web_uris
@@ -74,10 +76,15 @@ def _plain(out: list[str], key: str, value: str, _: Texts) -> None:
 
 def _epcs(out: list[str], key: str, value: list[str], texts: Texts) -> None:
     if value:
-        packs = read_packs(tuple(value)) if texts.names.keeps_packs else None
-        # of packs, the hash form is the canonical one
-        folded = packs.canonical if packs is not None else map(texts.value, value)
-        out += (key, "epc=", "epc=".join(sorted(folded)))
+        out += (key, "epc=", "epc=".join(sorted(_folded(value, texts))))
+
+
+def _folded(uris: list[str], texts: Texts) -> Iterable[str]:
+    if not texts.names.keeps_packs:
+        return map(texts.value, uris)
+    packs = read_packs(tuple(uris)) if len(uris) >= _PACKS_MIN else None
+    # of packs, the hash form is the canonical one
+    return fold_each(uris) if packs is None else packs.canonical
 
 
 def _quantities(out: list[str], key: str, value: list[dict[str, Any]], texts: Texts) -> None:

@@ -15,7 +15,7 @@ _SAFE = "'-.;=_"
 
 def encode_value(text: str) -> str:
     """Return a value, escaped or not, in its one canonical spelling."""
-    if _PLAIN(text):
+    if (text.isalnum() and text.isascii()) or _PLAIN(text):
         return text
     # quote() lets "~" stand, which is no letter of GS1 keys
     return quote(unquote(text), safe=_SAFE).replace("~", "%7E")

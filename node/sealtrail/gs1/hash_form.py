@@ -17,6 +17,12 @@ from sealtrail.gs1.urn import digital_link_of_urn
 
 _KEYS = "01|8006|8010|414|417|8017|8018|255|00|253|401|402|8003|8004"
 _NAMES = "|".join(name for name, ai in SHORT_NAMES.items() if ai in _KEYS.split("|"))
+_REPLACED = {
+    name: ai
+    for name, ai in SHORT_NAMES.items()
+    if name not in ("glnx", "cpsn", "srin", "tpx", "upui")
+}
+_has_name = re.compile(rf"/(?:{'|'.join(_REPLACED)})/").search
 _is_link = re.compile(rf"https?:[^?#]*/(?:{_KEYS}|{_NAMES})/[0-9]{{4}}[^/]").match
 _on_gs1 = re.compile(rf"https://id.gs1.org/(?:{_KEYS})/[0-9]{{4}}[^/]").match
 _STEMS = tuple(f"/{ai}/" for ai in sorted(_KEYS.split("|"), key=lambda ai: (len(ai), ai)))
@@ -35,6 +41,7 @@ _is_whole = re.compile(
     rf"|8006/[0-9]{{18}}(?:/(?:21|10)/{_C}{{0,20}})?|8010/[#\-/0-9A-Z]{{0,30}}(?:/8011/[0-9]{{0,12}})?"
     r"|801[78]/[0-9]{18})$"
 ).match
+_PERHAPS_LONG = ("urn:epc:id:grai:", "urn:epc:idpat:")
 _long_prefix = re.compile(r"urn:epc:(?:id:grai|idpat:(?:grai|gdti|sgcn)):[0-9]{12}\.").match
 
 
@@ -51,7 +58,11 @@ def hash_form(text: str) -> str:
 def _urn(text: str) -> str:
     if "%" in text:
         return digital_link_of_urn(text, _escape) or text
-    return text if _long_prefix(text) else digital_link_of_urn(text) or text
+    return (
+        text
+        if text.startswith(_PERHAPS_LONG) and _long_prefix(text)
+        else digital_link_of_urn(text) or text
+    )
 
 
 def _escape(value: str) -> str:
@@ -64,8 +75,8 @@ def _link(text: str) -> str:
     if "." not in text or not _is_link(text):
         return text
     link = text.partition("?")[0]
-    for name, ai in SHORT_NAMES.items():
-        if name in _REPLACED:
+    if _has_name(link):
+        for name, ai in _REPLACED.items():
             link = link.replace(f"/{name}/", f"/{ai}/")
     if not _on_gs1(link):
         stem = next((stem for stem in _STEMS if stem in link), None)
@@ -80,6 +91,3 @@ def _link(text: str) -> str:
     if match := _lot_and_serial(link):
         link = match[1] + match[2]
     return link if _is_whole(link) else text
-
-
-_REPLACED = frozenset(SHORT_NAMES) - {"glnx", "cpsn", "srin", "tpx", "upui"}
