@@ -16,7 +16,7 @@ from sealtrail.errors import VerificationError
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode, detect_fees
 from sealtrail.ledger.registry_calls import anchor
-from sealtrail.ledger.reverts import error_signatures, errors_by_selector
+from sealtrail.ledger.reverts import errors_by_selector
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import send_and_wait
 from sealtrail_contracts import artifact
@@ -141,7 +141,7 @@ async def test_a_refused_transaction_is_not_sent_and_named(network: DeployedNetw
             to=network.founded.anchors,
             payload=anchor(1, bytes(32), b"\x01" * 32),
             fees=network.fees,
-            errors=errors_by_selector(error_signatures(artifact("Anchors").abi)),
+            errors=errors_by_selector(artifact("Anchors").abi),
         )
     await rpc.close()
     assert caught.value.code == "transaction_reverted"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sha3 import keccak_256
 
+from abi_hashes import topic
 from integration.contract_chain import LAST_BLOCK, Account, ContractChain, Done, RevertedError
 from sealtrail.ledger import registry_calls as calls
 from sealtrail.membership.records import Purpose
@@ -49,7 +50,7 @@ def chain() -> ContractChain:
 
 
 def test_the_anchors_contract_is_the_registrys(chain: ContractChain) -> None:
-    data = calls.topic("registry()")[:4]
+    data = topic("registry()")[:4]
     assert chain.ask(chain.anchors, data, "address") == (chain.registry,)
 
 
@@ -139,7 +140,7 @@ def test_empty_checkpoint(chain: ContractChain) -> None:
 
 
 def test_not_the_registry(chain: ContractChain) -> None:
-    data = calls.topic("open(address)")[:4] + encode(["address"], [MAKER.address])
+    data = topic("open(address)")[:4] + encode(["address"], [MAKER.address])
     for account in (MAKER, chain.stewards[0]):
         with pytest.raises(RevertedError, match="NotTheRegistry"):
             chain.send(account, data, to=chain.anchors)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sha3 import keccak_256
 
+from abi_hashes import topic
 from integration.contract_chain import LAST_BLOCK, Account, ContractChain, Log
 from sealtrail.ledger import registry_calls as calls
 from sealtrail.membership.encoding import parse_record
@@ -93,7 +94,7 @@ def _busy_network() -> ContractChain:
 
 
 def _ask(chain: ContractChain, signature: str, argument: bytes, *types: str) -> tuple[object, ...]:
-    data = calls.topic(signature)[:4] + argument.rjust(32, b"\0")
+    data = topic(signature)[:4] + argument.rjust(32, b"\0")
     return chain.ask(chain.registry, data, *types)
 
 

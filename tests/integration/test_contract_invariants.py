@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from abi_hashes import topic
 from integration.contract_chain import LAST_BLOCK, Account, ContractChain, RevertedError
 from sealtrail.ledger import registry_calls as calls
 from sealtrail.membership.encoding import record_digest
@@ -106,7 +107,7 @@ class RegistryByItsRecords(RuleBasedStateMachine):
                 m.address for number, m in enumerate(MEMBERS) if gln in self._record(number).glns
             ]
             assert len(holders) <= 1
-            data = calls.topic("memberOfGln(string)")[:4] + encode(["string"], [gln])
+            data = topic("memberOfGln(string)")[:4] + encode(["string"], [gln])
             (found,) = self.chain.ask(self.chain.registry, data, "address")
             assert found == (holders[0] if holders else bytes(20))
 
@@ -144,7 +145,7 @@ class RegistryByItsRecords(RuleBasedStateMachine):
         return self.chain.current(MEMBERS[who].address)
 
     def _ask(self, signature: str, argument: bytes, *types: str) -> tuple[object, ...]:
-        data = calls.topic(signature)[:4] + argument.rjust(32, b"\0")
+        data = topic(signature)[:4] + argument.rjust(32, b"\0")
         return tuple(self.chain.ask(self.chain.registry, data, *types))
 
     def _try(self, by: int, call: Callable[[], bytes]) -> None:

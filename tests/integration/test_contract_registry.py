@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from eth_abi.abi import encode
 
+from abi_hashes import topic
 from integration.contract_chain import (
     GENESIS_HASH,
     LAST_BLOCK,
@@ -64,7 +65,7 @@ def _operator_of(chain: ContractChain, account: Account) -> tuple[bytes, int]:
 
 
 def _member_of_gln(chain: ContractChain, gln: str) -> bytes:
-    data = calls.topic("memberOfGln(string)")[:4] + encode(["string"], [gln])
+    data = topic("memberOfGln(string)")[:4] + encode(["string"], [gln])
     found: bytes = chain.ask(chain.registry, data, "address")[0]
     return found
 
@@ -411,7 +412,7 @@ def _announce(chain: ContractChain, new: Account = NEW_KEY, last_block: int = LA
 
 
 def _recovery_of(chain: ContractChain) -> tuple[bytes, int]:
-    data = calls.topic("recoveryOf(address)")[:4] + MAKER.address.rjust(32, b"\0")
+    data = topic("recoveryOf(address)")[:4] + MAKER.address.rjust(32, b"\0")
     new, due = chain.ask(chain.registry, data, "address", "uint40")
     return new, due
 

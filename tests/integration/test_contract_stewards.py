@@ -6,6 +6,7 @@ import pytest
 from eth_abi.abi import encode
 from sha3 import keccak_256
 
+from abi_hashes import topic
 from integration.contract_chain import (
     GENESIS_HASH,
     LAST_BLOCK,
@@ -25,7 +26,7 @@ def _stewards(chain: ContractChain) -> set[bytes]:
 
 
 def _motion_state(chain: ContractChain, motion: bytes) -> tuple[int, bool]:
-    data = calls.topic("motionState(bytes32)")[:4] + motion
+    data = topic("motionState(bytes32)")[:4] + motion
     votes, carried = chain.ask(chain.registry, data, "uint256", "bool")
     return votes, carried
 
@@ -61,7 +62,7 @@ def test_the_vote_tells_what_is_voted_for() -> None:
     done = chain.send(chain.stewards[2], calls.add_steward(NEW.address, last_block=77))
     values = done.logs[0].values
     arguments = encode(["address"], [NEW.address])
-    selector = calls.topic("addSteward(address,uint64)")[:4]
+    selector = topic("addSteward(address,uint64)")[:4]
     assert values["steward"] == chain.stewards[2].address
     assert values["selector"] == selector
     assert (values["lastBlock"], values["arguments"]) == (77, arguments)

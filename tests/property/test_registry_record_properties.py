@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealtrail.errors import InputError
+from sealtrail.ledger.registry_calls import (
+    complete_recovery,
+    deployment,
+    recover_key,
+)
 from sealtrail.membership.encoding import encode_record, parse_record
 from sealtrail.membership.records import (
     Key,
@@ -15,6 +23,7 @@ from sealtrail.membership.records import (
     Role,
     Status,
 )
+from sealtrail.membership.requests import request_record
 
 # a replacement character may also stand for bytes that aren't UTF-8: two encodings, by design
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=60)
@@ -49,6 +58,46 @@ RECORDS = st.builds(
 @given(RECORDS)
 def test_a_record_survives_its_encoding(record: MemberRecord) -> None:
     assert parse_record(encode_record(record), block=record.block) == record
+
+
+@settings(max_examples=40)  # web3 tries each value several times
+@given(RECORDS)
+def test_a_call_carries_the_record_that_the_registry_hashes(record: MemberRecord) -> None:
+    # the only argument of the call: its encoding, by web3 from the ABI, is ours
+    assert complete_recovery(record)[4:] == encode_record(record)
+
+
+ANY_CALLS = st.one_of(
+    st.builds(
+        lambda name, member: complete_recovery(request_record(member, name=name, roles=Role(0))),
+        st.text(max_size=20),
+        st.binary(max_size=40) | st.just(bytes(20)),
+    ),
+    st.builds(
+        lambda public, block: complete_recovery(
+            msgspec.structs.replace(
+                request_record(bytes(20), name="", roles=Role(0)),
+                keys=(Key(purpose=Purpose.LOG, public=public, valid_from=block),),
+            )
+        ),
+        st.binary(max_size=40),
+        st.integers(),
+    ),
+    st.builds(recover_key, st.binary(), st.binary(), last_block=st.integers()),
+    st.builds(
+        deployment,
+        st.lists(st.binary(max_size=40) | st.just(bytes(20)), max_size=3),
+        st.binary(max_size=40) | st.just(bytes(32)),
+        recovery_delay_blocks=st.integers(),
+    ),
+)
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_any_values_are_encoded_or_refused(data: st.DataObject) -> None:
+    with contextlib.suppress(InputError):
+        data.draw(ANY_CALLS)
 
 
 @given(st.binary(max_size=2000))

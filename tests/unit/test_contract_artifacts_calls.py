@@ -9,8 +9,10 @@ import pytest
 from eth_abi.abi import decode
 from sha3 import keccak_256
 
+from abi_hashes import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.ledger import registry_calls as calls
+from sealtrail.ledger.contracts import event_topic
 from sealtrail.membership.encoding import encode_record, parse_record, record_digest
 from sealtrail.membership.records import (
     Key,
@@ -130,6 +132,50 @@ def test_a_value_that_the_contract_cannot_take_is_refused() -> None:
         calls.anchor(2**64, bytes(32), WORD)
     with pytest.raises(InputError, match="call_malformed"):
         calls.add_key(RECORD, Purpose.PEER, bytes(33))
+
+
+def test_a_refused_value_is_said_in_few_words() -> None:
+    long = msgspec.structs.replace(RECORD, name="x" * 10_000, version=2**64)
+    with pytest.raises(InputError, match="call_malformed") as caught:
+        calls.suspend(long, last_block=9)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("address", [b"", b"\x0a" * 19, b"\x0a" * 21])
+def test_bytes_that_are_no_address_are_refused(address: bytes) -> None:
+    with pytest.raises(InputError, match="call_malformed"):
+        calls.latest(address)
+    with pytest.raises(InputError, match="call_malformed"):
+        calls.deployment([A, address], WORD, recovery_delay_blocks=77)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "\ud800"},
+        {"glns": ("\ud800",)},
+        {"roles": 2**16},
+        {"member": b""},
+        {"rights": (NumberingRight(digits="4", valid_from=-1, valid_until=0),)},
+    ],
+)
+def test_a_record_that_the_contract_cannot_hold_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="call_malformed"):
+        calls.complete_recovery(msgspec.structs.replace(RECORD, **change))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "0x", "0x" + "0a" * 20, "vitalik.eth", "a\0b", "\ufffd", "\U0001f48a" * 40]
+)
+def test_text_is_never_taken_for_anything_else(name: str) -> None:
+    record = msgspec.structs.replace(RECORD, name=name, node_url=name, glns=(name, name))
+    # the record is the only argument: behind the selector stands what the registry hashes
+    assert calls.complete_recovery(record)[4:] == encode_record(record)
+
+
+def test_the_topics_are_those_that_the_contracts_emit() -> None:
+    assert event_topic("Anchors", "Anchored") == ANCHORED_TOPIC
+    assert event_topic("Registry", "MemberRecorded") == MEMBER_RECORDED_TOPIC
 
 
 def test_the_deployment_is_the_artifact_and_its_arguments() -> None:

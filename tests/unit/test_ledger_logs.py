@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from abi_hashes import ANCHORED_TOPIC
 from fakes.endpoint import FakeEndpoint, refusal
 from sealtrail.errors import UnavailableError
 from sealtrail.ledger.logs import BLOCKS_AT_ONCE, fetch_logs
-from sealtrail.ledger.registry_calls import ANCHORED_TOPIC
 from sealtrail.ledger.wire import encode_bytes
 
 CONTRACT = b"\xaa" * 20

@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 
+from abi_hashes import topic
 from fakes.endpoint import FakeEndpoint, refusal
 from sealtrail.errors import SealtrailError, UnavailableError, VerificationError
-from sealtrail.ledger.registry_calls import topic
 from sealtrail.ledger.reverts import (
     describe_revert,
-    error_signatures,
     errors_by_selector,
     reason_of,
 )
 from sealtrail.ledger.send import send_raw
 from sealtrail_contracts import artifact
 
-ERRORS = errors_by_selector(error_signatures(artifact("Anchors").abi))
+ERRORS = errors_by_selector(artifact("Anchors").abi)
 WRONG = topic("WrongSequence(uint64,uint64)")[:4] + encode(["uint64", "uint64"], [7, 6])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from abi_hashes import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
 from sealtrail.errors import UnavailableError
 from sealtrail.ledger.anchor_calls import (
     decode_address,
@@ -15,7 +16,6 @@ from sealtrail.ledger.anchor_calls import (
     parse_recorded,
 )
 from sealtrail.ledger.headers import parse_head, parse_header_items
-from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
 from sealtrail.ledger.wire import encode_bytes, parse_bytes, parse_quantity
 
 WORD = "0x" + "00" * 31 + "07"

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from sealtrail.ledger import registry_calls
+from sealtrail.ledger.contracts import event_topic
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.headers import parse_head
-from sealtrail.ledger.reverts import error_signatures, errors_by_selector
+from sealtrail.ledger.reverts import errors_by_selector
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import send_and_wait
 from sealtrail.membership.records import MemberRecord
@@ -62,11 +63,11 @@ async def admit_member(
         to=registry,
         payload=registry_calls.admit(record, consent, last_block=last_block),
         fees=fees,
-        errors=errors_by_selector(error_signatures(artifact("Registry").abi)),
+        errors=errors_by_selector(artifact("Registry").abi),
     )
+    recorded_topic = event_topic("Registry", "MemberRecorded")
     recorded = any(
-        log.address == registry and log.topics[:1] == (registry_calls.MEMBER_RECORDED_TOPIC,)
-        for log in receipt.logs
+        log.address == registry and log.topics[:1] == (recorded_topic,) for log in receipt.logs
     )
     return Admission(
         admitted=recorded,

@@ -1,5 +1,8 @@
 """What the contracts answer and emit, parsed; :mod:`sealtrail.ledger.registry_calls` has the questions.
 
+Events are taken apart here and not by web3.py, whose ``process_log`` lets bytes behind the values pass and takes
+many times as long (docs/decisions/0038).
+
 Source: contracts/src/IAnchors.sol, IRegistry.sol; Solidity ABI specification.
 """
 
@@ -11,7 +14,7 @@ import msgspec
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
+from sealtrail.ledger.contracts import event_topic
 from sealtrail.ledger.wire import garbage, parse_bytes, parse_list, parse_object, parse_quantity
 
 
@@ -80,7 +83,11 @@ def parse_anchored(log: Log) -> tuple[bytes, int, bytes, bool]:
     Raises:
         UnavailableError: it is no ``Anchored`` (``rpc_garbage``).
     """
-    if len(log.topics) != 3 or log.topics[0] != ANCHORED_TOPIC or len(log.payload) != 64:
+    if (
+        len(log.topics) != 3
+        or log.topics[0] != event_topic("Anchors", "Anchored")
+        or len(log.payload) != 64
+    ):
         raise garbage("an Anchored event", log.payload.hex())
     flag = _uint64(log.payload[32:], "Anchored.suspended")
     if flag > 1:
@@ -95,7 +102,7 @@ def parse_recorded(log: Log) -> tuple[bytes, int, bytes]:
     Raises:
         UnavailableError: it is no ``MemberRecorded`` (``rpc_garbage``).
     """
-    if len(log.topics) != 3 or log.topics[0] != MEMBER_RECORDED_TOPIC:
+    if len(log.topics) != 3 or log.topics[0] != event_topic("Registry", "MemberRecorded"):
         raise garbage("a MemberRecorded event", log.topics)
     try:
         (record,) = decode(["bytes"], log.payload)

@@ -9,13 +9,13 @@ import msgspec
 from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.anchor_calls import Log, decode_latest, parse_anchored, parse_recorded
+from sealtrail.ledger.contracts import event_topic
 from sealtrail.ledger.envelope import Call, OperatorKey, fees_of
 from sealtrail.ledger.fees import FeeMode, fetch_fees, raise_fees
 from sealtrail.ledger.finality import CliqueFinality, FinalityRule
 from sealtrail.ledger.headers import parse_head
 from sealtrail.ledger.logs import fetch_logs
-from sealtrail.ledger.registry_calls import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
-from sealtrail.ledger.reverts import error_signatures, errors_by_selector, reason_of
+from sealtrail.ledger.reverts import errors_by_selector, reason_of
 from sealtrail.ledger.rpc import Rpc, RpcRefusalError, gather
 from sealtrail.ledger.send import send_raw
 from sealtrail.ledger.wire import (
@@ -71,7 +71,7 @@ class ChainLedger:
         self._fees = fees
         self._chain_id = chain_id
         self._operator = operator
-        self._errors = errors_by_selector(error_signatures(artifact("Anchors").abi))
+        self._errors = errors_by_selector(artifact("Anchors").abi)
 
     async def head(self) -> Head:
         """See the port."""
@@ -111,7 +111,8 @@ class ChainLedger:
     async def find_anchor(self, member: bytes, sequence: int, first_block: int) -> Anchor | None:
         """See the port."""
         head = await self.head()
-        topics = [ANCHORED_TOPIC, member.rjust(32, b"\0"), sequence.to_bytes(32, "big")]
+        anchored = event_topic("Anchors", "Anchored")
+        topics = [anchored, member.rjust(32, b"\0"), sequence.to_bytes(32, "big")]
         logs = await fetch_logs(
             self._rpc,
             [self._contracts.anchors],
@@ -128,10 +129,12 @@ class ChainLedger:
         self, first_block: int, last_block: int
     ) -> tuple[Sequence[Anchor], Sequence[ChainRecord]]:
         """See the port."""
+        anchored_topic = event_topic("Anchors", "Anchored")
+        recorded_topic = event_topic("Registry", "MemberRecorded")
         logs = await fetch_logs(
             self._rpc,
             [self._contracts.anchors, self._contracts.registry],
-            [[encode_bytes(ANCHORED_TOPIC), encode_bytes(MEMBER_RECORDED_TOPIC)]],
+            [[encode_bytes(anchored_topic), encode_bytes(recorded_topic)]],
             first_block,
             last_block,
         )
@@ -139,13 +142,12 @@ class ChainLedger:
         anchored = [
             log
             for log in logs
-            if log.address == self._contracts.anchors and log.topics[:1] == (ANCHORED_TOPIC,)
+            if log.address == self._contracts.anchors and log.topics[:1] == (anchored_topic,)
         ]
         recorded = [
             log
             for log in logs
-            if log.address == self._contracts.registry
-            and log.topics[:1] == (MEMBER_RECORDED_TOPIC,)
+            if log.address == self._contracts.registry and log.topics[:1] == (recorded_topic,)
         ]
         return await self._anchors(anchored), [_record(log) for log in recorded]
 

@@ -5,46 +5,40 @@ Source: Solidity ABI specification, "Errors" (Error(string) and Panic(uint256) a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from sha3 import keccak_256
+from eth_typing import ABIComponent, ABIElement, ABIError
+from web3.utils import filter_abi_by_type, function_abi_to_4byte_selector, get_abi_input_types
 
 from sealtrail.ledger.rpc import RpcRefusalError
 
-_BUILT_IN = ("Error(string)", "Panic(uint256)")
+_BUILT_IN = (
+    ABIError(type="error", name="Error", inputs=[ABIComponent(name="reason", type="string")]),
+    ABIError(type="error", name="Panic", inputs=[ABIComponent(name="code", type="uint256")]),
+)
 _REVERTED = 3  # JSON-RPC error code of geth, Besu, anvil for a revert
 _SHOWN_CHARACTERS_MAX = 200
 
-Errors = Mapping[bytes, str]
+Errors = Mapping[bytes, ABIError]
 
 
-def errors_by_selector(signatures: Iterable[str]) -> Errors:
-    """Return error signatures (``WrongSequence(uint64,uint64)``) by the four bytes that a revert begins with."""
-    return {keccak_256(s.encode()).digest()[:4]: s for s in (*_BUILT_IN, *signatures)}
-
-
-def error_signatures(abi: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the signatures of the custom errors in a contract's ABI (errors with tuples are left out)."""
-    return [
-        f"{item['name']}({','.join(i['type'] for i in item['inputs'])})"
-        for item in abi
-        if item.get("type") == "error"
-        and not any(i["type"].startswith("tuple") for i in item["inputs"])
-    ]
+def errors_by_selector(abi: Sequence[Mapping[str, Any]]) -> Errors:
+    """Return the errors in a contract's ABI, and the built-in ones, by the four bytes that a revert begins with."""
+    own = filter_abi_by_type("error", cast("Sequence[ABIElement]", abi))
+    return {function_abi_to_4byte_selector(error): error for error in (*_BUILT_IN, *own)}
 
 
 def describe_revert(payload: bytes, errors: Errors) -> str:
     """Return a revert's payload for people: ``WrongSequence(7, 6)``; bare hex where nobody knows it."""
-    signature = errors.get(payload[:4])
-    if signature is None:
+    error = errors.get(payload[:4])
+    if error is None:
         return f"0x{payload[:68].hex()}" if payload else "no reason given"
-    name, _, rest = signature.partition("(")
-    types = [t for t in rest[:-1].split(",") if t]
+    name = error["name"]
     try:
-        values = decode(types, payload[4:])
+        values = decode(get_abi_input_types(error), payload[4:])
     except (DecodingError, OverflowError, ValueError):
         return f"{name}(0x{payload[4:68].hex()})"
     shown = ", ".join(f"0x{v.hex()}" if isinstance(v, bytes) else str(v) for v in values)
