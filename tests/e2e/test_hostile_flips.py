@@ -254,7 +254,7 @@ def flipped(value: bytes | str | int, random_: random.Random) -> bytes | str | i
 
 
 @pytest.mark.parametrize(
-    "column", [*COLUMNS, *(pytest.param(c, marks=pytest.mark.full) for c in MORE_COLUMNS)]
+    "column", [*COLUMNS, *(pytest.param(c, marks=pytest.mark.soak) for c in MORE_COLUMNS)]
 )
 def test_a_changed_column_changes_no_answer_silently(stopped: Stopped, column: str) -> None:
     stopped.restore()
@@ -296,7 +296,7 @@ def test_bytes_flipped_anywhere_change_no_answer_silently(stopped: Stopped, seed
     flip_pages(stopped, seed)
 
 
-@pytest.mark.full
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(4, 200))
 def test_many_bytes_flipped_anywhere(stopped: Stopped, seed: int) -> None:
     flip_pages(stopped, seed)

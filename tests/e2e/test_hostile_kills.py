@@ -135,7 +135,7 @@ def test_what_was_acknowledged_survives_kills_of_node_and_chain(tmp_path: Path) 
     storm(tmp_path / "net", rounds=4, seed=1)
 
 
-@pytest.mark.full
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_what_was_acknowledged_survives_many_kills(tmp_path: Path, seed: int) -> None:
     storm(tmp_path / "net", rounds=15, seed=seed)

@@ -150,7 +150,7 @@ async def test_requests_at_random_are_answered_or_refused_with_a_code(node: Capt
     await requests_at_random(node, count=400, seed=1)
 
 
-@pytest.mark.full
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 8))
 async def test_many_documents_and_requests_at_random(node: CaptureNode, seed: int) -> None:
     await documents_at_random(node, count=4000, seed=seed)
