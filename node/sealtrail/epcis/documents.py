@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
+import orjson
 
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content
@@ -20,14 +21,15 @@ from sealtrail.epcis.extensions import Scope
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.mentions import items_of
-from sealtrail.epcis.pre_hash import pre_hash_text
-from sealtrail.epcis.reader import read_event
+from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
+from sealtrail.epcis.reader import frame_of, read_event, read_frame
 from sealtrail.epcis.records import Document, HashedEvent, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError
 
 T = TypeVar("T")
 
+_FRAMES_REMEMBERED = 64
 _ITEM_LISTS = frozenset((
     "epcList", "quantityList", "childEPCs", "childQuantityList", "inputEPCList", "inputQuantityList",
     "outputEPCList", "outputQuantityList",
@@ -82,12 +84,20 @@ def _names(*contexts: Any) -> Names:
         raise located(error, "@context") from None
 
 
+class _Frame(msgspec.Struct, frozen=True):
+    """What events share that differ in times and identifiers alone: their other fields, read, and their text."""
+
+    fields: dict[str, Any]
+    text: FrameText
+
+
 class _Source(msgspec.Struct, frozen=True):
     """What the events of a document are read with."""
 
     context: Any
     names: Names | None  # None if there is no context
     limits: Limits
+    frames: dict[bytes, _Frame] | None = None  # those met so far; None if there is one event only
 
 
 def _each(
@@ -95,7 +105,7 @@ def _each(
 ) -> Iterator[T | InputError]:
     context = envelope.context
     names = _names(context) if context is not None else None
-    source = _Source(context, names, limits)
+    source = _Source(context, names, limits, {} if len(envelope.events) > 1 else None)
     for index, event in enumerate(envelope.events):
         pointer = f"{envelope.pointer}/{index}" if envelope.listed else envelope.pointer
         try:
@@ -147,11 +157,30 @@ def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None
             "@context",
         )
     _require_items_fit(event, source.limits)
-    value = read_event(event, Scope(names, source.limits.nesting_levels_max))
-    text, doubts = pre_hash_text(event, names)
+    scope = Scope(names, source.limits.nesting_levels_max)
+    if source.frames is None or own is not None:
+        value = read_event(event, scope)
+        text, doubts = pre_hash_text(event, names)
+    else:
+        frame = _frame(event, scope, source.frames)
+        value = read_event(event, scope, frame.fields)
+        text, doubts = pre_hash_text(event, names, frame.text)
     if own is not None and context is not None:
         doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
     return value, encode_content(event, effective_context(context, own)), text, doubts
+
+
+def _frame(event: dict[str, Any], scope: Scope, frames: dict[bytes, _Frame]) -> _Frame:
+    """Return the event's frame, read once for all events of the document that have it."""
+    shared = frame_of(event)
+    encoded = orjson.dumps(shared)
+    frame = frames.get(encoded)
+    if frame is None:
+        fields = read_frame(shared, scope)
+        frame = _Frame(fields, frame_text(shared, scope.names))
+        if len(frames) < _FRAMES_REMEMBERED:
+            frames[encoded] = frame
+    return frame
 
 
 def _require_items_fit(event: dict[str, Any], limits: Limits) -> None:

@@ -10,7 +10,9 @@ Source: CBV 2.0 section 8.9, and the reference implementation as of July 2026.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from sealtrail.epcis.ambiguity import Ambiguity, listed
 from sealtrail.epcis.context import Names
@@ -32,31 +34,65 @@ _DISPOSITION = DISPOSITION.web_uris
 _TRANSACTION = BIZ_TRANSACTION_TYPE.web_uris
 _PARTY = SOURCE_DEST_TYPE.web_uris
 
+Write = Callable[[list[str], str, Any, Texts], None]
+Order: TypeAlias = tuple[tuple[str, Write], ...]
+
 _IGNORED = frozenset(
     ("@context", "type", "recordTime", "eventID", "errorDeclaration", "certificationInfo", "ilmd",
      "rdfs:comment")
 )  # fmt: skip
 
 
-def pre_hash_text(event: dict[str, Any], names: Names) -> tuple[str, str | None]:
+class FrameText(msgspec.Struct, frozen=True):
+    """What the frame of an event comes to: text before, between and behind the identifiers, and doubts."""
+
+    offset: str
+    amounts: str
+    rest: str
+    doubts: frozenset[Ambiguity]
+
+
+def frame_text(event: dict[str, Any], names: Names) -> FrameText:
+    """Return the text of all but times and identifiers of things; ``event`` may be the frame alone."""
+    texts = Texts(event, names)
+    offset: list[str] = []
+    amounts: list[str] = []
+    rest: list[str] = []
+    _write(offset, _OFFSET, event, texts)
+    _write(amounts, _AMOUNTS, event, texts)
+    _write(rest, _REST, event, texts)
+    _trailing(rest, event, texts)
+    return FrameText("".join(offset), "".join(amounts), "".join(rest), frozenset(texts.doubts))
+
+
+def pre_hash_text(
+    event: dict[str, Any], names: Names, frame: FrameText | None = None
+) -> tuple[str, str | None]:
     """Return the pre-hash string of an accepted event, and why it may be written otherwise, if it may.
 
     Args:
         event: the event as JSON, read without refusal.
         names: the prefixes in force.
+        frame: what :func:`frame_text` gives of the event, if that is known.
     """
-    texts = Texts(event, names)
-    out = ["eventType=", event["type"], "eventTime=", fold_time(event["eventTime"])]
-    if has_long_fraction(event["eventTime"]):
-        texts.doubts.add(Ambiguity.TIME_FRACTION)
-    for key, write in _ORDER:
+    if frame is None:
+        frame = frame_text(event, names)
+    texts, time = Texts(event, names), event["eventTime"]
+    out = ["eventType=", event["type"], "eventTime=", fold_time(time), frame.offset]
+    _write(out, _IDENTIFIERS, event, texts)
+    out.append(frame.amounts)
+    _write(out, _OUTPUTS, event, texts)
+    out.append(frame.rest)
+    doubts = frame.doubts
+    if has_long_fraction(time):
+        doubts |= {Ambiguity.TIME_FRACTION}
+    return "".join(out), listed(doubts)
+
+
+def _write(out: list[str], order: Order, event: dict[str, Any], texts: Texts) -> None:
+    for key, write in order:
         if key in event:
             write(out, key, event[key], texts)
-    _trailing(out, event, texts)
-    return "".join(out), listed(texts.doubts)
-
-
-Write = Callable[[list[str], str, Any, Texts], None]
 
 
 def _text(out: list[str], key: str, value: str, texts: Texts) -> None:
@@ -136,16 +172,21 @@ def _typed(name: str, words: dict[str, str]) -> Write:
     return write
 
 
-_ORDER: tuple[tuple[str, Write], ...] = (
-    ("eventTimeZoneOffset", _plain),
+# in the order of the hash
+_OFFSET: Order = (("eventTimeZoneOffset", _plain),)
+_IDENTIFIERS: Order = (
     ("epcList", _epcs),
     ("parentID", _text),
     ("inputEPCList", _epcs),
     ("childEPCs", _epcs),
+)
+_AMOUNTS: Order = (
     ("quantityList", _quantities),
     ("childQuantityList", _quantities),
     ("inputQuantityList", _quantities),
-    ("outputEPCList", _epcs),
+)
+_OUTPUTS: Order = (("outputEPCList", _epcs),)
+_REST: Order = (
     ("outputQuantityList", _quantities),
     ("action", _plain),
     ("transformationID", _text),
@@ -159,7 +200,8 @@ _ORDER: tuple[tuple[str, Write], ...] = (
     ("destinationList", _typed("destination", _PARTY)),
     ("sensorElementList", sensor_text),
 )
-_KNOWN = _IGNORED | {key for key, _ in _ORDER} | {"eventTime"}
+_KNOWN = _IGNORED | {"eventTime"}
+_KNOWN |= {key for order in (_OFFSET, _IDENTIFIERS, _AMOUNTS, _OUTPUTS, _REST) for key, _ in order}
 
 
 def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:

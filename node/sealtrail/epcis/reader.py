@@ -158,11 +158,31 @@ _KINDS = {
         _ILMD,
     ),
 }
+_VARYING = frozenset((
+    "eventTime", "recordTime", "eventID", "epcList", "parentID", "childEPCs", "inputEPCList", "outputEPCList",
+))  # fmt: skip
 EVENT_TYPES = tuple(_KINDS)
 
 
-def read_event(value: Any, scope: Scope) -> AnyEvent:
+def frame_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what events of one document often share: all but times and identifiers of things."""
+    return {key: value for key, value in event.items() if key not in _VARYING}
+
+
+def read_frame(frame: dict[str, Any], scope: Scope) -> dict[str, Any]:
+    """Read the frame of an event for :func:`read_event`, which then reads only what it leaves out.
+
+    Raises:
+        InputError: as :func:`read_event`.
+    """
+    return _fields(frame, _kind(frame), scope)
+
+
+def read_event(value: Any, scope: Scope, frame: dict[str, Any] | None = None) -> AnyEvent:
     """Read one event.
+
+    Args:
+        frame: what :func:`read_frame` made of the event's frame, if that was read before.
 
     Raises:
         InputError: with a stable code, and the pointer of the field relative to the event.
@@ -170,7 +190,11 @@ def read_event(value: Any, scope: Scope) -> AnyEvent:
     if not isinstance(value, dict):
         raise refuse_type("an event", value)
     kind = _kind(value)
-    fields = _fields(value, kind, scope)
+    if frame is None:
+        fields = _fields(value, kind, scope)
+    else:
+        varying = {key: value[key] for key in value if key in _VARYING}
+        fields = _fields(varying, kind, scope) | frame
     for name in kind.required:
         if name not in value:
             raise located(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sealtrail.epcis import RecordedEvent, event_hash_uri, parse_document, pre_hash, read_content
@@ -68,3 +69,23 @@ def test_hashes_of_the_openepcis_corpus_equal_the_reference(shared: Path) -> Non
         assert all(isinstance(event, RecordedEvent) for event in events), name
         found = [event_hash_uri(e.event_hash) for e in events if isinstance(e, RecordedEvent)]
         assert found == hashes, name
+
+
+@pytest.mark.parametrize("name", ["cbv20.jsonl", "extensions.jsonl"])
+def test_what_is_read_once_for_many_events_of_a_document_is_what_each_alone_gives(
+    name: str,
+) -> None:
+    for case in load(name):
+        body = case["document"]["epcisBody"]
+        event = body["eventList"][0]
+        later = event | {"eventTime": "2026-03-01T10:00:00.0005+02:00", "eventID": "urn:x:1"}
+        if "epcList" in event:
+            later["epcList"] = ["urn:epc:id:sgtin:9521234.054321.1"]
+        alone = []
+        for one in (event, later):
+            body["eventList"] = [one]
+            alone.append(recorded(case["document"]))
+        body["eventList"] = [event, later, event]
+        together = parse_document(json.dumps(case["document"]).encode()).events
+        expected = [msgspec.structs.replace(one, pointer="") for one in (*alone, alone[0])]
+        assert [msgspec.structs.replace(one, pointer="") for one in together] == expected
