@@ -23,6 +23,9 @@ _ODD = rb"-?[0-9]+(?:\.0[,}\]]|(?:\.[0-9]+)?[eE])"
 _odd_member, _odd_first, _odd_next = (
     re.compile(before + _ODD).search for before in (rb'":', rb"\[", rb",")
 )
+# the same wherever it stands, in text too: quick to look for, and rarely found
+_whole_fraction = re.compile(rb"\.0[,}\]]").search
+_exponent = re.compile(rb"e[+\-]?[0-9]+[,}\]]").search
 _BEYOND_BASIC_PLANE = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 
 
@@ -69,6 +72,8 @@ def encode_jcs(value: Any) -> bytes:
 
 
 def _may_differ(octets: bytes) -> bool:
-    if _odd_member(octets) or _odd_first(octets) or _odd_next(octets):
+    if (_whole_fraction(octets) or _exponent(octets)) and (
+        _odd_member(octets) or _odd_first(octets) or _odd_next(octets)
+    ):
         return True
     return not octets.isascii() and any(lead in octets for lead in _BEYOND_BASIC_PLANE)

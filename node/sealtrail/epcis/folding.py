@@ -69,6 +69,7 @@ def fold_number(text: str) -> str:
     return format(number.normalize(_PRECISION), "f")
 
 
+@lru_cache(maxsize=4_096)
 def fold_time(text: str) -> str:
     """Return a valid time in UTC with three digits of fraction, halves rounded up."""
     if len(text) == 24 and text[23] == "Z" and text[10] == "T":

@@ -54,7 +54,10 @@ class FrameText(msgspec.Struct, frozen=True):
 
 def frame_text(event: dict[str, Any], names: Names) -> FrameText:
     """Return the text of all but times and identifiers of things; ``event`` may be the frame alone."""
-    texts = Texts(event, names)
+    return _frame_text(event, Texts(event, names))
+
+
+def _frame_text(event: dict[str, Any], texts: Texts) -> FrameText:
     offset: list[str] = []
     amounts: list[str] = []
     rest: list[str] = []
@@ -75,9 +78,9 @@ def pre_hash_text(
         names: the prefixes in force.
         frame: what :func:`frame_text` gives of the event, if that is known.
     """
-    if frame is None:
-        frame = frame_text(event, names)
     texts, time = Texts(event, names), event["eventTime"]
+    if frame is None:
+        frame = _frame_text(event, texts)
     out = ["eventType=", event["type"], "eventTime=", fold_time(time), frame.offset]
     _write(out, _IDENTIFIERS, event, texts)
     out.append(frame.amounts)
