@@ -44,9 +44,9 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
             event stands in its place in ``Document.events`` instead.
     """
-    envelope = _open(data, limits)
+    envelope, source = _open(data, limits)
     return Document(
-        events=tuple(_each(envelope, limits, _recorded)),
+        events=tuple(_each(envelope, source, _recorded)),
         type=envelope.type,
         context=envelope.context,
         schema_version=envelope.schema_version,
@@ -62,19 +62,21 @@ def hash_document(data: bytes, *, limits: Limits = DEFAULT) -> Iterator[HashedEv
     Raises:
         TooLargeError, InputError: as :func:`parse_document`, before the first event.
     """
-    return _each(_open(data, limits), limits, _hashed)
+    envelope, source = _open(data, limits)
+    return _each(envelope, source, _hashed)
 
 
-def _open(data: bytes, limits: Limits) -> Envelope:
+def _open(data: bytes, limits: Limits) -> tuple[Envelope, _Source]:
     envelope = open_envelope(parse_json(data, octets_max=limits.document_bytes_max))
     if len(envelope.events) > limits.events_count_max:
         raise TooLargeError(
             "too_many_events",
             f"The document has {len(envelope.events)} events; {limits.events_count_max} are allowed.",
         )
-    if envelope.context is not None:
-        _names(envelope.context)
-    return envelope
+    context = envelope.context
+    names = _names(context) if context is not None else None
+    frames: dict[bytes, _Frame] | None = {} if len(envelope.events) > 1 else None
+    return envelope, _Source(context, names, limits, frames)
 
 
 def _names(*contexts: Any) -> Names:
@@ -101,11 +103,8 @@ class _Source(msgspec.Struct, frozen=True):
 
 
 def _each(
-    envelope: Envelope, limits: Limits, read: Callable[[Any, _Source, str], T]
+    envelope: Envelope, source: _Source, read: Callable[[Any, _Source, str], T]
 ) -> Iterator[T | InputError]:
-    context = envelope.context
-    names = _names(context) if context is not None else None
-    source = _Source(context, names, limits, {} if len(envelope.events) > 1 else None)
     for index, event in enumerate(envelope.events):
         pointer = f"{envelope.pointer}/{index}" if envelope.listed else envelope.pointer
         try:

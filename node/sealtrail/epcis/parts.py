@@ -51,14 +51,15 @@ def read_object(
     if not isinstance(value, dict):
         raise refuse_type("an object", value)
     fields: dict[str, Any] = {}
-    for key, child in value.items():
-        read = readers.get(key)
-        try:
+    key = ""
+    try:
+        for key, child in value.items():
+            read = readers.get(key)
             if read is None:
                 raise InputError("field_unknown", f"There is no field {key[:100]!r} in this place.")
             fields[key] = read(child)
-        except InputError as error:
-            raise located(error, key) from None
+    except InputError as error:
+        raise located(error, key) from None
     for key in required:
         if key not in fields:
             raise located(InputError("field_missing", f"The field {key!r} is missing."), key)
