@@ -40,18 +40,24 @@ def effective_context(document: Any, event: Any) -> Any:
     return [*outer, *inner]
 
 
-def encode_content(event: dict[str, Any], context: Any) -> bytes:
+def encode_content(event: dict[str, Any], context: Any, *, plain: bool = False) -> bytes:
     """Return the content of an accepted event.
 
     Args:
         event: the event as JSON.
         context: its effective ``@context``; None if there is none.
+        plain: :func:`is_plain` was true of the context and of all in the event but texts under standard names.
     """
     kept = event.copy()
     kept.pop("recordTime", None)
     if context is not None:
         kept["@context"] = context
-    return encode_jcs(kept)
+    return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS) if plain else encode_jcs(kept)
+
+
+def is_plain(value: Any) -> bool:
+    """Tell, of a value read strictly, that the fast encoder writes it as RFC 8785 does; False says nothing."""
+    return not _may_differ(orjson.dumps(value))
 
 
 def encode_jcs(value: Any) -> bytes:

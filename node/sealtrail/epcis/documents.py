@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from sealtrail.epcis.ambiguity import Ambiguity
-from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content
+from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content, is_plain
 from sealtrail.epcis.context import Names, read_context
 from sealtrail.epcis.envelope import Envelope, open_envelope
 from sealtrail.epcis.events import AnyEvent
@@ -91,6 +91,7 @@ class _Frame(msgspec.Struct, frozen=True):
 
     fields: dict[str, Any]
     text: FrameText
+    plain: bool  # as encode_content has it
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -157,26 +158,32 @@ def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None
         )
     _require_items_fit(event, source.limits)
     scope = Scope(names, source.limits.nesting_levels_max)
+    plain = False
     if source.frames is None or own is not None:
         value = read_event(event, scope)
         text, doubts = pre_hash_text(event, names)
     else:
-        frame = _frame(event, scope, source.frames)
+        frame = _frame(event, scope, source.frames, context)
+        plain = frame.plain
         value = read_event(event, scope, frame.fields)
         text, doubts = pre_hash_text(event, names, frame.text)
     if own is not None and context is not None:
         doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
-    return value, encode_content(event, effective_context(context, own)), text, doubts
+    content = encode_content(event, effective_context(context, own), plain=plain)
+    return value, content, text, doubts
 
 
-def _frame(event: dict[str, Any], scope: Scope, frames: dict[bytes, _Frame]) -> _Frame:
+def _frame(
+    event: dict[str, Any], scope: Scope, frames: dict[bytes, _Frame], context: Any
+) -> _Frame:
     """Return the event's frame, read once for all events of the document that have it."""
     shared = frame_of(event)
     encoded = orjson.dumps(shared)
     frame = frames.get(encoded)
     if frame is None:
         fields = read_frame(shared, scope)
-        frame = _Frame(fields, frame_text(shared, scope.names))
+        plain = is_plain([shared, context])
+        frame = _Frame(fields, frame_text(shared, scope.names), plain)
         if len(frames) < _FRAMES_REMEMBERED:
             frames[encoded] = frame
     return frame
