@@ -54,6 +54,8 @@ def begin(running: RunningDevnet, file: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"XDG_STATE_HOME": str(running.directory / "state")},
+        # a suite that runs in the background ignores Ctrl-C, and what it starts would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

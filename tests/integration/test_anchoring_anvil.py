@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -34,11 +36,12 @@ def url(anvil: str) -> Iterator[str]:
         [anvil, "--port", str(port), "--block-time", "1", "--prune-history", "64", "--silent"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # npm's anvil is a script that starts the program: both are to end
     )
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
