@@ -125,10 +125,19 @@ def make_due(connection: sqlite3.Connection, delivery_ids: Iterable[int], now_ms
     )
 
 
+# The second sending waits for the first, which may do for both: it is never listed beside it.
+_DUE = (
+    "delivered_ms IS NULL AND next_ms <= ? AND (stage = 'announced' OR NOT EXISTS"
+    " (SELECT 1 FROM delivery AS first WHERE first.recipient = delivery.recipient"
+    " AND first.entry_id = delivery.entry_id AND first.stage = 'announced'"
+    " AND first.delivered_ms IS NULL))"
+)
+
+
 def recipients_due(connection: sqlite3.Connection, now_ms: int) -> list[bytes]:
     """Return the members for whom something is due."""
     rows = connection.execute(
-        "SELECT DISTINCT recipient FROM delivery WHERE delivered_ms IS NULL AND next_ms <= ?",
+        f"SELECT DISTINCT recipient FROM delivery WHERE {_DUE}",
         (now_ms,),
     )
     return [recipient for (recipient,) in rows]
@@ -140,8 +149,8 @@ def due(
     """Return what is due for one member, oldest first."""
     rows = connection.execute(
         "SELECT delivery_id, recipient, entry_id, stage, attempts FROM delivery"
-        " WHERE delivered_ms IS NULL AND recipient = ? AND next_ms <= ? ORDER BY delivery_id LIMIT ?",
-        (recipient, now_ms, limit),
+        f" WHERE {_DUE} AND recipient = ? ORDER BY delivery_id LIMIT ?",
+        (now_ms, recipient, limit),
     )
     return [
         Delivery(delivery_id=r[0], recipient=r[1], entry_id=r[2], stage=Stage(r[3]), attempts=r[4])
