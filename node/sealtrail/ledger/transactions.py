@@ -63,18 +63,20 @@ async def send_and_wait(
     Raises:
         VerificationError: it would revert, and was not sent, or it did (``transaction_reverted``, with the reason);
             or the chain refuses it (see :func:`sealtrail.ledger.send.send_raw`).
-        UnavailableError: the chain could not be asked, or no block took it in time (``transaction_pending``).
+        UnavailableError: the chain could not be asked, or no receipt was to be had in time (``transaction_pending``).
     """
     known = errors_by_selector(()) if errors is None else errors
     sent = await _sign(rpc, key, to, payload, fees, value, known)
     await send_raw(rpc, sent.raw)
+    waiting = _Waiting(rpc, sent.hash)
     try:
         async with asyncio.timeout(timeout_seconds):
-            receipt = await _wait(rpc, sent.hash, poll_seconds)
+            receipt = await waiting.receipt(poll_seconds)
     except TimeoutError as error:
         raise UnavailableError(
             "transaction_pending",
-            f"transaction 0x{sent.hash.hex()} is in no block after {timeout_seconds:g} seconds",
+            f"transaction 0x{sent.hash.hex()} is in no block after {timeout_seconds:g} seconds"
+            + (f"; the chain's last answer: {waiting.failure.message}" if waiting.failure else ""),
             advice="see whether the chain makes blocks and the fee is enough; it may still be taken",
         ) from error
     if parse_quantity(receipt.get("status"), "receipt status") != 1:
@@ -129,14 +131,34 @@ async def _estimate(rpc: Rpc, question: Mapping[str, str], errors: Errors) -> in
     return gas + gas * _GAS_MARGIN_PERCENT // 100
 
 
-async def _wait(rpc: Rpc, transaction_hash: bytes, poll_seconds: float) -> dict[str, Any]:
-    while True:
-        answer = await rpc.call("eth_getTransactionReceipt", encode_bytes(transaction_hash))
-        if answer is not None:
-            receipt = parse_object(answer, "a receipt")
-            if receipt.get("blockHash") is not None:  # some clients show transactions of the pool
-                return receipt
-        await asyncio.sleep(poll_seconds)
+class _Waiting:
+    """The wait for one receipt. An endpoint that can't say now is asked again: the transaction is on its way.
+
+    geth, for one, refuses while it indexes ("transaction indexing is in progress").
+    """
+
+    def __init__(self, rpc: Rpc, transaction_hash: bytes) -> None:
+        self._rpc = rpc
+        self._hash = transaction_hash
+        self.failure: UnavailableError | None = None
+
+    async def receipt(self, poll_seconds: float) -> dict[str, Any]:
+        while True:
+            try:
+                found = await self._ask()
+            except UnavailableError as failure:
+                self.failure = failure
+            else:
+                self.failure = None
+                if found is not None:
+                    return found
+            await asyncio.sleep(poll_seconds)
+
+    async def _ask(self) -> dict[str, Any] | None:
+        answer = await self._rpc.call("eth_getTransactionReceipt", encode_bytes(self._hash))
+        receipt = {} if answer is None else parse_object(answer, "a receipt")
+        # some clients show transactions of the pool
+        return receipt if receipt.get("blockHash") is not None else None
 
 
 def _receipt(receipt: dict[str, Any]) -> Receipt:
