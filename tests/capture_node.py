@@ -24,7 +24,8 @@ from sealtrail.api.limits import make_runner
 from sealtrail.config import HttpSettings, TokenSettings
 from sealtrail.epcis import Limits
 from sealtrail.services.capture import CaptureService
-from sealtrail.services.drafts import Drafter
+from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
+from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.queries import QueryService
 from sealtrail.signing import Domain, EventSigner
@@ -33,7 +34,8 @@ from sealtrail.store.identity import Identity, load_identity, save_identity
 from sealtrail.store.log import LogStore
 
 DOMAIN = Domain(chain_id=1337, registry=b"\x11" * 20, genesis_hash=b"\x22" * 32)
-SIGNER = EventSigner(b"\x33" * 32)
+EVENT_KEY = b"\x33" * 32
+SIGNER = EventSigner(EVENT_KEY)
 ITEM_SALT = b"\x44" * 32
 ANCHOR_DELAY_MS = 60_000
 TOKEN = "all-scopes"
@@ -76,32 +78,45 @@ def now_ms() -> int:
 
 
 @asynccontextmanager
+async def drafting_of(setup: DraftingSetup, processes: int) -> AsyncIterator[Drafting]:
+    """Give either kind of drafting."""
+    if processes:
+        drafting = ProcessDrafting(setup, processes=processes, clock=now_ms)
+        try:
+            yield drafting
+        finally:
+            await drafting.close()
+        return
+    with ThreadPoolExecutor(2) as executor:
+        yield LocalDrafting(setup.drafter(), limits=setup.limits, clock=now_ms, executor=executor)
+
+
+@asynccontextmanager
 async def services(
-    path: Path, *, limits: Limits | None = None
+    path: Path, *, limits: Limits | None = None, processes: int = 0
 ) -> AsyncIterator[tuple[Database, LogStore, CaptureService, QueryService]]:
-    """Open a store and build the services over it."""
+    """Open a store and build the services over it; documents are drafted in so many processes, 0: in this one."""
     database = Database.open(path)
     if database.read_sync(load_identity) is None:
         database.write_sync(lambda c: save_identity(c, IDENTITY))
     log = LogStore.open(database)
     await ensure_genesis(database, log, IDENTITY, signer=SIGNER, record_time_ms=now_ms())
-    drafter = Drafter(
+    setup = DraftingSetup(
         domain=DOMAIN,
         member=SIGNER.address,
         item_salt=ITEM_SALT,
-        signer=SIGNER,
-        random=os.urandom,
+        event_key=EVENT_KEY,
+        limits=limits or Limits(),
     )
-    with ThreadPoolExecutor(2) as executor:
+    async with drafting_of(setup, processes) as drafting:
         capture = CaptureService(
             database,
             log,
-            drafter,
-            executor=executor,
+            drafting,
+            setup.drafter(),
             clock=now_ms,
             random=os.urandom,
             anchor_delay_ms=ANCHOR_DELAY_MS,
-            limits=limits or Limits(),
         )
         queries = QueryService(database, log, clock=now_ms, anchor_delay_ms=ANCHOR_DELAY_MS)
         try:

@@ -26,6 +26,7 @@ from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purp
 from sealtrail.services.anchor_sender import SenderTiming
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.capture import CaptureService
+from sealtrail.services.drafting import LocalDrafting
 from sealtrail.services.drafts import Drafter
 from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
@@ -142,12 +143,16 @@ class Node:
         return CaptureService(
             self.database,
             self.log,
+            LocalDrafting(
+                drafter,
+                limits=Limits(),
+                clock=lambda: self.now_ms,
+                executor=ThreadPoolExecutor(1),
+            ),
             drafter,
-            executor=ThreadPoolExecutor(1),
             clock=lambda: self.now_ms,
             random=os.urandom,
             anchor_delay_ms=60_000,
-            limits=Limits(),
         )
 
     def _anchoring(self) -> Anchoring:

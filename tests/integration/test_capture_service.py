@@ -248,7 +248,7 @@ async def test_proceed_records_the_others_in_their_order(world: World) -> None:
     )
     assert not captured.job.success
     kinds = [type(result).__name__ for result in captured.results]
-    assert kinds == ["Receipt", "InputError", "Receipt"]
+    assert kinds == ["Placed", "InputError", "Placed"]
     assert world.log.size == 3
     job, receipts = await world.queries.job(captured.job.job_id)
     assert receipts == list(captured.receipts)
@@ -260,7 +260,7 @@ async def test_a_document_that_conflicts_with_itself_is_found_out(world: World) 
         document(event(1, eventID="urn:uuid:1"), event(2, eventID="urn:uuid:1")),
         behaviour="proceed",
     )
-    assert [type(r).__name__ for r in captured.results] == ["Receipt", "ConflictError"]
+    assert [type(r).__name__ for r in captured.results] == ["Placed", "ConflictError"]
 
 
 async def test_racing_duplicates_get_one_entry_and_one_receipt(world: World) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from sealtrail.errors import NotFoundError
+from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
 from sealtrail.store.event_query import EventFilter, find_events
 from sealtrail.store.events import (
@@ -39,16 +40,14 @@ def assigned(text: str) -> str:
     return f"ni:///sha-256;{digest(text).hex()}?ver=CBV2.0"
 
 
-def new_event(name: str, **more: Any) -> NewEvent:
+def new_event(name: str, **more: Any) -> tuple[bytes, int | None, NewEvent]:
     plain = NewEvent(
         MEMBER,
-        digest("entry " + name),
-        None,
         "application/ld+json",
-        name.encode(),
+        encode_content(name.encode()),
         digest("content " + name),
         digest(name),
-        assigned(name),
+        None,
         False,
         None,
         "ObjectEvent",
@@ -61,7 +60,8 @@ def new_event(name: str, **more: Any) -> NewEvent:
         1_000,
         [("https://id.gs1.org/01/1/21/" + name, "epc")],
     )
-    return msgspec.structs.replace(plain, **more)
+    entry_id = more.pop("entry_id", digest("entry " + name))
+    return entry_id, None, msgspec.structs.replace(plain, **more)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
         new_event("b2", event_id="urn:uuid:b", is_declaration=True),
         new_event("c", event_id=assigned("a")),  # given, and another event's hash
         new_event("theirs", event_id="urn:uuid:b", member=b"\x02" * 20),
-        new_event("twin", event_hash=digest("a"), event_id=assigned("a")),
+        new_event("twin", event_hash=digest("a")),
     ]
     database.write_sync(lambda c: insert_events(c, events))
     yield database

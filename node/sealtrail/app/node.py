@@ -47,7 +47,8 @@ from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
-from sealtrail.services.drafts import Drafter
+from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
+from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
@@ -86,6 +87,7 @@ class Node:
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
+        self._event_key = keys.event
         self._event_signer = EventSigner(keys.event)
         self._operator = OperatorKey(keys.operator)
         self._log_signer = Ed25519Signer(keys.log)
@@ -205,27 +207,25 @@ class Node:
 
     def _start_services(self, domain: Domain) -> None:
         config = self._config
-        executor = ThreadPoolExecutor(CAPTURE_THREADS, thread_name_prefix="sealtrail-capture")
-        self._resources.callback(executor.shutdown)
         delay_ms = config.anchoring.delay_seconds_max * 1000
-        self._capture = CaptureService(
-            self._database,
-            self._tree,
-            Drafter(
-                domain=domain,
-                member=config.member,
-                item_salt=self._identity.item_salt,
-                signer=self._event_signer,
-                random=os.urandom,
-            ),
-            executor=executor,
-            clock=now_ms,
-            random=os.urandom,
-            anchor_delay_ms=delay_ms,
+        setup = DraftingSetup(
+            domain=domain,
+            member=config.member,
+            item_salt=self._identity.item_salt,
+            event_key=self._event_key,
             limits=Limits(
                 document_bytes_max=config.http.body_bytes_max,
                 events_count_max=config.http.events_per_document_max,
             ),
+        )
+        self._capture = CaptureService(
+            self._database,
+            self._tree,
+            self._drafting(setup),
+            setup.drafter(),
+            clock=now_ms,
+            random=os.urandom,
+            anchor_delay_ms=delay_ms,
             recorded=lambda: self._outgoing.wake(),
         )
         self._queries = QueryService(
@@ -260,6 +260,17 @@ class Node:
         self._keep_running("following the chain", self._follower.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
         self._start_peers()
+
+    def _drafting(self, setup: DraftingSetup) -> Drafting:
+        processes = self._config.capture.processes
+        if processes:
+            drafting = ProcessDrafting(setup, processes=processes, clock=now_ms)
+            self._resources.push_async_callback(drafting.close)
+            drafting.start()
+            return drafting
+        executor = ThreadPoolExecutor(CAPTURE_THREADS, thread_name_prefix="sealtrail-capture")
+        self._resources.callback(executor.shutdown)
+        return LocalDrafting(setup.drafter(), limits=setup.limits, clock=now_ms, executor=executor)
 
     def _start_peers(self) -> None:
         config = self._config

@@ -132,6 +132,19 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     ] = 60.0
 
 
+class CaptureSettings(Struct, frozen=True, kw_only=True):
+    """How documents become signed entries."""
+
+    processes: Annotated[
+        int,
+        Meta(ge=0, le=64),
+        _doc(
+            "Processes that read and sign documents beside the node's own, some 40 MB each: one for small"
+            " documents, the others for larger ones. 0: none, the node does it itself, more slowly."
+        ),
+    ] = 2
+
+
 class TokenSettings(Struct, frozen=True, kw_only=True):
     """One bearer token, as its hash: `sealtrail token new` makes both."""
 
@@ -250,6 +263,7 @@ class Config(Struct, frozen=True, kw_only=True):
     chain: ChainSettings = ChainSettings()
     anchoring: AnchoringSettings = AnchoringSettings()
     http: HttpSettings = HttpSettings()
+    capture: CaptureSettings = CaptureSettings()
     auth: AuthSettings = AuthSettings()
     peers: PeersSettings = PeersSettings()
     custody: CustodySettings = CustodySettings()

@@ -9,21 +9,19 @@ Write order, and what a crash after each step means:
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from sealtrail.epcis import Document, Limits, RecordedEvent, parse_document
 from sealtrail.errors import InputError, SealtrailError
-from sealtrail.services.drafts import Draft, Drafter, new_event
+from sealtrail.services.drafting import Drafting
+from sealtrail.services.drafts import Draft, Drafter
 from sealtrail.services.gathering import Gathering
 from sealtrail.services.problems import as_problem
-from sealtrail.services.receipts import Receipt, load_receipts, make_receipt
+from sealtrail.services.receipts import Placed, Receipt, load_placed
 from sealtrail.services.sameness import Decision, Fresh, Same, decide
 from sealtrail.signing import Kind
 from sealtrail.store.database import Database
@@ -32,10 +30,7 @@ from sealtrail.store.jobs import CaptureJob, insert_job
 from sealtrail.store.log import LogStore
 
 Behaviour: TypeAlias = Literal["rollback", "proceed"]
-Result: TypeAlias = "Receipt | SealtrailError"
-
-# Larger bodies are parsed and signed in a thread, so that they don't hold up the others' requests.
-INLINE_BYTES_MAX = 8 * 1024
+Result: TypeAlias = "Placed | SealtrailError"
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +39,15 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
     job: CaptureJob
     results: tuple[Result, ...]
     duplicates: int
+    anchor_delay_ms: int
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
         """The receipts, in the document's order."""
-        return tuple(r for r in self.results if isinstance(r, Receipt))
+        delay = self.anchor_delay_ms
+        return tuple(
+            r.receipt(anchor_delay_ms=delay) for r in self.results if isinstance(r, Placed)
+        )
 
     @property
     def errors(self) -> tuple[SealtrailError, ...]:
@@ -70,7 +69,8 @@ class CaptureService:
     """Records events for one member.
 
     Args:
-        executor: threads in which large documents are parsed and signed.
+        drafting: where documents are parsed and signed.
+        drafter: signs what only the writer can: error declarations.
         clock: gives Unix milliseconds.
         anchor_delay_ms: the network's maximum delay from receipt to anchored checkpoint.
         recorded: told whenever events were recorded and are durable.
@@ -80,24 +80,22 @@ class CaptureService:
         self,
         database: Database,
         log: LogStore,
+        drafting: Drafting,
         drafter: Drafter,
         *,
-        executor: Executor,
         clock: Callable[[], int],
         random: Callable[[int], bytes],
         anchor_delay_ms: int,
-        limits: Limits,
         recorded: Callable[[], None] | None = None,
     ) -> None:
         self.statistics = CaptureStatistics()
         self.anchor_delay_ms = anchor_delay_ms
         self._database = database
         self._log = log
+        self._drafting = drafting
         self._drafter = drafter
-        self._executor = executor
         self._clock = clock
         self._random = random
-        self._limits = limits
         self._recorded = recorded
         self._singles = Gathering(self._write_singles)
 
@@ -114,14 +112,19 @@ class CaptureService:
             UnavailableError: nothing was recorded; try again.
         """
         created_ms = self._clock()
-        drafts = await self._prepare(data, kind)
+        drafts = await self._drafting.draft(data, kind)
         job_id = self._random(16).hex()
 
         def write(connection: sqlite3.Connection) -> Captured:
             results, duplicates = self._record(connection, drafts, behaviour)
             job = self._job(job_id, created_ms, behaviour, results)
             insert_job(connection, job)
-            return Captured(job=job, results=results, duplicates=duplicates)
+            return Captured(
+                job=job,
+                results=results,
+                duplicates=duplicates,
+                anchor_delay_ms=self.anchor_delay_ms,
+            )
 
         captured = await self._database.write(write)
         self._count(captured.results, captured.duplicates)
@@ -135,7 +138,7 @@ class CaptureService:
             ConflictError: its id is taken (``event_id_conflict``).
             UnavailableError: nothing was recorded; try again.
         """
-        drafts = await self._prepare(data, kind)
+        drafts = await self._drafting.draft(data, kind)
         if len(drafts) != 1:
             raise InputError(
                 "one_event_expected",
@@ -149,7 +152,7 @@ class CaptureService:
         self._count((result,), duplicate)
         if isinstance(result, SealtrailError):
             raise result
-        return result, duplicate
+        return result.receipt(anchor_delay_ms=self.anchor_delay_ms), duplicate
 
     async def _write_singles(self, drafts: Sequence[Draft]) -> list[tuple[Result, bool]]:
         def write(connection: sqlite3.Connection) -> list[tuple[Result, bool]]:
@@ -158,18 +161,6 @@ class CaptureService:
             return [(r, isinstance(d, Same)) for r, d in zip(results, decisions, strict=True)]
 
         return await self._database.write(write)
-
-    async def _prepare(self, data: bytes, kind: Kind) -> list[Draft | InputError]:
-        if len(data) <= INLINE_BYTES_MAX:
-            return self._drafts(data, kind)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._drafts, data, kind)
-
-    def _drafts(self, data: bytes, kind: Kind) -> list[Draft | InputError]:
-        document: Document = parse_document(data, limits=self._limits)
-        good = [e for e in document.events if isinstance(e, RecordedEvent)]
-        drafts = iter(self._drafter.draft(good, kind=kind, record_time_ms=self._clock()))
-        return [e if isinstance(e, InputError) else next(drafts) for e in document.events]
 
     def _record(
         self,
@@ -182,7 +173,7 @@ class CaptureService:
         decisions = decide(connection, self._drafter, good)
         refused = len(good) < len(drafts) or any(isinstance(d, SealtrailError) for d in decisions)
         if refused and behaviour == "rollback":
-            outcomes: list[Receipt | SealtrailError | None] = [
+            outcomes: list[Placed | SealtrailError | None] = [
                 d if isinstance(d, SealtrailError) else None for d in decisions
             ]
         else:
@@ -194,45 +185,22 @@ class CaptureService:
 
     def _write(
         self, connection: sqlite3.Connection, decisions: Sequence[Decision]
-    ) -> list[Receipt | SealtrailError]:
+    ) -> list[Placed | SealtrailError]:
         fresh = [d for d in decisions if isinstance(d, Fresh)]
         first = self._log.append(connection, [f.entry for f in fresh]) if fresh else 0
-        member = self._drafter.member
         insert_events(
             connection,
-            [
-                new_event(f.draft, f.entry, member=member, leaf_index=first + n)
-                for n, f in enumerate(fresh)
-            ],
+            [(f.entry.entry_id, first + n, f.draft.event) for n, f in enumerate(fresh)],
         )
-        receipts = {f.entry.entry_id: self._receipt(f, first + n) for n, f in enumerate(fresh)}
-        before = {
-            d.entry_id for d in decisions if isinstance(d, Same) and d.entry_id not in receipts
-        }
-        for entry_id, receipt in zip(
-            before,
-            load_receipts(connection, tuple(before), anchor_delay_ms=self.anchor_delay_ms),
-            strict=True,
-        ):
-            receipts[entry_id] = receipt
+        placed = {f.entry.entry_id: _placed(f, first + n) for n, f in enumerate(fresh)}
+        before = {d.entry_id for d in decisions if isinstance(d, Same) and d.entry_id not in placed}
+        placed.update((each.entry_id, each) for each in load_placed(connection, tuple(before)))
         return [
             d
             if isinstance(d, SealtrailError)
-            else receipts[d.entry.entry_id if isinstance(d, Fresh) else d.entry_id]
+            else placed[d.entry.entry_id if isinstance(d, Fresh) else d.entry_id]
             for d in decisions
         ]
-
-    def _receipt(self, fresh: Fresh, leaf_index: int) -> Receipt:
-        recorded = fresh.draft.recorded
-        return make_receipt(
-            entry_id=fresh.entry.entry_id,
-            leaf=fresh.entry.leaf,
-            leaf_index=leaf_index,
-            content_hash=recorded.content_hash,
-            event_hash=recorded.event_hash,
-            event_id=fresh.draft.event_id,
-            anchor_delay_ms=self.anchor_delay_ms,
-        )
 
     def _job(
         self, job_id: str, created_ms: int, behaviour: Behaviour, results: Sequence[Result]
@@ -247,9 +215,7 @@ class CaptureService:
             success=not errors,
             error_behaviour=behaviour,
             errors=tuple(errors),
-            entry_ids=tuple(
-                bytes.fromhex(r.entry_id[2:]) for r in results if isinstance(r, Receipt)
-            ),
+            entry_ids=tuple(r.entry_id for r in results if isinstance(r, Placed)),
         )
 
     def _count(self, results: Sequence[object], duplicates: int) -> None:
@@ -261,3 +227,15 @@ class CaptureService:
         self.statistics.events += events
         if events and self._recorded is not None:
             self._recorded()
+
+
+def _placed(fresh: Fresh, leaf_index: int) -> Placed:
+    event = fresh.draft.event
+    return Placed(
+        fresh.entry.entry_id,
+        fresh.entry.leaf,
+        leaf_index,
+        event.content_hash,
+        event.event_hash,
+        fresh.draft.event_id,
+    )

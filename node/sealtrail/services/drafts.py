@@ -1,4 +1,4 @@
-"""From a parsed event to what is signed and stored: all that needs no look at the database.
+"""From a document to what is signed and stored: all that needs no look at the database.
 
 An event without references is signed here, outside the one writer thread. An error declaration refers to
 an entry that only the writer can name, and is signed there.
@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sealtrail.epcis import RecordedEvent, event_hash_uri
+from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document
+from sealtrail.errors import InputError
+from sealtrail.log.tree import split_hashes
 from sealtrail.signing import (
     SEED_BYTES,
     Domain,
@@ -27,20 +29,31 @@ from sealtrail.signing import (
     items_root,
     references_root,
 )
+from sealtrail.store.contents import encode_content
 from sealtrail.store.events import NewEvent
 from sealtrail.store.log import NewEntry
 
 
-class Draft(msgspec.Struct, frozen=True):
-    """An event on its way into the log; ``entry`` is None until its references are known."""
+class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """An event on its way into the log. Plain values throughout: it may come from another process.
 
-    recorded: RecordedEvent
-    event_id: str
-    kind: Kind
-    record_time_ms: int
-    seed: bytes
-    item_keys: tuple[bytes, ...]
+    ``entry`` is None until its references are known; ``item_keys`` are sorted and joined; ``given_id`` tells
+    whether the event brought its id; ``pointer`` is where the event stood in its document.
+    """
+
+    event: NewEvent
     entry: NewEntry | None
+    kind: Kind
+    seed: bytes
+    item_keys: bytes
+    given_id: bool
+    pointer: str
+
+    @property
+    def event_id(self) -> str:
+        """The event's id: as recorded, else its event hash, which identifies it without one."""
+        kept = self.event.event_id
+        return event_hash_uri(self.event.event_hash) if kept is None else kept
 
 
 class Drafter:
@@ -66,6 +79,24 @@ class Drafter:
         self._signer = signer
         self._random = random
 
+    def draft_document(
+        self, data: bytes, *, kind: Kind, record_time_ms: int, limits: Limits
+    ) -> list[Draft | InputError]:
+        """Read a document and return a draft for each of its events, in order, or why it is refused.
+
+        Raises:
+            InputError: the document itself can't be read.
+        """
+        events = parse_document(data, limits=limits).events
+        drafts = iter(
+            self.draft(
+                [e for e in events if isinstance(e, RecordedEvent)],
+                kind=kind,
+                record_time_ms=record_time_ms,
+            )
+        )
+        return [e if isinstance(e, InputError) else next(drafts) for e in events]
+
     def draft(
         self, recorded: Sequence[RecordedEvent], *, kind: Kind, record_time_ms: int
     ) -> list[Draft]:
@@ -80,73 +111,61 @@ class Drafter:
         self, recorded: RecordedEvent, kind: Kind, record_time_ms: int, seed: bytes
     ) -> Draft:
         salt = self._item_salt
-        keys = tuple(sorted({item_key(salt, mention.item) for mention in recorded.items}))
-        event_id = recorded_event_id(recorded)
-        draft = Draft(recorded, event_id, kind, record_time_ms, seed, keys, None)
-        if recorded.event.error_declaration is not None:
-            return draft
-        entry = self.sign(draft, ())
-        return Draft(recorded, event_id, kind, record_time_ms, seed, keys, entry)
+        keys = sorted({item_key(salt, mention.item) for mention in recorded.items})
+        event = event_row(
+            recorded,
+            member=self.member,
+            content=encode_content(recorded.content),
+            record_time_ms=record_time_ms,
+        )
+        entry = None if event.is_declaration else self._sign(event, kind, seed, keys, ())
+        given = recorded.event.event_id is not None
+        return Draft(event, entry, kind, seed, b"".join(keys), given, recorded.pointer)
 
     def sign(self, draft: Draft, references: Sequence[Reference]) -> NewEntry:
         """Return the signed entry of a draft with these references."""
-        recorded = draft.recorded
+        keys = split_hashes(draft.item_keys)
+        return self._sign(draft.event, draft.kind, draft.seed, keys, references)
+
+    def _sign(
+        self,
+        event: NewEvent,
+        kind: Kind,
+        seed: bytes,
+        item_keys: Sequence[bytes],
+        references: Sequence[Reference],
+    ) -> NewEntry:
         entry = Entry(
-            kind=draft.kind,
+            kind=kind,
             member=self.member,
-            record_time_ms=draft.record_time_ms,
-            disclosure_root=disclosure_root(
-                draft.seed, (recorded.content_hash, recorded.event_hash)
-            ),
-            items_root=items_root(draft.item_keys),
+            record_time_ms=event.record_time_ms,
+            disclosure_root=disclosure_root(seed, (event.content_hash, event.event_hash)),
+            items_root=items_root(item_keys),
             references_root=references_root(references),
         )
         digest = entry_id(entry, self.domain)
         return NewEntry(
             digest,
             encode_leaf(SignedEntry(entry, self._signer.sign(digest))),
-            draft.seed,
+            seed,
             encode_references(references),
-            b"".join(draft.item_keys),
+            b"".join(item_keys),
         )
 
 
-def new_event(draft: Draft, entry: NewEntry, *, member: bytes, leaf_index: int) -> NewEvent:
-    """Return the row of a draft that stands in the log as ``entry`` at ``leaf_index``."""
-    return event_row(
-        draft.recorded,
-        member=member,
-        entry_id=entry.entry_id,
-        leaf_index=leaf_index,
-        record_time_ms=draft.record_time_ms,
-    )
-
-
-def recorded_event_id(recorded: RecordedEvent) -> str:
-    """Return the event's id as recorded, else its event hash, which identifies it without one."""
-    event_id = recorded.event.event_id
-    return event_hash_uri(recorded.event_hash) if event_id is None else event_id
-
-
 def event_row(
-    recorded: RecordedEvent,
-    *,
-    member: bytes,
-    entry_id: bytes,
-    leaf_index: int | None,
-    record_time_ms: int,
+    recorded: RecordedEvent, *, member: bytes, content: bytes, record_time_ms: int
 ) -> NewEvent:
-    """Return the row of an event that ``member`` recorded as that entry; no leaf index in another's log."""
+    """Return the row of an event that ``member`` recorded; ``content`` in the form in which it is kept."""
     event = recorded.event
+    own_uri = event.event_id is None or event.event_id == event_hash_uri(recorded.event_hash)
     return NewEvent(
         member,
-        entry_id,
-        leaf_index,
         recorded.media_type,
-        recorded.content,
+        content,
         recorded.content_hash,
         recorded.event_hash,
-        recorded_event_id(recorded),
+        None if own_uri else event.event_id,
         event.error_declaration is not None,
         recorded.hash_ambiguous,
         type(event).__name__,

@@ -31,6 +31,7 @@ from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
 from sealtrail.signing import encode_references, item_key
 from sealtrail.store import foreign
+from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events, known_contents, load_by_entries
 from sealtrail.store.identity import Identity
@@ -124,12 +125,15 @@ class Intake:
         insert_events(
             connection,
             [
-                event_row(
-                    each.event,
-                    member=each.verified.entry.member,
-                    entry_id=each.verified.entry_id,
-                    leaf_index=None,
-                    record_time_ms=each.verified.entry.record_time_ms,
+                (
+                    each.verified.entry_id,
+                    None,
+                    event_row(
+                        each.event,
+                        member=each.verified.entry.member,
+                        content=encode_content(each.event.content),
+                        record_time_ms=each.verified.entry.record_time_ms,
+                    ),
                 )
                 for each in fresh
             ],

@@ -11,7 +11,7 @@ import msgspec
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.integrity import require_committed, require_included, require_sealed
-from sealtrail.services.receipts import Receipt, load_receipts, rfc3339
+from sealtrail.services.receipts import Receipt, load_placed, rfc3339
 from sealtrail.services.views import query_document
 from sealtrail.signing import Reference
 from sealtrail.store.coverage import Coverage, first_coverage
@@ -197,7 +197,8 @@ class QueryService:
             if job is None:
                 raise NotFoundError("capture_job_unknown", f"no capture job {job_id}")
             delay = self._anchor_delay_ms
-            return job, load_receipts(connection, job.entry_ids, anchor_delay_ms=delay)
+            placed = load_placed(connection, job.entry_ids)
+            return job, [each.receipt(anchor_delay_ms=delay) for each in placed]
 
         return await self._database.read(read)
 

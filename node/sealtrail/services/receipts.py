@@ -43,55 +43,53 @@ def rfc3339(unix_ms: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1000:03d}Z"
 
 
-def make_receipt(
-    *,
-    entry_id: bytes,
-    leaf: bytes,
-    leaf_index: int,
-    content_hash: bytes,
-    event_hash: bytes,
-    event_id: str,
-    anchor_delay_ms: int,
-) -> Receipt:
-    """Return the receipt for an entry; ``anchor_delay_ms`` is the network's maximum delay."""
-    # Version, kind, member, record time: docs/protocol.md section 5.
-    record_time_ms = int.from_bytes(leaf[22:30], "big")
-    return Receipt(
-        entry_id="0x" + entry_id.hex(),
-        leaf_index=leaf_index,
-        content_hash="0x" + content_hash.hex(),
-        event_hash=event_hash_uri(event_hash),
-        event_id=event_id,
-        record_time=rfc3339(record_time_ms),
-        anchor_by=rfc3339(record_time_ms + anchor_delay_ms),
-        member="0x" + leaf[2:22].hex(),
-        signature="0x" + leaf[-65:].hex(),
-    )
+class Placed(msgspec.Struct, frozen=True):
+    """An event that stands in this node's log: what its receipt is made of."""
+
+    entry_id: bytes
+    leaf: bytes
+    leaf_index: int
+    content_hash: bytes
+    event_hash: bytes
+    event_id: str
+
+    def receipt(self, *, anchor_delay_ms: int) -> Receipt:
+        """Return the receipt; ``anchor_delay_ms`` is the network's maximum delay."""
+        # Version, kind, member, record time: docs/protocol.md section 5.
+        record_time_ms = int.from_bytes(self.leaf[22:30], "big")
+        return Receipt(
+            entry_id="0x" + self.entry_id.hex(),
+            leaf_index=self.leaf_index,
+            content_hash="0x" + self.content_hash.hex(),
+            event_hash=event_hash_uri(self.event_hash),
+            event_id=self.event_id,
+            record_time=rfc3339(record_time_ms),
+            anchor_by=rfc3339(record_time_ms + anchor_delay_ms),
+            member="0x" + self.leaf[2:22].hex(),
+            signature="0x" + self.leaf[-65:].hex(),
+        )
 
 
-def load_receipts(
-    connection: sqlite3.Connection, entry_ids: Sequence[bytes], *, anchor_delay_ms: int
-) -> list[Receipt]:
-    """Return the receipts of entries in this node's log, in the order asked for.
+def load_placed(connection: sqlite3.Connection, entry_ids: Sequence[bytes]) -> list[Placed]:
+    """Return where events of this node's log stand, in the order asked for.
 
     Raises:
         IntegrityError: an entry or its event is missing (``entry_missing``).
     """
     events = load_by_entries(connection, entry_ids)
-    receipts = []
+    placed = []
     for entry_id in entry_ids:
         event, entry = events.get(entry_id), load_entry(connection, entry_id)
         if event is None or entry is None:
             raise IntegrityError("entry_missing", f"no entry 0x{entry_id.hex()} in the log")
-        receipts.append(
-            make_receipt(
-                entry_id=entry_id,
-                leaf=entry.leaf,
-                leaf_index=entry.leaf_index,
-                content_hash=event.content_hash,
-                event_hash=event.event_hash,
-                event_id=event.event_id,
-                anchor_delay_ms=anchor_delay_ms,
+        placed.append(
+            Placed(
+                entry_id,
+                entry.leaf,
+                entry.leaf_index,
+                event.content_hash,
+                event.event_hash,
+                event.event_id,
             )
         )
-    return receipts
+    return placed

@@ -9,7 +9,6 @@ conflict with each other.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -42,28 +41,50 @@ def decide(
     connection: sqlite3.Connection, drafter: Drafter, drafts: Sequence[Draft]
 ) -> list[Decision]:
     """Return what each draft is, given what is recorded and the drafts before it."""
-    contents = known_contents(connection, drafter.member, [d.recorded.content_hash for d in drafts])
-    explicit = {d.event_id for d in drafts if d.recorded.event.event_id is not None}
-    by_id: dict[str, list[Known]] = defaultdict(list)
-    if explicit:
-        for known in known_ids(connection, drafter.member, list(explicit)):
-            by_id[known.event_id].append(known)
+    contents = known_contents(connection, drafter.member, [d.event.content_hash for d in drafts])
+    by_id = _KnownIds(connection, drafter.member, drafts)
     decisions: list[Decision] = []
     for draft in drafts:
-        content_hash = draft.recorded.content_hash
+        content_hash = draft.event.content_hash
         first = contents.get(content_hash)
-        decision = Same(first) if first else _other(drafter, draft, by_id[draft.event_id])
+        decision = Same(first) if first else _other(drafter, draft, by_id.of(draft))
         decisions.append(decision)
         if isinstance(decision, Fresh):
             contents[content_hash] = decision.entry.entry_id
-            by_id[draft.event_id].append(_known(draft, decision.entry.entry_id))
+            by_id.add(draft, decision.entry.entry_id)
     return decisions
 
 
+class _KnownIds:
+    """What is recorded under the drafts' ids, those decided on the way included.
+
+    Empty if no draft brought an id or declares an error: assigned ids never clash.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, member: bytes, drafts: Sequence[Draft]
+    ) -> None:
+        self._known: dict[str, list[Known]] = {}
+        given = {d.event_id for d in drafts if d.given_id}
+        self._matters = bool(given) or any(d.event.is_declaration for d in drafts)
+        if given:
+            for known in known_ids(connection, member, list(given)):
+                self._known.setdefault(known.event_id, []).append(known)
+
+    def of(self, draft: Draft) -> Sequence[Known]:
+        return self._known.get(draft.event_id, ()) if self._matters else ()
+
+    def add(self, draft: Draft, entry_id: bytes) -> None:
+        if self._matters:
+            event = draft.event
+            known = Known(draft.event_id, event.content_hash, entry_id, event.is_declaration)
+            self._known.setdefault(draft.event_id, []).append(known)
+
+
 def _other(drafter: Drafter, draft: Draft, known: Sequence[Known]) -> Fresh | ConflictError:
-    declares = draft.recorded.event.error_declaration is not None
+    declares = draft.event.is_declaration
     clash = next((k for k in known if k.is_declaration == declares), None)
-    if clash is not None and draft.recorded.event.event_id is not None:
+    if clash is not None and draft.given_id:
         return _conflict(draft, clash)
     if draft.entry is not None:
         return Fresh(draft, draft.entry)
@@ -77,20 +98,10 @@ def _conflict(draft: Draft, clash: Known) -> ConflictError:
     return ConflictError(
         "event_id_conflict",
         f"another {what} with the id {draft.event_id} and other content is recorded already",
-        pointer=f"{draft.recorded.pointer}/eventID",
+        pointer=f"{draft.pointer}/eventID",
         advice="give a new event an id of its own; to correct one, send it again with an errorDeclaration",
         event_id=draft.event_id,
         recorded_entry_id="0x" + clash.entry_id.hex(),
         recorded_content_hash="0x" + clash.content_hash.hex(),
-        content_hash="0x" + draft.recorded.content_hash.hex(),
-    )
-
-
-def _known(draft: Draft, entry_id: bytes) -> Known:
-    recorded = draft.recorded
-    return Known(
-        draft.event_id,
-        recorded.content_hash,
-        entry_id,
-        recorded.event.error_declaration is not None,
+        content_hash="0x" + draft.event.content_hash.hex(),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from sealtrail.store.bulk import insert_rows
-from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, kept_event_id, stored_event
+from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, stored_event
 
 DERIVED = (
     "event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
@@ -60,7 +60,7 @@ def derived_columns(event: NewEvent) -> Derived:
     """Return the same columns as they follow from the content."""
     return (
         event.event_hash,
-        kept_event_id(event),
+        event.event_id,
         int(event.is_declaration),
         event.hash_ambiguous,
         event.event_type,

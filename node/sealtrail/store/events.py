@@ -13,7 +13,7 @@ import msgspec
 from sealtrail.epcis import event_hash_uri
 from sealtrail.errors import IntegrityError, NotFoundError
 from sealtrail.store.bulk import insert_rows
-from sealtrail.store.contents import HEAD_BYTES, content_size, encode_content, parse_content
+from sealtrail.store.contents import HEAD_BYTES, content_size, parse_content
 
 T = TypeVar("T")
 
@@ -21,17 +21,19 @@ T = TypeVar("T")
 _CHUNK = 256
 
 
-class NewEvent(msgspec.Struct, frozen=True):
-    """An event to store, in the order of the table's columns; ``items`` as (canonical identifier, place)."""
+class NewEvent(msgspec.Struct, frozen=True, array_like=True):
+    """An event to store, in the order of the columns of :data:`_INSERT`.
+
+    ``content`` as :mod:`sealtrail.store.contents` keeps it; ``event_id`` None where it is the event hash's own URI,
+    as most are (it is a fifth of a row); ``items`` as (canonical identifier, place).
+    """
 
     member: bytes
-    entry_id: bytes
-    leaf_index: int | None
     media_type: str
     content: bytes
     content_hash: bytes
     event_hash: bytes
-    event_id: str
+    event_id: str | None
     is_declaration: bool
     hash_ambiguous: str | None
     event_type: str
@@ -42,7 +44,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     biz_location: str | None
     event_time_us: int
     record_time_ms: int
-    items: Sequence[tuple[str, str]]
+    items: list[tuple[str, str]]
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ COLUMNS = (
     " is_declaration, hash_ambiguous, record_time_ms"
 )
 _INSERT = (
-    "INSERT INTO event (event_row, member, entry_id, leaf_index, media_type, content, content_hash,"
+    "INSERT INTO event (event_row, entry_id, leaf_index, member, media_type, content, content_hash,"
     " event_hash, event_id, is_declaration, hash_ambiguous, event_type, action, biz_step, disposition,"
     " read_point, biz_location, event_time_us, record_time_ms)"
 )
@@ -91,44 +93,22 @@ _INSERT_ITEM = "INSERT OR IGNORE INTO event_item (item, event_row, place)"
 _HASH_URI = re.compile(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0")
 
 
-def insert_events(connection: sqlite3.Connection, events: Sequence[NewEvent]) -> None:
-    """Store events and their items; the caller has made sure that none is there yet."""
+def insert_events(
+    connection: sqlite3.Connection, events: Sequence[tuple[bytes, int | None, NewEvent]]
+) -> None:
+    """Store events and their items; the caller has made sure that none is there yet.
+
+    Args:
+        events: entry id, leaf index (None in another member's log) and event.
+    """
     first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
-    insert_rows(
-        connection, _INSERT, [(row, *_values(event)) for row, event in enumerate(events, first)]
-    )
-    insert_rows(
-        connection,
-        _INSERT_ITEM,
-        [
-            (item, row, place)
-            for row, event in enumerate(events, first)
-            for item, place in event.items
-        ],
-    )
-
-
-def _values(e: NewEvent) -> tuple[object, ...]:
-    return (
-        e.member,
-        e.entry_id,
-        e.leaf_index,
-        e.media_type,
-        encode_content(e.content),
-        e.content_hash,
-        e.event_hash,
-        kept_event_id(e),
-        e.is_declaration,
-        e.hash_ambiguous,
-        e.event_type,
-        e.action,
-        e.biz_step,
-        e.disposition,
-        e.read_point,
-        e.biz_location,
-        e.event_time_us,
-        e.record_time_ms,
-    )
+    rows, items = [], []
+    for row, (entry_id, leaf_index, event) in enumerate(events, first):
+        *columns, named = msgspec.structs.astuple(event)
+        rows.append((row, entry_id, leaf_index, *columns))
+        items += [(item, row, place) for item, place in named]
+    insert_rows(connection, _INSERT, rows)
+    insert_rows(connection, _INSERT_ITEM, items)
 
 
 def known_contents(
@@ -274,11 +254,6 @@ def stored_event(row: Row) -> StoredEvent:
         hash_ambiguous=row[10],
         record_time_ms=row[11],
     )
-
-
-def kept_event_id(event: NewEvent) -> str | None:
-    """Return the id as its column has it: None for the event hash's own URI, as most are; it is a fifth of a row."""
-    return None if event.event_id == event_hash_uri(event.event_hash) else event.event_id
 
 
 def _event_id(given: str | None, event_hash: bytes) -> str:

@@ -29,7 +29,7 @@ from sealtrail.store.database import Database
 from sealtrail.store.tile_nodes import TileNodes, inner_nodes
 
 
-class NewEntry(msgspec.Struct, frozen=True):
+class NewEntry(msgspec.Struct, frozen=True, array_like=True):
     """An entry to append; ``refs`` and ``item_keys`` concatenated as docs/protocol.md has them."""
 
     entry_id: bytes

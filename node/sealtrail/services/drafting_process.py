@@ -1,0 +1,256 @@
+"""A process that drafts, and how the node talks to it: length-prefixed MessagePack over its standard streams.
+
+The first message is the setup, keys included: they stand in no argument and no environment. Then a task, an
+answer, and so on. The process ends when its standard input does, and so with the node, however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import traceback
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
+
+from sealtrail.epcis import Limits
+from sealtrail.errors import InputError, TooLargeError, UnavailableError, UnsupportedMediaError
+from sealtrail.services.drafts import Draft, Drafter
+from sealtrail.signing import Domain, EventSigner, Kind
+
+T = TypeVar("T")
+
+_LENGTH_BYTES = 4
+_BUFFERED_BYTES = 1 << 20
+_CLOSE_SECONDS_MAX = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class DraftingSetup(msgspec.Struct, frozen=True, array_like=True):
+    """What a process drafts with; ``event_key`` is the member's private key."""
+
+    domain: Domain
+    member: bytes
+    item_salt: bytes
+    event_key: bytes
+    limits: Limits
+
+    def drafter(self) -> Drafter:
+        """Return the drafter for this setup."""
+        return Drafter(
+            domain=self.domain,
+            member=self.member,
+            item_salt=self.item_salt,
+            signer=EventSigner(self.event_key),
+            random=os.urandom,
+        )
+
+
+class DraftingTask(msgspec.Struct, frozen=True, array_like=True):
+    """Documents to draft, each with the kind of its entries, all of one record time."""
+
+    documents: list[tuple[bytes, Kind]]
+    record_time_ms: int
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """An ``InputError`` on its way between processes."""
+
+    name: str
+    code: str
+    message: str
+    pointer: str | None
+    advice: str | None
+    context: dict[str, Any]
+
+    @classmethod
+    def of(cls, error: InputError) -> Refusal:
+        """Return an error in this form."""
+        return cls(
+            type(error).__name__,
+            error.code,
+            error.message,
+            error.pointer,
+            error.advice,
+            error.context,
+        )
+
+    def error(self) -> InputError:
+        """Return the error again."""
+        return _REFUSALS[self.name](
+            self.code, self.message, pointer=self.pointer, advice=self.advice, **self.context
+        )
+
+
+_REFUSALS = {each.__name__: each for each in (InputError, TooLargeError, UnsupportedMediaError)}
+
+
+class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
+    """What became of a document: ``drafts``, or the ``refusal`` of all of it, or a ``fault`` of this program."""
+
+    drafts: list[Draft | Refusal]
+    refusal: Refusal | None = None
+    fault: str | None = None
+
+    def events(self) -> list[Draft | InputError]:
+        """Return a draft for each event, in order, or why it is refused.
+
+        Raises:
+            InputError: the document itself was refused.
+        """
+        if self.refusal is not None:
+            raise self.refusal.error()
+        return [each.error() if isinstance(each, Refusal) else each for each in self.drafts]
+
+
+class DraftingWorker:
+    """The node's side of one process; started when it is first needed, and again after it has died."""
+
+    def __init__(self, setup: DraftingSetup) -> None:
+        self._setup = setup
+        self._starting: asyncio.Task[Process] | None = None
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the process, without waiting for it."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+
+    async def draft(self, task: DraftingTask) -> list[DraftedDocument]:
+        """Return what became of each document of a task.
+
+        Raises:
+            UnavailableError: the process died or can't be started (``drafting_stopped``); try again.
+        """
+        async with self._turn:
+            if self._closed:
+                raise UnavailableError("node_stopping", "the node is stopping")
+            try:
+                process = await self._process()
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(_framed(msgspec.msgpack.encode(task)))
+                await process.stdin.drain()
+                answer = await _read(process.stdout)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                await self._end()
+                _log.error(
+                    "a process that drafts documents has died (%s); it is started again", error
+                )
+                raise UnavailableError(
+                    "drafting_stopped", "the process that reads documents has died; try again"
+                ) from error
+        return _decode_answer(answer)
+
+    async def close(self) -> None:
+        """Let the process finish what it is at, and end it."""
+        async with self._turn:
+            self._closed = True
+            await self._end()
+
+    async def _process(self) -> Process:
+        self.start()
+        assert self._starting is not None
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "sealtrail.services.drafting_process"),
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=_BUFFERED_BYTES,
+        )
+        assert process.stdin is not None
+        process.stdin.write(_framed(msgspec.msgpack.encode(self._setup)))
+        return process
+
+    async def _end(self) -> None:
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        with suppress(OSError):
+            process = await starting
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS_MAX):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+_decode_setup = msgspec.msgpack.Decoder(DraftingSetup).decode
+_decode_task = msgspec.msgpack.Decoder(DraftingTask).decode
+_decode_answer = msgspec.msgpack.Decoder(list[DraftedDocument]).decode
+
+
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(_LENGTH_BYTES, "big") + message
+
+
+async def _read(stream: asyncio.StreamReader) -> bytes:
+    size = int.from_bytes(await stream.readexactly(_LENGTH_BYTES), "big")
+    return await stream.readexactly(size)
+
+
+def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Draft what comes until nothing comes any more: the process's side."""
+    setup = _decode_setup(_next(tasks))
+    drafter = setup.drafter()
+    while message := _next(tasks):
+        task = _decode_task(message)
+        drafted = [
+            _drafted(drafter, document, kind, task.record_time_ms, setup.limits)
+            for document, kind in task.documents
+        ]
+        answers.write(_framed(msgspec.msgpack.encode(drafted)))
+        answers.flush()
+
+
+def _next(stream: BinaryIO) -> bytes:
+    """Return the next message; nothing if the stream ends before or within it: the node is gone."""
+    size = int.from_bytes(stream.read(_LENGTH_BYTES), "big")
+    message = stream.read(size)
+    return message if len(message) == size else b""
+
+
+def _drafted(
+    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+) -> msgspec.Raw:
+    try:
+        drafted = _draft(drafter, document, kind, record_time_ms, limits)
+        return msgspec.Raw(msgspec.msgpack.encode(drafted))
+    except Exception:  # noqa: BLE001 - the outermost place of this process: the node logs it, and tells of a fault
+        fault = DraftedDocument([], fault=ascii(traceback.format_exc()))
+        return msgspec.Raw(msgspec.msgpack.encode(fault))
+
+
+def _draft(
+    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+) -> DraftedDocument:
+    try:
+        drafts = drafter.draft_document(
+            document, kind=kind, record_time_ms=record_time_ms, limits=limits
+        )
+    except InputError as error:
+        return DraftedDocument([], Refusal.of(error))
+    return DraftedDocument(
+        [Refusal.of(each) if isinstance(each, InputError) else each for each in drafts]
+    )
+
+
+if __name__ == "__main__":
+    # The node stops this process by closing its input, after its last answer: not a signal to the whole group.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(BrokenPipeError):  # the node is gone
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    os._exit(0)

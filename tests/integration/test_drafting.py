@@ -1,0 +1,258 @@
+"""Drafting in this process and in processes of its own: one contract, and what becomes of a process that dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from capture_events import bare, declaration, document, event
+from capture_node import (
+    DOMAIN,
+    EVENT_KEY,
+    ITEM_SALT,
+    SIGNER,
+    drafting_of,
+    now_ms,
+    services,
+)
+from sealtrail.epcis import Limits, parse_document
+from sealtrail.errors import InputError, TooLargeError, UnavailableError
+from sealtrail.services.drafting import SMALL_BYTES_MAX, Drafting, ProcessDrafting
+from sealtrail.services.drafting_process import DraftingSetup
+from sealtrail.services.drafts import Draft
+from sealtrail.signing import Kind, disclosure_root, entry_id, parse_leaf, recover
+from sealtrail.store.contents import parse_content
+
+LIMITS = Limits(document_bytes_max=1_000_000, events_count_max=500)
+SETUP = DraftingSetup(
+    domain=DOMAIN,
+    member=SIGNER.address,
+    item_salt=ITEM_SALT,
+    event_key=EVENT_KEY,
+    limits=LIMITS,
+)
+SMALL = document(event(1), event(2))
+LARGE = document(*(event(n) for n in range(100)))
+assert len(SMALL) <= SMALL_BYTES_MAX < len(LARGE)
+
+
+@pytest.fixture(params=[0, 1, 3], ids=["here", "one-process", "three-processes"])
+async def drafting(request: pytest.FixtureRequest) -> AsyncIterator[Drafting]:
+    async with drafting_of(SETUP, request.param) as given:
+        yield given
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+async def test_a_draft_says_what_the_document_says_and_is_signed(
+    drafting: Drafting, body: bytes
+) -> None:
+    before = now_ms()
+    drafts = await drafting.draft(body, Kind.IMPORTED)
+    read = parse_document(body).events
+    assert len(drafts) == len(read)
+    for draft, recorded in zip(drafts, read, strict=True):
+        assert isinstance(draft, Draft)
+        assert not isinstance(recorded, InputError)
+        assert draft.entry is not None
+        assert parse_content(draft.event.content) == recorded.content
+        assert draft.event.content_hash == recorded.content_hash
+        assert draft.event.event_hash == recorded.event_hash
+        assert draft.event.items == [(m.item, m.place) for m in recorded.items]
+        assert (draft.pointer, draft.given_id) == (recorded.pointer, False)
+        signed = parse_leaf(draft.entry.leaf)
+        assert signed.entry.kind is Kind.IMPORTED
+        assert before <= signed.entry.record_time_ms == draft.event.record_time_ms <= now_ms()
+        assert entry_id(signed.entry, DOMAIN) == draft.entry.entry_id
+        assert recover(draft.entry.entry_id, signed.signature) == SIGNER.address
+        assert signed.entry.disclosure_root == disclosure_root(
+            draft.seed, (recorded.content_hash, recorded.event_hash)
+        )
+    assert len({draft.seed for draft in drafts if isinstance(draft, Draft)}) == len(drafts)
+
+
+async def test_an_error_declaration_waits_for_its_references(drafting: Drafting) -> None:
+    (draft,) = await drafting.draft(bare(declaration(event(1, eventID="urn:uuid:1"))), Kind.EVENT)
+    assert isinstance(draft, Draft)
+    assert draft.entry is None
+    assert draft.event.is_declaration
+    assert (draft.event_id, draft.given_id) == ("urn:uuid:1", True)
+
+
+async def test_a_refused_event_leaves_the_others(drafting: Drafting) -> None:
+    first, refused, last = await drafting.draft(
+        document(event(1), event(2, eventTime="yesterday"), event(3)), Kind.EVENT
+    )
+    assert isinstance(first, Draft)
+    assert isinstance(last, Draft)
+    assert isinstance(refused, InputError)
+    assert (refused.code, refused.pointer) == ("time_malformed", "/epcisBody/eventList/1/eventTime")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (b"{", InputError, "json_malformed"),
+        (b"\xff" * 20_000, InputError, "json_not_utf8"),
+        (b" " * 1_000_001, TooLargeError, "document_too_large"),
+        (document(*(event(n) for n in range(501))), TooLargeError, "too_many_events"),
+        (b"[" * 5_000, InputError, "json_too_deep"),
+        (b'{"a": 1, "a": 2}', InputError, "json_key_repeated"),
+    ],
+)
+async def test_a_refused_document_is_refused_alike(
+    drafting: Drafting, body: bytes, kind: type[InputError], code: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        await drafting.draft(body, Kind.EVENT)
+    assert type(caught.value) is kind
+    assert caught.value.code == code
+
+
+async def test_what_a_refusal_says_beside_its_message_is_kept(drafting: Drafting) -> None:
+    (refused,) = await drafting.draft(bare(event(1, type="NoEvent")), Kind.EVENT)
+    assert isinstance(refused, InputError)
+    assert (refused.code, refused.pointer) == ("event_type_unknown", "/type")
+    assert "ObjectEvent" in refused.context["expected"]
+
+
+async def test_many_at_once_get_each_their_own(drafting: Drafting) -> None:
+    bodies = [bare(event(n)) for n in range(60)]
+    bodies += [document(*(event(1000 * m + n) for n in range(100))) for m in range(6)]
+    drafted = await asyncio.gather(*(drafting.draft(body, Kind.EVENT) for body in bodies))
+    for body, drafts in zip(bodies, drafted, strict=True):
+        expected = [e.content_hash for e in parse_document(body).events]  # type: ignore[union-attr]
+        assert [d.event.content_hash for d in drafts if isinstance(d, Draft)] == expected
+
+
+def _children() -> set[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = (line.split(maxsplit=1) for line in found.splitlines())
+    return {int(pid) for pid, args in lines if "drafting_process" in args}
+
+
+async def test_a_process_that_dies_costs_one_refusal_and_is_started_again() -> None:
+    async with drafting_of(SETUP, 1) as drafting:
+        await drafting.draft(SMALL, Kind.EVENT)
+        (pid,) = _children()
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(UnavailableError) as caught:
+            await drafting.draft(LARGE, Kind.EVENT)
+        assert caught.value.code == "drafting_stopped"
+        assert len(await drafting.draft(LARGE, Kind.EVENT)) == 100
+        assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+    assert not _children()
+
+
+async def test_a_signal_to_the_group_leaves_the_process_to_its_work() -> None:
+    async with drafting_of(SETUP, 1) as drafting:
+        await drafting.draft(SMALL, Kind.EVENT)
+        (pid,) = _children()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(pid, number)
+        assert len(await drafting.draft(LARGE, Kind.EVENT)) == 100
+
+
+async def test_a_process_that_cannot_work_is_an_error_that_says_so() -> None:
+    broken = DraftingSetup(DOMAIN, SIGNER.address, ITEM_SALT, b"\x00" * 32, LIMITS)  # no key
+    async with drafting_of(broken, 1) as drafting:
+        with pytest.raises(UnavailableError) as caught:
+            await drafting.draft(SMALL, Kind.EVENT)
+    assert caught.value.code == "drafting_stopped"
+
+
+async def test_whoever_goes_away_leaves_no_answer_to_the_next() -> None:
+    async with drafting_of(SETUP, 1) as drafting:
+        gone = asyncio.ensure_future(drafting.draft(LARGE, Kind.EVENT))
+        await asyncio.sleep(0)
+        gone.cancel()
+        (draft,) = await drafting.draft(bare(event(7)), Kind.EVENT)
+        assert isinstance(draft, Draft)
+        expected = parse_document(bare(event(7))).events[0]
+        assert not isinstance(expected, InputError)
+        assert draft.event.content_hash == expected.content_hash
+
+
+async def test_nothing_is_drafted_after_the_end() -> None:
+    drafting = ProcessDrafting(SETUP, processes=1, clock=now_ms)
+    await drafting.close()
+    with pytest.raises(UnavailableError) as caught:
+        await drafting.draft(SMALL, Kind.EVENT)
+    assert caught.value.code == "node_stopping"
+    assert not _children()
+
+
+async def test_a_fault_of_this_program_is_told_and_leaves_the_process_at_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    times = iter(
+        [-1, now_ms()]
+    )  # no entry can hold a time before 1970, and no document can bring one
+    drafting = ProcessDrafting(SETUP, processes=1, clock=lambda: next(times))
+    try:
+        with pytest.raises(RuntimeError, match="could not be drafted"):
+            await drafting.draft(SMALL, Kind.EVENT)
+        assert "OverflowError" in caplog.text
+        assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+    finally:
+        await drafting.close()
+
+
+def test_a_killed_parent_takes_its_processes_along(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from capture_events import bare, event\n"
+        "from capture_node import services\n"
+        "async def main():\n"
+        "    async with services(Path(sys.argv[2]), processes=2) as parts:\n"
+        "        await parts[2].capture_event(bare(event(1)))\n"
+        "        print('ready', flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    folder = str(Path(__file__).parent.parent)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, folder, str(tmp_path / "node.db")], stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"ready\n"
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(parent.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert found
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in found):
+        assert time.monotonic() < deadline, "the processes outlive the node"
+        time.sleep(0.05)
+
+
+async def test_captures_go_on_over_processes_that_die(tmp_path: Path) -> None:
+    acknowledged = set()
+    async with services(tmp_path / "node.db", processes=2) as (_, log, capture, _queries):
+        for n in range(60):
+            if n % 20 == 10:
+                for pid in _children():
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                receipt, duplicate = await capture.capture_event(bare(event(n)))
+            except UnavailableError:
+                receipt, duplicate = await capture.capture_event(bare(event(n)))
+            assert not duplicate
+            acknowledged.add(receipt.leaf_index)
+        assert log.size == 61
+    assert acknowledged == set(range(1, 61))
