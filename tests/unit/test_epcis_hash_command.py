@@ -60,6 +60,24 @@ def test_lines_of_a_vector_file_are_unwrapped() -> None:
     assert len(lines(run("--json", VECTORS))) == 250
 
 
+def test_unwrapping_mends_nothing(tmp_path: Path) -> None:
+    event = json.dumps(CASES[0]["document"])
+    twice = event.replace('"type": "EPCISDocument"', '"type": "x", "type": "EPCISDocument"')
+    file = tmp_path / "twice.jsonl"
+    file.write_text(
+        f'{{"document": {twice}}}\n{{"document": 1, "document": {event}}}\n{{"document"\n'
+    )
+    result = run("--json", file)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    errors = [json.loads(line)["error"] for line in result.stderr.splitlines()]
+    assert [(error["code"], error.get("pointer")) for error in errors] == [
+        ("json_key_repeated", "/type"),
+        ("json_key_repeated", "/document"),
+        ("json_malformed", None),
+    ]
+
+
 def test_the_rest_is_hashed_when_one_is_refused(tmp_path: Path) -> None:
     spoiled = json.loads(json.dumps(CASES[1]["document"]))
     spoiled["epcisBody"]["eventList"][0]["bizStep"] = "transforming"

@@ -6,15 +6,18 @@ one, so that a file of any size can be hashed.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+import msgspec
 import orjson
 
 from sealtrail.epcis import HashedEvent, Limits, event_hash_uri, hash_document, pre_hash
+from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, NotFoundError, SealtrailError
 
 # One's own machine and one's own files: only to keep a mistake from taking all memory.
@@ -22,6 +25,7 @@ _LIMITS = Limits(
     document_bytes_max=1024 * 1024 * 1024, events_count_max=10_000_000, items_count_max=10_000_000
 )
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
+_is_vector_line = re.compile(rb'\s*\{\s*"document"\s*:').match
 
 
 @click.command("hash")
@@ -164,12 +168,24 @@ def _is_whole(line: bytes) -> bool:
     return True
 
 
-def _unwrapped(document: bytes) -> bytes:
-    """Take the document out of a line of a vector file: ``{"document": {…}, "hash": …}``."""
-    if not document.lstrip().startswith(b'{"document":'):
-        return document
+class _VectorLine(msgspec.Struct):
+    """A line of a vector file: the document, its bytes untouched, and what is known of it."""
+
+    document: msgspec.Raw
+
+
+def _unwrapped(line: bytes) -> bytes:
+    """Take the document out of a line of a vector file: ``{"document": {…}, "hash": …}``.
+
+    Raises:
+        InputError: which document is meant is not certain: a key stands twice.
+    """
+    if not _is_vector_line(line):
+        return line
     try:
-        tree = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        return document
-    return orjson.dumps(tree["document"])
+        document = bytes(msgspec.json.decode(line, type=_VectorLine).document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return line  # what is wrong with it is found where every document is read
+    if line.count(b'"document"') > 1:
+        parse_json(line, octets_max=_LIMITS.document_bytes_max)
+    return document

@@ -51,6 +51,8 @@ def root_hash(leaf_hashes: Iterable[bytes]) -> bytes:
     level = list(leaf_hashes)
     if not level:
         return EMPTY_ROOT
+    if len(level) == 2:  # as most entries' own trees are
+        return node_hash(level[0], level[1])
     while len(level) > 1:
         # Joining neighbours level by level, an odd last one going up as it is, gives the RFC's recursive tree.
         odd = [level[-1]] if len(level) % 2 else []

@@ -114,7 +114,13 @@ class ProcessDrafting:
 
     async def _draft_large(self, task: DraftingTask) -> Sequence[DraftedDocument]:
         worker = await self._idle.get()
-        # Shielded: whoever asked may go away, the worker is idle again only when it has answered.
         exchange = asyncio.ensure_future(worker.draft(task))
-        exchange.add_done_callback(lambda _: self._idle.put_nowait(worker))
+
+        def answered(exchange: asyncio.Future[list[DraftedDocument]]) -> None:
+            self._idle.put_nowait(worker)
+            if not exchange.cancelled():
+                exchange.exception()  # seen, also where nobody waits for it any more
+
+        exchange.add_done_callback(answered)
+        # Shielded: whoever asked may go away, the worker is idle again only when it has answered.
         return await asyncio.shield(exchange)

@@ -14,7 +14,7 @@ import sys
 import traceback
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -23,11 +23,11 @@ from sealtrail.errors import InputError, TooLargeError, UnavailableError, Unsupp
 from sealtrail.services.drafts import Draft, Drafter
 from sealtrail.signing import Domain, EventSigner, Kind
 
-T = TypeVar("T")
-
 _LENGTH_BYTES = 4
 _BUFFERED_BYTES = 1 << 20
 _CLOSE_SECONDS_MAX = 5.0
+# Drafting changes nothing: a process that was killed from outside costs a second try, and no refusal.
+_ATTEMPTS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -127,27 +127,21 @@ class DraftingWorker:
         """Return what became of each document of a task.
 
         Raises:
-            UnavailableError: the process died or can't be started (``drafting_stopped``); try again.
+            UnavailableError: the process died over it, twice, or can't be started (``drafting_stopped``); or the
+                node is stopping (``node_stopping``).
         """
         async with self._turn:
             if self._closed:
                 raise UnavailableError("node_stopping", "the node is stopping")
-            try:
-                process = await self._process()
-                assert process.stdin is not None
-                assert process.stdout is not None
-                process.stdin.write(_framed(msgspec.msgpack.encode(task)))
-                await process.stdin.drain()
-                answer = await _read(process.stdout)
-            except (OSError, asyncio.IncompleteReadError) as error:
-                await self._end()
-                _log.error(
-                    "a process that drafts documents has died (%s); it is started again", error
-                )
-                raise UnavailableError(
-                    "drafting_stopped", "the process that reads documents has died; try again"
-                ) from error
-        return _decode_answer(answer)
+            for _ in range(_ATTEMPTS):
+                try:
+                    return _decode_answer(await self._exchange(msgspec.msgpack.encode(task)))
+                except (OSError, asyncio.IncompleteReadError) as error:
+                    _log.error("a process that drafts documents has died: %s", error)
+                    await self._end()
+        raise UnavailableError(
+            "drafting_stopped", "the process that reads documents has died; try again"
+        )
 
     async def close(self) -> None:
         """Let the process finish what it is at, and end it."""
@@ -155,10 +149,18 @@ class DraftingWorker:
             self._closed = True
             await self._end()
 
-    async def _process(self) -> Process:
+    async def _exchange(self, task: bytes) -> bytes:
         self.start()
         assert self._starting is not None
-        return await asyncio.shield(self._starting)
+        process = await self._starting
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if process.returncode is not None or process.stdin.is_closing():
+            raise BrokenPipeError("it had ended before")
+        process.stdin.write(_framed(task))
+        await process.stdin.drain()
+        size = int.from_bytes(await process.stdout.readexactly(_LENGTH_BYTES), "big")
+        return await process.stdout.readexactly(size)
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
@@ -194,11 +196,6 @@ _decode_answer = msgspec.msgpack.Decoder(list[DraftedDocument]).decode
 
 def _framed(message: bytes) -> bytes:
     return len(message).to_bytes(_LENGTH_BYTES, "big") + message
-
-
-async def _read(stream: asyncio.StreamReader) -> bytes:
-    size = int.from_bytes(await stream.readexactly(_LENGTH_BYTES), "big")
-    return await stream.readexactly(size)
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:

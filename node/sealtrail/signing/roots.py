@@ -41,8 +41,10 @@ def disclosure_root(seed: bytes, values: Sequence[bytes]) -> bytes:
         seed: the entry's 32 random bytes; without them nobody confirms a guess of a value.
     """
     return root_hash(
-        leaf_hash(sha256(seed + n.to_bytes(4, "big")).digest() + value)
-        for n, value in enumerate(values)
+        [
+            leaf_hash(sha256(seed + n.to_bytes(4, "big")).digest() + value)
+            for n, value in enumerate(values)
+        ]
     )
 
 
