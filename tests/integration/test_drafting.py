@@ -45,7 +45,7 @@ LARGE = document(*(event(n) for n in range(100)))
 assert len(SMALL) <= SMALL_BYTES_MAX < len(LARGE)
 
 
-@pytest.fixture(params=[0, 1, 3], ids=["here", "one-process", "three-processes"])
+@pytest.fixture(params=[0, 1, 2], ids=["here", "one-process", "two-processes"])
 async def drafting(request: pytest.FixtureRequest) -> AsyncIterator[Drafting]:
     async with drafting_of(SETUP, request.param) as given:
         yield given

@@ -78,16 +78,21 @@ class MeasuredNode:
         return measured
 
     def memory_bytes(self) -> int:
-        """Return the node's resident memory."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        return 0
+        """Return the resident memory of the node and the processes that draft for it."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(_resident_bytes(int(pid)) for pid in (self.pid, *children))
 
     def store_bytes(self) -> int:
         """Return the size of the node's database on disk."""
         data = self.directory / "devnet" / "nodes"
         return sum(p.stat().st_size for p in data.rglob("*.db*"))
+
+
+def _resident_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 @contextmanager
