@@ -26,6 +26,8 @@ _odd_member, _odd_first, _odd_next = (
 # the same wherever it stands, in text too: quick to look for, and rarely found
 _whole_fraction = re.compile(rb"\.0[,}\]]").search
 _exponent = re.compile(rb"e[+\-]?[0-9]+[,}\]]").search
+# an exponent stands between digits and signs, all of them zeros here
+_ZEROS = bytes.maketrans(b"123456789+-", b"00000000000")
 _BEYOND_BASIC_PLANE = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 
 
@@ -78,8 +80,7 @@ def encode_jcs(value: Any) -> bytes:
 
 
 def _may_differ(octets: bytes) -> bool:
-    if (_whole_fraction(octets) or _exponent(octets)) and (
-        _odd_member(octets) or _odd_first(octets) or _odd_next(octets)
-    ):
+    perhaps = _whole_fraction(octets) or (b"0e0" in octets.translate(_ZEROS) and _exponent(octets))
+    if perhaps and (_odd_member(octets) or _odd_first(octets) or _odd_next(octets)):
         return True
     return not octets.isascii() and any(lead in octets for lead in _BEYOND_BASIC_PLANE)

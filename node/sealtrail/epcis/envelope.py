@@ -83,6 +83,8 @@ def _context(value: Any) -> Any:
 
 
 def _version(value: Any) -> str:
+    if value == "2.0":
+        return "2.0"
     text = read_text(value)
     if not _is_version(text):
         raise InputError("schema_version_malformed", f"{text[:40]!r} is no version such as 2.0.")

@@ -15,6 +15,9 @@ from sealtrail.epcis.events import Timestamp
 from sealtrail.epcis.strict_json import escape_token
 from sealtrail.epcis.vocabulary import Vocabulary
 from sealtrail.errors import InputError
+from sealtrail.gs1.canonical import CHARACTERS_REMEMBERED_MAX as IDENTIFIER_MAX
+from sealtrail.gs1.canonical import read_ordinary
+from sealtrail.gs1.packs import PACKS_MIN, read_packs
 
 T = TypeVar("T")
 
@@ -79,14 +82,26 @@ def read_uri(value: Any) -> str:
     return value
 
 
+def read_identifier(value: Any) -> str:
+    """Read an absolute URI that names a thing, a place or a party: most often an identifier of GS1."""
+    # an ordinary one is a well-formed URI, and who hashes the event asks for it next
+    if isinstance(value, str) and len(value) <= IDENTIFIER_MAX and read_ordinary(value) is not None:
+        return value
+    return read_uri(value)
+
+
 def read_uris(value: Any) -> tuple[str, ...]:
     """Read a list of URIs; repeats are the caller's matter."""
     if not isinstance(value, list):
         raise refuse_type("a list of URIs", value)
+    if len(value) < PACKS_MIN:
+        return read_list(value, read_identifier)
     try:
         joined = " ".join(value)
     except TypeError:
         return read_list(value, read_uri)
+    if read_packs(tuple(value)) is not None:
+        return tuple(value)
     if value and joined.count(" ") == len(value) - 1 and _are_plain_uris(joined):
         return tuple(value)
     return read_list(value, read_uri)

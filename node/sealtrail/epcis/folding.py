@@ -7,11 +7,12 @@ Source: CBV 2.0 section 8.9.3, rules 9 to 19, and the reference implementation a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 
+from sealtrail.gs1.canonical import CHARACTERS_REMEMBERED_MAX as IDENTIFIER_CHARACTERS_MAX
+from sealtrail.gs1.canonical import read_ordinary
 from sealtrail.gs1.hash_form import hash_form
 
 _IDENTIFIERS = ("urn:epc:", "http")
@@ -49,10 +50,14 @@ fold_remembered = lru_cache(maxsize=_REMEMBERED)(fold)
 """Folds short values: places, parties and words come again from event to event."""
 
 
-def fold_each(texts: list[str]) -> Iterable[str]:
-    """Fold each of a list; long ones are not remembered."""
-    short = sum(map(len, texts)) <= CHARACTERS_REMEMBERED_MAX
-    return map(fold_remembered if short else fold, texts)
+def fold_identifier(text: str) -> str:
+    """Return what :func:`fold` does, sooner for an identifier in an ordinary spelling."""
+    # the URN of a standard word is replaced wherever it stands
+    if len(text) <= IDENTIFIER_CHARACTERS_MAX and ":cbv:" not in text:
+        ordinary = read_ordinary(text)
+        if ordinary is not None:
+            return ordinary
+    return fold_remembered(text) if len(text) <= CHARACTERS_REMEMBERED_MAX else fold(text)
 
 
 def fold_number(text: str) -> str:

@@ -19,7 +19,7 @@ from sealtrail.epcis.events import (
 )
 from sealtrail.epcis.records import ItemMention, Place
 from sealtrail.gs1 import canonical, gtin_of_pack, lot_identifier, lot_in
-from sealtrail.gs1.packs import Packs, read_packs
+from sealtrail.gs1.packs import PACKS_MIN, Packs, read_packs
 
 _MASTER_DATA = ("urn:epcglobal:cbv:mda", "urn:epcglobal:cbv:mda:")
 
@@ -53,15 +53,18 @@ def items_of(event: AnyEvent) -> tuple[ItemMention, ...]:
 
 
 def _add_packs(found: Found, identifiers: tuple[str, ...], place: Place) -> Packs:
-    packs = read_packs(identifiers) or _packs_one_by_one(identifiers)
+    packs = read_packs(identifiers) if len(identifiers) >= PACKS_MIN else None
+    if packs is None:
+        packs = _packs_one_by_one(identifiers)
     found.update(zip(zip(packs.canonical, repeat(place)), repeat(None)))
     return packs
 
 
 def _packs_one_by_one(identifiers: tuple[str, ...]) -> Packs:
-    gtins = dict.fromkeys(gtin for pack in identifiers if (gtin := gtin_of_pack(pack)) is not None)
+    names = tuple([canonical(pack) for pack in identifiers])
+    gtins = dict.fromkeys([gtin for name in names if (gtin := gtin_of_pack(name)) is not None])
     lots = [lot for pack in identifiers if (lot := lot_in(pack)) is not None]
-    return Packs(tuple([canonical(pack) for pack in identifiers]), tuple(gtins), tuple(lots))
+    return Packs(names, tuple(gtins), tuple(lots))
 
 
 def _add_classes(found: Found, classes: tuple[QuantityElement, ...], place: Place) -> None:

@@ -17,8 +17,8 @@ from sealtrail.epcis.events import (
 )
 from sealtrail.epcis.extensions import Scope, read_extension
 from sealtrail.epcis.fields import (
-    is_uri,
     located,
+    read_identifier,
     read_list,
     read_number,
     read_text,
@@ -66,14 +66,26 @@ def read_object(
     return fields
 
 
-_QUANTITY = {"epcClass": read_uri, "quantity": read_number, "uom": _unit}
+_QUANTITY = {"epcClass": read_identifier, "quantity": read_number, "uom": _unit}
 _TRANSACTION = {
     "type": word_reader(vocabulary.BIZ_TRANSACTION_TYPE),
     "bizTransaction": read_uri,
 }
 _PARTY_TYPE = word_reader(vocabulary.SOURCE_DEST_TYPE)
-_SOURCE = {"type": _PARTY_TYPE, "source": read_uri}
-_DESTINATION = {"type": _PARTY_TYPE, "destination": read_uri}
+_SOURCE = {"type": _PARTY_TYPE, "source": read_identifier}
+_DESTINATION = {"type": _PARTY_TYPE, "destination": read_identifier}
+
+
+def _read_typed(
+    value: Any, readers: Mapping[str, Callable[[Any], str]], name: str
+) -> tuple[str, str] | None:
+    """Read an object of ``type`` and ``name`` alone; None if it is anything else, or either is at fault."""
+    try:
+        if len(value) == 2:
+            return readers["type"](value["type"]), readers[name](value[name])
+    except (InputError, LookupError, TypeError):
+        pass
+    return None
 
 
 def _quantity(value: Any) -> QuantityElement:
@@ -89,6 +101,8 @@ def read_quantities(value: Any) -> tuple[QuantityElement, ...]:
 
 
 def _transaction(value: Any) -> BizTransaction:
+    if (typed := _read_typed(value, _TRANSACTION, "bizTransaction")) is not None:
+        return BizTransaction(id=typed[1], type=typed[0])
     fields = read_object(value, _TRANSACTION, ("bizTransaction",))
     return BizTransaction(id=fields["bizTransaction"], type=fields.get("type"))
 
@@ -99,11 +113,15 @@ def read_transactions(value: Any) -> tuple[BizTransaction, ...]:
 
 
 def _source(value: Any) -> SourceDest:
+    if (typed := _read_typed(value, _SOURCE, "source")) is not None:
+        return SourceDest(type=typed[0], id=typed[1])
     fields = read_object(value, _SOURCE, ("type", "source"))
     return SourceDest(type=fields["type"], id=fields["source"])
 
 
 def _destination(value: Any) -> SourceDest:
+    if (typed := _read_typed(value, _DESTINATION, "destination")) is not None:
+        return SourceDest(type=typed[0], id=typed[1])
     fields = read_object(value, _DESTINATION, ("type", "destination"))
     return SourceDest(type=fields["type"], id=fields["destination"])
 
@@ -144,14 +162,17 @@ def read_place(value: Any, scope: Scope) -> tuple[str, tuple[Extension, ...]]:
         raise refuse_type("an object with an id", value)
     if "id" not in value:
         raise located(InputError("field_missing", "A place has no id."), "id")
-    if len(value) == 1 and isinstance(value["id"], str) and is_uri(value["id"]):
-        return value["id"], ()
+    if len(value) == 1:
+        try:
+            return read_identifier(value["id"]), ()
+        except InputError as error:
+            raise located(error, "id") from None
     extensions: list[Extension] = []
     place = ""
     for key, child in value.items():
         try:
             if key == "id":
-                place = read_uri(child)
+                place = read_identifier(child)
             else:
                 extensions.extend(read_extension(key, child, scope))
         except InputError as error:

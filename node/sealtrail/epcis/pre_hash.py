@@ -17,7 +17,7 @@ import msgspec
 from sealtrail.epcis.ambiguity import Ambiguity, listed
 from sealtrail.epcis.context import Names
 from sealtrail.epcis.elements import Texts, element_texts
-from sealtrail.epcis.folding import fold_each, fold_time, has_long_fraction
+from sealtrail.epcis.folding import fold_identifier, fold_time, has_long_fraction
 from sealtrail.epcis.sensor_hash import sensor_extensions, sensor_text
 from sealtrail.epcis.vocabulary import (
     BIZ_STEP,
@@ -25,10 +25,8 @@ from sealtrail.epcis.vocabulary import (
     DISPOSITION,
     SOURCE_DEST_TYPE,
 )
-from sealtrail.gs1.packs import read_packs
+from sealtrail.gs1.packs import PACKS_MIN, read_packs
 
-# from here on it is quicker to look for what the packs of a list share
-_PACKS_MIN = 8
 _BIZ_STEP = BIZ_STEP.web_uris
 _DISPOSITION = DISPOSITION.web_uris
 _TRANSACTION = BIZ_TRANSACTION_TYPE.web_uris
@@ -54,10 +52,7 @@ class FrameText(msgspec.Struct, frozen=True):
 
 def frame_text(event: dict[str, Any], names: Names) -> FrameText:
     """Return the text of all but times and identifiers of things; ``event`` may be the frame alone."""
-    return _frame_text(event, Texts(event, names))
-
-
-def _frame_text(event: dict[str, Any], texts: Texts) -> FrameText:
+    texts = Texts(event, names)
     offset: list[str] = []
     amounts: list[str] = []
     rest: list[str] = []
@@ -79,17 +74,20 @@ def pre_hash_text(
         frame: what :func:`frame_text` gives of the event, if that is known.
     """
     texts, time = Texts(event, names), event["eventTime"]
+    out = ["eventType=", event["type"], "eventTime=", fold_time(time)]
     if frame is None:
-        frame = _frame_text(event, texts)
-    out = ["eventType=", event["type"], "eventTime=", fold_time(time), frame.offset]
-    _write(out, _IDENTIFIERS, event, texts)
-    out.append(frame.amounts)
-    _write(out, _OUTPUTS, event, texts)
-    out.append(frame.rest)
-    doubts = frame.doubts
+        _write(out, _ALL, event, texts)
+        _trailing(out, event, texts)
+    else:
+        out.append(frame.offset)
+        _write(out, _IDENTIFIERS, event, texts)
+        out.append(frame.amounts)
+        _write(out, _OUTPUTS, event, texts)
+        out.append(frame.rest)
+        texts.doubts |= frame.doubts
     if has_long_fraction(time):
-        doubts |= {Ambiguity.TIME_FRACTION}
-    return "".join(out), listed(doubts)
+        texts.doubts.add(Ambiguity.TIME_FRACTION)
+    return "".join(out), listed(texts.doubts)
 
 
 def _write(out: list[str], order: Order, event: dict[str, Any], texts: Texts) -> None:
@@ -121,9 +119,9 @@ def _epcs(out: list[str], key: str, value: list[str], texts: Texts) -> None:
 def _folded(uris: list[str], texts: Texts) -> Iterable[str]:
     if not texts.names.keeps_packs:
         return map(texts.value, uris)
-    packs = read_packs(tuple(uris)) if len(uris) >= _PACKS_MIN else None
+    packs = read_packs(tuple(uris)) if len(uris) >= PACKS_MIN else None
     # of packs, the hash form is the canonical one
-    return fold_each(uris) if packs is None else packs.canonical
+    return map(fold_identifier, uris) if packs is None else packs.canonical
 
 
 def _quantities(out: list[str], key: str, value: list[dict[str, Any]], texts: Texts) -> None:
@@ -203,8 +201,9 @@ _REST: Order = (
     ("destinationList", _typed("destination", _PARTY)),
     ("sensorElementList", sensor_text),
 )
+_ALL: Order = (*_OFFSET, *_IDENTIFIERS, *_AMOUNTS, *_OUTPUTS, *_REST)
 _KNOWN = _IGNORED | {"eventTime"}
-_KNOWN |= {key for order in (_OFFSET, _IDENTIFIERS, _AMOUNTS, _OUTPUTS, _REST) for key, _ in order}
+_KNOWN |= {key for key, _ in _ALL}
 
 
 def _trailing(out: list[str], event: dict[str, Any], texts: Texts) -> None:

@@ -16,6 +16,7 @@ from sealtrail.epcis.extensions import Scope, read_extension
 from sealtrail.epcis.fields import (
     located,
     read_distinct_uris,
+    read_identifier,
     read_offset,
     read_time,
     read_uri,
@@ -58,7 +59,7 @@ _PLACES = {
     "bizLocation": ("biz_location", "biz_location_extensions"),
 }
 _ACTION: dict[str, tuple[str, Reader]] = {"action": ("action", _action)}
-_PARENT: dict[str, tuple[str, Reader]] = {"parentID": ("parent_id", read_uri)}
+_PARENT: dict[str, tuple[str, Reader]] = {"parentID": ("parent_id", read_identifier)}
 _CHILDREN: dict[str, tuple[str, Reader]] = {
     "childEPCs": ("child_epcs", read_uris),
     "childQuantityList": ("child_quantity_list", parts.read_quantities),
@@ -238,7 +239,8 @@ def _fields(value: dict[str, Any], kind: _Kind, scope: Scope) -> dict[str, Any]:
     try:
         for key, child in value.items():
             if (known := plain.get(key)) is not None:
-                fields[known[0]] = known[1](child)
+                name, read = known
+                fields[name] = read(child)
             elif key == "type" or key == "@context":
                 continue
             elif (names := _PLACES.get(key)) is not None:

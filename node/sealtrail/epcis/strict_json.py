@@ -59,6 +59,8 @@ def _is_exact(octets: bytes, tree: Any) -> bool:
         except orjson.JSONEncodeError:  # over 254 levels
             raise InputError("json_too_deep", "The document is nested too deeply.") from None
         return False  # an integer that a double does not hold
+    if octets == encoded:
+        return True
     # both texts lose the blanks inside strings as well: what is equal then has the same members
     given, encoded = octets.translate(None, _BLANKS), encoded.replace(b" ", b"")
     return given == encoded or _certainly_exact(given, encoded)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from sealtrail.gs1.digital_link import DIGITAL_LINK, is_canonical, parse_digital_link
-from sealtrail.gs1.urn import digital_link_of_urn
+from sealtrail.gs1.urn import digital_link_of_ordinary_urn, digital_link_of_urn
 
 # 16,384 identifiers of at most 256 characters: some 10 MB
 _REMEMBERED = 16_384
-_REMEMBERED_CHARACTERS_MAX = 256
-# A pack, a lot or a logistic unit under a domain and stem of one's own, without escapes:
-# the common case, read in one go
+CHARACTERS_REMEMBERED_MAX = 256
+"""Of an identifier that :func:`read_ordinary` may be asked for."""
 _P = r"[A-Za-z0-9'\-.;=_]{1,20}"
-_is_simple = re.compile(
-    r"https?://[^/?#%]+(?:/[A-Za-z][A-Za-z_\-]*)*?/(00/[0-9]{18}|01/[0-9]{14})"
-    rf"(?:(?<=/01/[0-9]{{14}})(/10/{_P})?(/21/{_P})?)?"
-).fullmatch
+
+
+def _simple_link(domain: str) -> Callable[[str], re.Match[str] | None]:
+    """A pack, a lot or a logistic unit under a domain and stem of one's own, without escapes."""
+    return re.compile(
+        rf"https?://{domain}(?:/[A-Za-z][A-Za-z_\-]*)*?/(00/[0-9]{{18}}|01/[0-9]{{14}})"
+        rf"(?:(?<=/01/[0-9]{{14}})(/10/{_P})?(/21/{_P})?)?"
+    ).fullmatch
+
+
+_is_simple = _simple_link(r"[^/?#%]+")
+# surely a URI
+_is_ordinary = _simple_link(r"[A-Za-z0-9.\-:]+")
 
 
 def canonical(identifier: str) -> str:
@@ -26,14 +35,31 @@ def canonical(identifier: str) -> str:
     What has none (another URI, a malformed URN) is its own canonical identifier. Check digits are computed
     for URNs and not checked in Digital Links: what was recorded names what it names.
     """
-    if len(identifier) > _REMEMBERED_CHARACTERS_MAX:
+    if len(identifier) > CHARACTERS_REMEMBERED_MAX:
         return _canonical.__wrapped__(identifier)
-    return _canonical(identifier)
+    return read_ordinary(identifier) or _canonical(identifier)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def read_ordinary(text: str) -> str | None:
+    """Return the canonical form of an identifier in an ordinary spelling; None says nothing.
+
+    Such an identifier is a well-formed URI, and its hash form is the canonical one: who validates, hashes or looks
+    for items asks here first, and what one has read the others find remembered.
+    """
+    if text[:8] == "urn:epc:":
+        return digital_link_of_ordinary_urn(text)
+    if is_canonical(text):
+        return text
+    return _shortened(_is_ordinary(text))
 
 
 def read_simple(text: str) -> str | None:
     """Return the canonical form of a Digital Link in a common spelling without escapes; None says nothing."""
-    match = _is_simple(text)
+    return _shortened(_is_simple(text))
+
+
+def _shortened(match: re.Match[str] | None) -> str | None:
     return match and DIGITAL_LINK + match[1] + (match[3] or match[2] or "")
 
 
@@ -41,9 +67,7 @@ def read_simple(text: str) -> str | None:
 def _canonical(identifier: str) -> str:
     if identifier.startswith("urn:epc:"):
         return digital_link_of_urn(identifier) or identifier
-    if not identifier.startswith(("http", "HTTP")) or is_canonical(identifier):
+    if not identifier.startswith(("http", "HTTP")):
         return identifier
-    if (simple := read_simple(identifier)) is not None:
-        return simple
     link = parse_digital_link(identifier)
     return identifier if link is None else link.canonical

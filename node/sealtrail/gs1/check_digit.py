@@ -5,20 +5,21 @@ Source: GS1 General Specifications, section 7.9.1.
 
 from __future__ import annotations
 
-_ZERO = ord("0")
+# the lower half of an ASCII digit's octet is the digit
+_DIGITS = int.from_bytes(b"\x0f" * 56, "big")
+_number = int.from_bytes
 
 
 def check_digit(digits: str) -> str:
     """Return the digit that completes a key given without it.
 
     Args:
-        digits: ASCII digits only, any length.
+        digits: ASCII digits only, at most 56.
     """
-    octets = digits.encode()
-    weighted = 3 * sum(octets[::-2]) + sum(octets[-2::-2])
-    # every octet is 48 above its digit: 3 for each odd place from the right, 1 for each even one
-    surplus = _ZERO * (3 * ((len(octets) + 1) // 2) + len(octets) // 2)
-    return "0123456789"[(surplus - weighted) % 10]
+    # The octets as one number, modulo 256 * 256 - 1: the sum of every second digit in its lower octet, that of the
+    # others in its upper one; neither exceeds 28 * 9.
+    sums = (_number(digits.encode(), "big") & _DIGITS) % 0xFFFF
+    return "0123456789"[-(3 * (sums & 0xFF) + (sums >> 8)) % 10]
 
 
 def has_check_digit(digits: str) -> bool:

@@ -17,6 +17,9 @@ from sealtrail.gs1.canonical import canonical
 from sealtrail.gs1.digital_link import DIGITAL_LINK
 from sealtrail.gs1.items import lot_in
 
+PACKS_MIN = 8
+"""From here on it is quicker to look for what the packs of a list share than to read each by itself."""
+
 _PLAIN = r"[A-Za-z0-9'\-.;=_]{1,20}"
 _are_plain = re.compile(rf"(?:{_PLAIN} )*{_PLAIN}").fullmatch
 _is_stem = re.compile(

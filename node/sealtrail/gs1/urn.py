@@ -16,132 +16,136 @@ from sealtrail.gs1.escapes import encode_value
 DIGITAL_LINK = "https://id.gs1.org/"
 
 # TDS table "AI encodable character set 82", as a URN writes it.
-_X = r"(?:[!'()*+,\-.0-9:;=A-Z_a-z]|%(?:2[1-9A-Fa-f]|3[0-9A-Fa-f]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9Aa]))"
+_PLAIN = r"[!'()*+,\-.0-9:;=A-Z_a-z]"
+_ESCAPED = r"%(?:2[1-9A-Fa-f]|3[0-9A-Fa-f]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9Aa])"
 _CPI = r"(?:[0-9A-Z\-]|%(?:2[3dfDF]|3[0-9]|4[1-9A-Fa-f]|5[0-9Aa]))"
 
 Encode = Callable[[str], str]
-Convert = Callable[[re.Match[str], Encode], str | None]
+Convert = Callable[[tuple[str, ...], Encode], str | None]
 
 
-def _fixed(prefix: str, reference: str, size: int) -> str | None:
-    """Join company prefix and reference if they have ``size`` digits together."""
-    return prefix + reference if len(prefix) + len(reference) == size else None
+def _text(size_max: int) -> str:
+    """A group of characters, escaped or not; those without escapes are read more quickly by themselves."""
+    return rf"({_PLAIN}{{1,{size_max}}}|(?:{_PLAIN}|{_ESCAPED}){{1,{size_max}}})"
 
 
-def _gtin(match: re.Match[str]) -> str | None:
-    prefix, item = match[1], match[2]
-    if len(prefix) + len(item) != 13:
-        return None
-    raw = item[0] + prefix + item[1:]
-    return raw + check_digit(raw)
-
-
-def _with_gtin(ai: str, qualifier: str) -> Convert:
-    def convert(match: re.Match[str], encode: Encode) -> str | None:
-        gtin = _gtin(match)
-        if gtin is None:
+def _with_gtin(qualifier: str) -> Convert:
+    def convert(groups: tuple[str, ...], encode: Encode) -> str | None:
+        prefix, lead, item, value = groups
+        raw = lead + prefix + item
+        if len(raw) != 13:
             return None
-        return f"{DIGITAL_LINK}{ai}/{gtin}/{qualifier}/{encode(match[3])}"
+        return f"{DIGITAL_LINK}01/{raw}{check_digit(raw)}/{qualifier}/{encode(value)}"
 
     return convert
 
 
-def _gtin_class(match: re.Match[str], encode: Encode) -> str | None:
-    gtin = _gtin(match)
-    return gtin and f"{DIGITAL_LINK}01/{gtin}"
+def _gtin_class(groups: tuple[str, ...], _: Encode) -> str | None:
+    prefix, lead, item = groups
+    raw = lead + prefix + item
+    return f"{DIGITAL_LINK}01/{raw}{check_digit(raw)}" if len(raw) == 13 else None
 
 
-def _itip(match: re.Match[str], encode: Encode) -> str | None:
-    gtin = _gtin(match)
-    if gtin is None:
+def _itip(groups: tuple[str, ...], encode: Encode) -> str | None:
+    prefix, lead, item, piece, total, serial = groups
+    raw = lead + prefix + item
+    if len(raw) != 13:
         return None
-    serial = f"/21/{encode(match[5])}" if match.re.groups == 5 else ""
-    return f"{DIGITAL_LINK}8006/{gtin}{match[3]}{match[4]}{serial}"
+    behind = f"/21/{encode(serial)}" if serial else ""
+    return f"{DIGITAL_LINK}8006/{raw}{check_digit(raw)}{piece}{total}{behind}"
 
 
-def _sscc(match: re.Match[str], encode: Encode) -> str | None:
-    prefix, reference = match[1], match[2]
-    if len(prefix) + len(reference) != 17:
-        return None
-    raw = reference[0] + prefix + reference[1:]
-    return f"{DIGITAL_LINK}00/{raw}{check_digit(raw)}"
+def _sscc(groups: tuple[str, ...], _: Encode) -> str | None:
+    prefix, lead, reference = groups
+    raw = lead + prefix + reference
+    return f"{DIGITAL_LINK}00/{raw}{check_digit(raw)}" if len(raw) == 17 else None
 
 
 def _keyed(ai: str, size: int, lead: str = "") -> Convert:
-    """A numeric key with check digit, and after it the serial of group 3 where the pattern has one."""
+    """A numeric key of ``size`` digits and a check digit, then a serial."""
 
-    def convert(match: re.Match[str], encode: Encode) -> str | None:
-        raw = _fixed(match[1], match[2], size)
-        if raw is None:
+    def convert(groups: tuple[str, ...], encode: Encode) -> str | None:
+        prefix, reference, serial = groups
+        raw = lead + prefix + reference
+        if len(raw) != size:
             return None
-        raw = lead + raw
-        serial = encode(match[3]) if match.re.groups == 3 else ""
-        return f"{DIGITAL_LINK}{ai}/{raw}{check_digit(raw)}{serial}"
+        return f"{DIGITAL_LINK}{ai}/{raw}{check_digit(raw)}{encode(serial)}"
 
     return convert
 
 
-def _sgln(match: re.Match[str], encode: Encode) -> str | None:
-    raw = _fixed(match[1], match[2], 12)
-    if raw is None:
+def _sgln(groups: tuple[str, ...], encode: Encode) -> str | None:
+    prefix, reference, extension = groups
+    raw = prefix + reference
+    if len(raw) != 12:
         return None
     place = f"{DIGITAL_LINK}414/{raw}{check_digit(raw)}"
     # the extension "0" says: none (TDS section 6.3.3)
-    return place if match[3] == "0" else f"{place}/254/{encode(match[3])}"
+    return place if extension == "0" else f"{place}/254/{encode(extension)}"
 
 
 def _lettered(ai: str) -> Convert:
-    def convert(match: re.Match[str], encode: Encode) -> str | None:
-        if len(match[1]) + len(unquote(match[2])) > 30:
+    def convert(groups: tuple[str, ...], encode: Encode) -> str | None:
+        prefix, reference = groups
+        if len(prefix) + len(unquote(reference)) > 30:
             return None
-        return f"{DIGITAL_LINK}{ai}/{match[1]}{encode(match[2])}"
+        return f"{DIGITAL_LINK}{ai}/{prefix}{encode(reference)}"
 
     return convert
 
 
-def _cpi(match: re.Match[str], encode: Encode) -> str | None:
-    if len(match[1]) + len(unquote(match[2])) > 30:
+def _cpi(groups: tuple[str, ...], encode: Encode) -> str | None:
+    prefix, reference, serial = groups
+    if len(prefix) + len(unquote(reference)) > 30:
         return None
-    serial = f"/8011/{match[3]}" if match.re.groups == 3 else ""
-    return f"{DIGITAL_LINK}8010/{match[1]}{encode(match[2])}{serial}"
+    behind = f"/8011/{serial}" if serial else ""
+    return f"{DIGITAL_LINK}8010/{prefix}{encode(reference)}{behind}"
 
 
 def _scheme(
     pattern: str, convert: Convert
-) -> tuple[Callable[[str, int], re.Match[str] | None], Convert]:
+) -> tuple[Callable[[str], re.Match[str] | None], Convert]:
     return re.compile(pattern).fullmatch, convert
 
 
 _P = r"([0-9]{6,12})\."
-_ITEM = _P + r"([0-9]{1,7})"
+# the digit that goes before the prefix, and what goes behind
+_ITEM = _P + r"([0-9])([0-9]{0,6})"
+_SERIAL_REFERENCE = _P + r"([0-9])([0-9]{4,10})"
 _REFERENCE = _P + r"([0-9]{0,6})"
 
+_NO_SERIAL = "()"
+
 _SCHEMES = {
-    "urn:epc:id:sgtin": _scheme(rf"{_ITEM}\.({_X}{{1,20}})", _with_gtin("01", "21")),
-    "urn:epc:id:upui": _scheme(rf"{_ITEM}\.({_X}{{1,28}})", _with_gtin("01", "235")),
-    "urn:epc:class:lgtin": _scheme(rf"{_ITEM}\.({_X}{{1,20}})", _with_gtin("01", "10")),
-    "urn:epc:id:itip": _scheme(rf"{_ITEM}\.([0-9]{{2}})\.([0-9]{{2}})\.({_X}{{1,20}})", _itip),
-    "urn:epc:id:sscc": _scheme(_P + r"([0-9]{5,11})", _sscc),
-    "urn:epc:id:sgln": _scheme(rf"{_REFERENCE}\.({_X}{{1,20}})", _sgln),
-    "urn:epc:id:pgln": _scheme(_REFERENCE, _keyed("417", 12)),
-    "urn:epc:id:grai": _scheme(rf"{_REFERENCE}\.({_X}{{1,16}})", _keyed("8003", 12, "0")),
-    "urn:epc:id:gdti": _scheme(rf"{_REFERENCE}\.({_X}{{1,19}})", _keyed("253", 12)),
+    "urn:epc:id:sgtin": _scheme(rf"{_ITEM}\.{_text(20)}", _with_gtin("21")),
+    "urn:epc:id:upui": _scheme(rf"{_ITEM}\.{_text(28)}", _with_gtin("235")),
+    "urn:epc:class:lgtin": _scheme(rf"{_ITEM}\.{_text(20)}", _with_gtin("10")),
+    "urn:epc:id:itip": _scheme(rf"{_ITEM}\.([0-9]{{2}})\.([0-9]{{2}})\.{_text(20)}", _itip),
+    "urn:epc:id:sscc": _scheme(_SERIAL_REFERENCE, _sscc),
+    "urn:epc:id:sgln": _scheme(rf"{_REFERENCE}\.{_text(20)}", _sgln),
+    "urn:epc:id:pgln": _scheme(_REFERENCE + _NO_SERIAL, _keyed("417", 12)),
+    "urn:epc:id:grai": _scheme(rf"{_REFERENCE}\.{_text(16)}", _keyed("8003", 13, "0")),
+    "urn:epc:id:gdti": _scheme(rf"{_REFERENCE}\.{_text(19)}", _keyed("253", 12)),
     "urn:epc:id:sgcn": _scheme(rf"{_REFERENCE}\.([0-9]{{1,12}})", _keyed("255", 12)),
-    "urn:epc:id:gsrn": _scheme(_P + r"([0-9]{5,11})", _keyed("8018", 17)),
-    "urn:epc:id:gsrnp": _scheme(_P + r"([0-9]{5,11})", _keyed("8017", 17)),
-    "urn:epc:id:gsin": _scheme(_P + r"([0-9]{4,10})", _keyed("402", 16)),
-    "urn:epc:id:giai": _scheme(rf"{_P}({_X}{{1,24}})", _lettered("8004")),
-    "urn:epc:id:ginc": _scheme(rf"{_P}({_X}{{1,24}})", _lettered("401")),
+    "urn:epc:id:gsrn": _scheme(_P + r"([0-9]{5,11})" + _NO_SERIAL, _keyed("8018", 17)),
+    "urn:epc:id:gsrnp": _scheme(_P + r"([0-9]{5,11})" + _NO_SERIAL, _keyed("8017", 17)),
+    "urn:epc:id:gsin": _scheme(_P + r"([0-9]{4,10})" + _NO_SERIAL, _keyed("402", 16)),
+    "urn:epc:id:giai": _scheme(rf"{_P}{_text(24)}", _lettered("8004")),
+    "urn:epc:id:ginc": _scheme(rf"{_P}{_text(24)}", _lettered("401")),
     "urn:epc:id:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.([0-9]{{1,12}})", _cpi),
     "urn:epc:idpat:sgtin": _scheme(_ITEM + r"\.\*", _gtin_class),
     "urn:epc:idpat:upui": _scheme(_ITEM + r"\.\*", _gtin_class),
-    "urn:epc:idpat:itip": _scheme(_ITEM + r"\.([0-9]{2})\.([0-9]{2})\.\*", _itip),
-    "urn:epc:idpat:grai": _scheme(_REFERENCE + r"\.\*", _keyed("8003", 12, "0")),
-    "urn:epc:idpat:gdti": _scheme(_REFERENCE + r"\.\*", _keyed("253", 12)),
-    "urn:epc:idpat:sgcn": _scheme(_REFERENCE + r"\.\*", _keyed("255", 12)),
-    "urn:epc:idpat:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.\*", _cpi),
+    "urn:epc:idpat:itip": _scheme(_ITEM + r"\.([0-9]{2})\.([0-9]{2})\.\*" + _NO_SERIAL, _itip),
+    "urn:epc:idpat:grai": _scheme(_REFERENCE + r"\.\*" + _NO_SERIAL, _keyed("8003", 13, "0")),
+    "urn:epc:idpat:gdti": _scheme(_REFERENCE + r"\.\*" + _NO_SERIAL, _keyed("253", 12)),
+    "urn:epc:idpat:sgcn": _scheme(_REFERENCE + r"\.\*" + _NO_SERIAL, _keyed("255", 12)),
+    "urn:epc:idpat:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.\*()", _cpi),
 }
 
+# The event hash writes some of these otherwise.
+_ORDINARY = {
+    name: scheme for name, scheme in _SCHEMES.items() if "grai" not in name and "pat" not in name
+}
 _SCHEME_CHARACTERS_MIN = min(map(len, _SCHEMES))
 
 
@@ -157,8 +161,17 @@ def digital_link_of_urn(text: str, encode: Encode = encode_value) -> str | None:
         encode: how a serial or lot is escaped; other than the default for the event hash alone.
     """
     cut = text.find(":", _SCHEME_CHARACTERS_MIN)
-    entry = _SCHEMES.get(text[:cut])
-    if entry is None:
+    scheme = _SCHEMES.get(text[:cut])
+    match = scheme and scheme[0](text[cut + 1 :])
+    return scheme[1](match.groups(), encode) if scheme and match else None
+
+
+def digital_link_of_ordinary_urn(text: str) -> str | None:
+    """Return what :func:`digital_link_of_urn` does, if the event hash writes it as well; None says nothing."""
+    name, _, rest = text.rpartition(":")
+    scheme = _ORDINARY.get(name)
+    if scheme is None or "%" in rest:
         return None
-    match = entry[0](text, cut + 1)
-    return None if match is None else entry[1](match, encode)
+    fullmatch, convert = scheme
+    match = fullmatch(rest)
+    return match and convert(match.groups(), encode_value)
