@@ -35,6 +35,7 @@ from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.provenance import Answer, ProvenanceService
 from sealtrail.services.provenance_view import answer_view
 from sealtrail.services.records import load_provable
+from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of
 from sealtrail.store import chain as chain_store
 from sealtrail.store.database import Database
@@ -116,12 +117,14 @@ class Node:
         )
         self.capture = self._capture()
         self.anchoring = self._anchoring()
+        self.store_check = StoreCheck(self.database, world.domain)
         self.provenance = ProvenanceService(
             self.database,
             self.log,
             self.identity,
             self.networks,
             self.follower,
+            store_check=lambda: self.store_check.state,
             clock=lambda: self.now_ms,
             parameters=parameters,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -233,12 +234,40 @@ async def test_a_history_over_the_limit_says_that_it_is_cut(world: World) -> Non
         maker.identity,
         maker.networks,
         maker.follower,
+        store_check=lambda: maker.store_check.state,
         clock=lambda: maker.now_ms,
         limits=HistoryLimits(events_max=5),
     )
     view = await maker.view(P1)
     assert view["coverage"]["cut"]
     assert len(view["journey"]) + sum(len(s["repeats"]) for s in view["journey"]) == 5
+
+
+async def test_an_answer_says_how_far_the_store_was_looked_through(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1), event(MAKER, "storing", 2, P1))
+    before = await maker.view(P1)
+    assert before["store"] == {
+        "status": "checking",
+        "checked_events": 0,
+        "events": None,
+        "damaged": 0,
+    }
+    await maker.store_check.run(asyncio.Event())
+    after = await maker.view(P1)
+    assert after["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 0}
+    assert after["verdicts"] == before["verdicts"]
+
+
+async def test_an_answer_says_that_the_store_is_damaged(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1), event(MAKER, "storing", 2, P2))
+    await maker.database.write(
+        lambda c: c.execute("UPDATE event SET content = x'00' WHERE event_row = 2") and None
+    )
+    await maker.store_check.run(asyncio.Event())
+    view = await maker.view(P1)
+    assert view["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 1}
 
 
 async def test_one_event_with_many_packs_is_answered(world: World) -> None:

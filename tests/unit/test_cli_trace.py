@@ -19,6 +19,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "findings": [],
         "candidates": [],
         "chain": {"status": "live", "chain_id": 31337, "block_number": 7, "failure": None},
+        "store": {"status": "checked", "checked_events": 9, "events": 9, "damaged": 0},
         "coverage": {"covered": [], "not_covered": [], "completeness": "not claimed"},
     } | changes
 
@@ -81,3 +82,12 @@ def test_a_chain_that_could_not_be_asked_is_said() -> None:
     text = "\n".join(render(answer(chain=chain)))
     assert "could not be asked" in text
     assert "2026-01-01T00:00:00Z" in text
+
+
+def test_a_store_that_is_still_looked_through_or_damaged_is_said() -> None:
+    store = {"status": "checking", "checked_events": 5, "events": 900, "damaged": 2}
+    text = "\n".join(render(answer(store=store)))
+    assert "5 of 900 events" in text
+    assert "damaged at 2 events" in text
+    assert exit_code(answer(store=store)) == 0
+    assert "store" not in "\n".join(render(answer()))

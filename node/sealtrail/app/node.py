@@ -252,6 +252,7 @@ class Node:
             self._identity,
             self._networks,
             self._follower,
+            store_check=lambda: self._store_check.state,
             clock=now_ms,
             parameters=Parameters(
                 transit_seconds_max=round(config.custody.transit_limit_hours * 3600)

@@ -154,6 +154,18 @@ def _coverage(answer: dict[str, Any]) -> list[str]:
     missing = ", ".join(str(log["name"]) for log in coverage["not_covered"])
     lines = [checked, f"Covered: {covered or 'no log'}. Not covered: {missing or 'none'}."]
     lines.append(f"Completeness: {coverage['completeness']}.")
+    return [*lines, *_store(answer["store"])]
+
+
+def _store(store: dict[str, Any]) -> list[str]:
+    lines = []
+    if store["status"] != "checked":
+        done = f"{store['checked_events']} of {store['events'] or '?'}"
+        lines.append(
+            f"The node is still looking through its store ({done} events): one may be missing here."
+        )
+    if store["damaged"]:
+        lines.append(f"The node's store is damaged at {store['damaged']} events.")
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +17,12 @@ class Role(IntFlag):
     DISPENSER = 8
     REGULATOR = 16
     AUDITOR = 32
+
+
+@lru_cache(maxsize=64)  # there are no more combinations
+def role_names(roles: Role) -> tuple[str, ...]:
+    """Return the roles' names in lower case, in the contract's order."""
+    return tuple(role.name.lower() for role in Role if role in roles and role.name)
 
 
 class Status(IntEnum):

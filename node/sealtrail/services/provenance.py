@@ -20,6 +20,7 @@ from sealtrail.membership.records import Anchor, Network, Status
 from sealtrail.services.follower import Checked, Follower
 from sealtrail.services.history import Found, History, HistoryLimits, HistoryReader
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
+from sealtrail.services.store_check import CheckState
 from sealtrail.store.database import Database
 from sealtrail.store.history import known_items
 from sealtrail.store.identity import Identity
@@ -62,6 +63,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     cut: bool
     candidates: tuple[str, ...]
     chain: ChainState
+    store: CheckState
     network: Network
     covered: tuple[CoveredLog, ...]
     not_covered: tuple[CoveredLog, ...]
@@ -71,6 +73,8 @@ class ProvenanceService:
     """Answers for one node.
 
     Args:
+        store_check: tells how far the store was looked through since the start; while it is not finished, an
+            answer may lack an event behind a damaged row, and says so.
         clock: gives Unix milliseconds.
         chain_seconds_max: how long an answer waits for the chain before it is given as of the last check.
     """
@@ -83,6 +87,7 @@ class ProvenanceService:
         networks: FollowedNetworks,
         follower: Follower,
         *,
+        store_check: Callable[[], CheckState],
         clock: Callable[[], int],
         parameters: Parameters | None = None,
         limits: HistoryLimits | None = None,
@@ -93,6 +98,7 @@ class ProvenanceService:
         self._identity = identity
         self._networks = networks
         self._follower = follower
+        self._store_check = store_check
         self._clock = clock
         self._parameters = parameters or Parameters()
         self._limits = limits or HistoryLimits()
@@ -170,6 +176,7 @@ class ProvenanceService:
             cut=history.cut,
             candidates=_candidates(connection, item, judgement),
             chain=self._chain_state(view, failure),
+            store=self._store_check(),
             network=network,
             covered=covered,
             not_covered=not_covered,

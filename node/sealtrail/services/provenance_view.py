@@ -12,10 +12,11 @@ import msgspec
 from sealtrail.custody import Finding, Step, Verdicts
 from sealtrail.custody.custodian import Custodian, Party
 from sealtrail.evidence import LogProof, Outcome, VerifiedEntry
-from sealtrail.membership.records import Anchor, Role
+from sealtrail.membership.records import Anchor, role_names
 from sealtrail.services.history import Found
 from sealtrail.services.provenance import Answer, CoveredLog
 from sealtrail.services.receipts import rfc3339
+from sealtrail.services.store_check import CheckState
 
 Json = dict[str, Any]
 
@@ -34,6 +35,7 @@ def answer_view(answer: Answer) -> Json:
         "state": _state(answer),
         "candidates": list(answer.candidates),
         "chain": _chain(answer),
+        "store": _store(answer.store),
         "coverage": {
             "completeness": COMPLETENESS,
             "cut": answer.cut,
@@ -213,6 +215,16 @@ def _chain(answer: Answer) -> Json:
     }
 
 
+def _store(state: CheckState) -> Json:
+    """Say whether what events are found by was compared with what was recorded, since the node's start."""
+    return {
+        "status": "checked" if state.finished else "checking",
+        "checked_events": state.checked_events,
+        "events": state.events,
+        "damaged": len(state.damaged),
+    }
+
+
 def _log(log: CoveredLog) -> Json:
     return {
         "member": _hex(log.member),
@@ -231,13 +243,12 @@ def _custodian(custodian: Custodian | None) -> Json | None:
 def _party(party: Party | None) -> Json | None:
     if party is None:
         return None
-    roles = [role.name.lower() for role in Role if role in party.roles and role.name]
     return {
         "id": party.key,
         "name": party.name,
         "gln": party.gln,
         "member": None if party.member is None else _hex(party.member),
-        "roles": roles,
+        "roles": role_names(party.roles),
     }
 
 

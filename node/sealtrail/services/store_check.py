@@ -25,7 +25,7 @@ from sealtrail.store.events import NewEvent, StoredEvent, require_content
 
 _log = logging.getLogger(__name__)
 
-_EVENTS_AT_ONCE = 32  # some milliseconds
+_EVENTS_AT_ONCE = 8  # a few milliseconds: no answer waits longer for the interpreter
 # A store that takes longer than this is looked through beside the ordinary work, at a tenth of one core.
 _HURRY_SECONDS = 2.0
 _PAUSES = 9
