@@ -14,10 +14,11 @@ from sealtrail.epcis.fields import is_uri, located
 from sealtrail.epcis.folding import (
     CHARACTERS_REMEMBERED_MAX,
     fold,
-    fold_identifier,
     fold_remembered,
 )
 from sealtrail.errors import InputError
+from sealtrail.gs1.canonical import CHARACTERS_REMEMBERED_MAX as IDENTIFIER_CHARACTERS_MAX
+from sealtrail.gs1.canonical import read_ordinary
 
 # The context that every EPCIS 2.0 document refers to. Its namespaces are taken as known, whatever it is called.
 _KNOWN = {
@@ -51,7 +52,7 @@ class Names:
     Immutable but for its memory of keys, which holds only what documents under this context use.
     """
 
-    __slots__ = ("_keys", "_namespaces", "_unprefixed", "gs1_prefixes", "keeps_packs")
+    __slots__ = ("_identifiers", "_keys", "_namespaces", "gs1_prefixes", "keeps_packs")
 
     def __init__(self, namespaces: dict[str, str]) -> None:
         self._namespaces = namespaces
@@ -64,17 +65,19 @@ class Names:
         }
         # a context may even define "https"
         self.keeps_packs = self.gs1_prefixes.keys().isdisjoint(("urn", "http", "https"))
-        # beginnings of texts that have no prefix to write out
-        self._unprefixed = {
+        # how most identifiers begin, unless a prefix stands there
+        self._identifiers = {
             head
-            for head in ("urn:", "http")
-            if not any(f"{prefix}:".startswith(head) for prefix in self.gs1_prefixes)
+            for head in ("urn:epc:", "https://")
+            if head.partition(":")[0] not in self.gs1_prefixes
         }
 
     def value(self, text: str) -> str:
         """Return the text of a standard field as the event hash writes it."""
-        if text[:4] in self._unprefixed:
-            return fold_identifier(text)
+        if text[:8] in self._identifiers and len(text) <= IDENTIFIER_CHARACTERS_MAX:
+            ordinary = read_ordinary(text)
+            if ordinary is not None:
+                return ordinary
         prefix, _, local = text.partition(":")
         if prefix in self.gs1_prefixes:
             text = self.gs1_prefixes[prefix] + local

@@ -76,7 +76,9 @@ def _open(data: bytes, limits: Limits) -> tuple[Envelope, _Source]:
     context = envelope.context
     names = _names(context) if context is not None else None
     frames: dict[bytes, _Frame] | None = {} if len(envelope.events) > 1 else None
-    return envelope, _Source(context, names, limits, frames)
+    # each item takes a character and a comma or bracket at the least
+    few_items = len(data) <= 2 * limits.items_count_max
+    return envelope, _Source(context, names, limits, frames, few_items)
 
 
 def _names(*contexts: Any) -> Names:
@@ -101,6 +103,7 @@ class _Source(msgspec.Struct, frozen=True):
     names: Names | None  # None if there is no context
     limits: Limits
     frames: dict[bytes, _Frame] | None = None  # those met so far; None if there is one event only
+    few_items: bool = False  # the document is too short for an event of too many
 
 
 def _each(
@@ -156,7 +159,8 @@ def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None
             ),
             "@context",
         )
-    _require_items_fit(event, source.limits)
+    if not source.few_items:
+        _require_items_fit(event, source.limits)
     scope = Scope(names, source.limits.nesting_levels_max)
     plain = False
     if source.frames is None or own is not None:

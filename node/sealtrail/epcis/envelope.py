@@ -15,6 +15,7 @@ from sealtrail.epcis.fields import is_uri, located, read_text, read_time, read_u
 from sealtrail.epcis.parts import read_object
 from sealtrail.errors import InputError
 
+_CONTEXT = (str, dict, list)
 _is_version = re.compile(r"[0-9]+(?:\.[0-9]+)*").fullmatch
 
 
@@ -77,7 +78,7 @@ def _without_extensions(tree: Any) -> Any:
 
 
 def _context(value: Any) -> Any:
-    if not isinstance(value, str | dict | list):
+    if not isinstance(value, _CONTEXT):
         raise refuse_type("a context", value)
     return value
 

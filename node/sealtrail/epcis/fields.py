@@ -25,10 +25,6 @@ _C = r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-._~:/?@!$&'
 # RFC 3986; brackets only around an IP literal
 _URI = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?://(?:[^\s/@\[\]]*@)?\[[0-9A-Fa-f:.]+\])?{_C}(?:#{_C})?"
 _is_uri = re.compile(_URI).fullmatch
-# what nearly every EPC is made of; a space can stand in none
-_are_plain_uris = re.compile(
-    r"(?:(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+ )*(?:urn|https?):[A-Za-z0-9\-._~:/?@!$&'()*+,;=]+"
-).fullmatch
 _is_time = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:[Zz]|[+\-][0-9]{2}:[0-9]{2})"
 ).fullmatch
@@ -94,17 +90,12 @@ def read_uris(value: Any) -> tuple[str, ...]:
     """Read a list of URIs; repeats are the caller's matter."""
     if not isinstance(value, list):
         raise refuse_type("a list of URIs", value)
-    if len(value) < PACKS_MIN:
-        return read_list(value, read_identifier)
-    try:
-        joined = " ".join(value)
-    except TypeError:
-        return read_list(value, read_uri)
-    if read_packs(tuple(value)) is not None:
-        return tuple(value)
-    if value and joined.count(" ") == len(value) - 1 and _are_plain_uris(joined):
-        return tuple(value)
-    return read_list(value, read_uri)
+    if len(value) >= PACKS_MIN and all(isinstance(uri, str) for uri in value):
+        # packs read in one go are well-formed URIs
+        uris = tuple(value)
+        if read_packs(uris) is not None:
+            return uris
+    return read_list(value, read_identifier)
 
 
 def read_distinct_uris(value: Any) -> tuple[str, ...]:
@@ -175,7 +166,8 @@ def read_offset(value: Any) -> str:
 
 def read_number(value: Any) -> str:
     """Read a number as its decimal text."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # a truth value is none
+    if type(value) is not int and type(value) is not float:
         raise refuse_type("a number", value)
     return repr(value)
 

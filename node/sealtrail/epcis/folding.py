@@ -52,11 +52,8 @@ fold_remembered = lru_cache(maxsize=_REMEMBERED)(fold)
 
 def fold_identifier(text: str) -> str:
     """Return what :func:`fold` does, sooner for an identifier in an ordinary spelling."""
-    # the URN of a standard word is replaced wherever it stands
-    if len(text) <= IDENTIFIER_CHARACTERS_MAX and ":cbv:" not in text:
-        ordinary = read_ordinary(text)
-        if ordinary is not None:
-            return ordinary
+    if len(text) <= IDENTIFIER_CHARACTERS_MAX and (ordinary := read_ordinary(text)):
+        return ordinary
     return fold_remembered(text) if len(text) <= CHARACTERS_REMEMBERED_MAX else fold(text)
 
 

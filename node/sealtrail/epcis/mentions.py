@@ -21,6 +21,8 @@ from sealtrail.epcis.records import ItemMention, Place
 from sealtrail.gs1 import canonical, gtin_of_pack, lot_identifier, lot_in
 from sealtrail.gs1.packs import PACKS_MIN, Packs, read_packs
 
+_WITH_EPC_LIST = (ObjectEvent, TransactionEvent)
+_WITH_ILMD = (ObjectEvent, TransformationEvent)
 _MASTER_DATA = ("urn:epcglobal:cbv:mda", "urn:epcglobal:cbv:mda:")
 
 Found = dict[tuple[str, Place], None]
@@ -38,14 +40,14 @@ def items_of(event: AnyEvent) -> tuple[ItemMention, ...]:
     else:
         if not isinstance(event, ObjectEvent) and event.parent_id is not None:
             found[canonical(event.parent_id), "parent"] = None
-        if isinstance(event, ObjectEvent | TransactionEvent):
+        if isinstance(event, _WITH_EPC_LIST):
             epcs, classes = event.epc_list, event.quantity_list
         else:
             epcs, classes = event.child_epcs, event.child_quantity_list
         made = _add_packs(found, epcs, "epc")
         _add_classes(found, classes, "class")
         lots = made.lots
-    if isinstance(event, ObjectEvent | TransformationEvent) and event.ilmd:
+    if isinstance(event, _WITH_ILMD) and event.ilmd:
         lots += _lots(made.gtins, event.ilmd)
     for lot in lots:
         found[lot, "lot"] = None

@@ -43,11 +43,8 @@ def sensor_text(out: list[str], _: str, value: list[dict[str, Any]], texts: Text
 def _fields(name: str, order: tuple[str, ...], fields: dict[str, Any], texts: Texts) -> str:
     text = ""
     for key in order:
-        value = fields.get(key)
-        if value is not None:
-            folded = _field(key, value, texts)
-            if folded:
-                text += f"{key}={folded}"
+        if key in fields and (folded := _field(key, fields[key], texts)):
+            text += f"{key}={folded}"
     return name + text if text else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from sealtrail.gs1.digital_link import DIGITAL_LINK, is_canonical, parse_digital_link
-from sealtrail.gs1.urn import digital_link_of_ordinary_urn, digital_link_of_urn
+from sealtrail.gs1.urn import digital_link_of_urn, ordinary_form_of_urn
 
 # 16,384 identifiers of at most 256 characters: some 10 MB
 _REMEMBERED = 16_384
@@ -47,8 +47,10 @@ def read_ordinary(text: str) -> str | None:
     Such an identifier is a well-formed URI, and its hash form is the canonical one: who validates, hashes or looks
     for items asks here first, and what one has read the others find remembered.
     """
+    if ":cbv:" in text:
+        return None  # the event hash replaces the URN of a standard word wherever it stands
     if text[:8] == "urn:epc:":
-        return digital_link_of_ordinary_urn(text)
+        return ordinary_form_of_urn(text)
     if is_canonical(text):
         return text
     return _shortened(_is_ordinary(text))

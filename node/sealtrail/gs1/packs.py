@@ -27,6 +27,8 @@ _is_stem = re.compile(
     r"|https?://[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+(?::[0-9]+)?(?:/[A-Za-z][A-Za-z_\-]*)*"
     rf"/01/[0-9]{{14}}(?:/10/{_PLAIN})?/21/"
 ).fullmatch
+# where fewer share a stem, each is read more quickly by itself
+_PACKS_OF_A_STEM = 8
 _GTIN = slice(len(DIGITAL_LINK) + 3, len(DIGITAL_LINK) + 17)
 _STEMS_REMEMBERED = 4_096
 _STEM_CHARACTERS_MAX = 200
@@ -55,18 +57,18 @@ def _read(identifiers: tuple[str, ...]) -> Packs | None:
     if not identifiers:
         return None
     cut = "/" if identifiers[0].startswith("http") else "."
+    parts = [identifier.rpartition(cut) for identifier in identifiers]
+    heads = dict.fromkeys([head for head, _, _ in parts])
+    if len(heads) > 1 + len(identifiers) // _PACKS_OF_A_STEM:
+        return None
     stems: dict[str, _Stem] = {}
-    names, serials = [], []
-    for identifier in identifiers:
-        head, _, serial = identifier.rpartition(cut)
-        stem = stems.get(head)
+    for head in heads:
+        stem = _stem(head + cut) if len(head) <= _STEM_CHARACTERS_MAX else None
         if stem is None:
-            stem = _stem(head + cut) if len(head) <= _STEM_CHARACTERS_MAX else None
-            if stem is None:
-                return None
-            stems[head] = stem
-        names.append(stem.canonical + serial)
-        serials.append(serial)
+            return None
+        stems[head] = stem
+    names = [stems[head].canonical + serial for head, _, serial in parts]
+    serials = [serial for _, _, serial in parts]
     joined = " ".join(serials)
     if not _are_plain(joined) or joined.count(" ") != len(serials) - 1:
         return None

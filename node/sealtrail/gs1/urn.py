@@ -142,6 +142,8 @@ _SCHEMES = {
     "urn:epc:idpat:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.\*()", _cpi),
 }
 
+# what stands without escapes in a URI
+_is_plain = re.compile(r"[A-Za-z0-9\-._~/?@!$&'()*+,;=]+").fullmatch
 # The event hash writes some of these otherwise.
 _ORDINARY = {
     name: scheme for name, scheme in _SCHEMES.items() if "grai" not in name and "pat" not in name
@@ -166,12 +168,15 @@ def digital_link_of_urn(text: str, encode: Encode = encode_value) -> str | None:
     return scheme[1](match.groups(), encode) if scheme and match else None
 
 
-def digital_link_of_ordinary_urn(text: str) -> str | None:
-    """Return what :func:`digital_link_of_urn` does, if the event hash writes it as well; None says nothing."""
+def ordinary_form_of_urn(text: str) -> str | None:
+    """Return the Digital Link of an EPC URN, or a malformed one as it stands, if the event hash does so as well.
+
+    None says nothing.
+    """
     name, _, rest = text.rpartition(":")
     scheme = _ORDINARY.get(name)
-    if scheme is None or "%" in rest:
+    if scheme is None or not _is_plain(rest):
         return None
     fullmatch, convert = scheme
     match = fullmatch(rest)
-    return match and convert(match.groups(), encode_value)
+    return (match and convert(match.groups(), encode_value)) or text
