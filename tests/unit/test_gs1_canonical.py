@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sealtrail.epcis.folding import fold
 from sealtrail.gs1 import canonical
 from sealtrail.gs1.check_digit import check_digit, has_check_digit
+from sealtrail.gs1.hash_form import hash_form
 
 BASE = "https://id.gs1.org/"
 
@@ -111,3 +113,22 @@ def test_urns_of_the_openepcis_translator_convert_as_there(shared: Path) -> None
         assert canonical(urn) == link
         count += 1
     assert count > 65
+
+
+@pytest.mark.parametrize(
+    ("link", "written"),
+    [
+        # as the reference does: a text without any dot is no identifier to it
+        ("https://localhost/01/09521234543213/21/A", None),
+        ("https://localhost:80/00/952123454321300001", None),
+        ("http://intranet/shop/01/09521234543213", None),
+        ("https://localhost/01/09521234543213/21/A.B", "01/09521234543213/21/A.B"),
+        ("https://a.example/01/09521234543213/21/A", "01/09521234543213/21/A"),
+    ],
+)
+def test_the_event_hash_leaves_a_link_on_a_host_without_a_dot_alone(
+    link: str, written: str | None
+) -> None:
+    assert hash_form(link) == (link if written is None else f"https://id.gs1.org/{written}")
+    assert fold(link) == hash_form(link)
+    assert canonical(link).startswith("https://id.gs1.org/0")

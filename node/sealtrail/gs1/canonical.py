@@ -53,12 +53,13 @@ def read_ordinary(text: str) -> str | None:
         return ordinary_form_of_urn(text)
     if is_canonical(text):
         return text
-    return _shortened(_is_ordinary(text))
+    # the event hash leaves alone what has no dot, such as a link on "localhost"
+    return _shortened(_is_ordinary(text)) if "." in text else None
 
 
 def read_simple(text: str) -> str | None:
     """Return the canonical form of a Digital Link in a common spelling without escapes; None says nothing."""
-    return _shortened(_is_simple(text))
+    return _shortened(_is_simple(text)) if "." in text else None
 
 
 def _shortened(match: re.Match[str] | None) -> str | None:
