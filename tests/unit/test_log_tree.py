@@ -11,6 +11,7 @@ from sealtrail.log.tree import (
     inclusion_proof,
     leaf_hash,
     root_hash,
+    subtree_root,
     verify_consistency,
     verify_inclusion,
 )
@@ -30,6 +31,11 @@ def refusal(call: object, *args: object) -> str:
     with pytest.raises(SealtrailError) as e:
         call(*args)  # type: ignore[operator]
     return e.value.code
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8, 16])
+def test_joined_hashes_have_the_root_of_their_subtree(width: int) -> None:
+    assert subtree_root(b"".join(LEAVES[:width])) == root_hash(LEAVES[:width])
 
 
 def test_a_proof_of_a_larger_tree_is_refused() -> None:

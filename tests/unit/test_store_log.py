@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.errors import InputError, IntegrityError
+from sealtrail.errors import InputError, IntegrityError, VerificationError
 from sealtrail.log.tree import (
     TreeHead,
     leaf_hash,
@@ -124,6 +124,22 @@ def test_every_proof_holds(database: Database, size: int) -> None:
         proof = database.read_sync(lambda c, s=tree_size: log.consistency_proof(c, s, size))
         verify_consistency(head, log.head(), proof)
         assert database.read_sync(lambda c, s=tree_size: log.root_at(c, s)) == head.root_hash
+
+
+def test_a_tile_damaged_after_it_was_used_proves_nothing(database: Database) -> None:
+    log = LogStore.open(database)
+    append(database, log, 66_000)
+    leaf = leaf_hash(entry(7).leaf)
+    proof = database.read_sync(lambda c: log.inclusion_proof(c, 7, 66_000))
+    verify_inclusion(log.head(), 7, leaf, proof)
+    database.write_sync(
+        lambda c: (
+            c.execute("UPDATE tile SET hashes = zeroblob(8192), inner = zeroblob(512)") and None
+        )
+    )
+    proof = database.read_sync(lambda c: log.inclusion_proof(c, 7, 66_000))
+    with pytest.raises(VerificationError, match="inclusion_root_differs"):
+        verify_inclusion(log.head(), 7, leaf, proof)
 
 
 def test_proofs_beyond_the_log_are_refused(database: Database) -> None:

@@ -12,7 +12,7 @@ from sealtrail.errors import InputError, UnavailableError, VerificationError
 from sealtrail.evidence.record import EntryRecord, NetworkView
 from sealtrail.evidence.report import Step, StepName
 from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
-from sealtrail.log.checkpoint import Checkpoint, parse_note, verify_note
+from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, parse_note, verify_signed
 from sealtrail.log.tree import leaf_hash, verify_inclusion
 from sealtrail.membership.records import Anchor, Key, MemberRecord, Purpose
 from sealtrail.signing import Domain, Entry, origin_of
@@ -104,7 +104,7 @@ class ChainSteps:
 
     def _locate(self, member: bytes, note: str) -> Located:
         try:
-            checkpoint = parse_note(note).checkpoint
+            signed = parse_note(note)
         except InputError as e:
             return Located(
                 checkpoint=None,
@@ -112,15 +112,17 @@ class ChainSteps:
                 checkpoint_step=does_not_hold(StepName.CHECKPOINT, e.code, e.message),
                 anchor_step=could_not_check(StepName.ANCHOR, e.code, "no checkpoint to look for"),
             )
-        anchor, anchor_step = self._anchor_step(member, checkpoint)
+        anchor, anchor_step = self._anchor_step(member, signed.checkpoint)
         return Located(
-            checkpoint=checkpoint,
+            checkpoint=signed.checkpoint,
             anchor=anchor,
-            checkpoint_step=self._checkpoint_step(member, note, anchor),
+            checkpoint_step=self._checkpoint_step(member, signed, anchor),
             anchor_step=anchor_step,
         )
 
-    def _checkpoint_step(self, member: bytes, note: str, anchor: Anchor | None) -> Step:
+    def _checkpoint_step(
+        self, member: bytes, signed: SignedCheckpoint, anchor: Anchor | None
+    ) -> Step:
         """Step 9: the checkpoint is of this member's log on this chain, and signed by its log key."""
         name = StepName.CHECKPOINT
         at = anchor.block_number if anchor else None
@@ -132,7 +134,7 @@ class ChainSteps:
         if record is None:
             return _unknown_member(name, member, block)
         return _signed_by_one_of(
-            record.keys_for(Purpose.LOG, block), note, origin_of(self._domain, member), block
+            record.keys_for(Purpose.LOG, block), signed, origin_of(self._domain, member), block
         )
 
     def _anchor_step(self, member: bytes, checkpoint: Checkpoint) -> tuple[Anchor | None, Step]:
@@ -147,12 +149,14 @@ class ChainSteps:
         return anchor, HOLDS[StepName.ANCHOR]
 
 
-def _signed_by_one_of(keys: tuple[Key, ...], note: str, origin: str, block: int) -> Step:
+def _signed_by_one_of(
+    keys: tuple[Key, ...], signed: SignedCheckpoint, origin: str, block: int
+) -> Step:
     name = StepName.CHECKPOINT
     failure = VerificationError("log_key_missing", f"the member has no log key at block {block}")
     for key in keys:
         try:
-            verify_note(note, origin, key.public)
+            verify_signed(signed, origin, key.public)
         except VerificationError as e:
             failure = e
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -21,6 +22,7 @@ from sealtrail.log.tree import TreeHead
 NOTE_CHARACTERS_MAX = 8_192
 SIGNATURES_MAX = 32
 TREE_SIZE_MAX = 2**63 - 1
+_SIGNATURES_KEPT = 1_024
 ED25519_ALGORITHM = b"\x01"  # C2SP signed-note, signature types
 
 _ORIGIN = re.compile(r"sealtrail/(0x[0-9a-f]{64})/(0x[0-9a-f]{40})/(0x[0-9a-f]{40})")
@@ -133,6 +135,16 @@ def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
         VerificationError: ``note_of_another_log``, ``note_unsigned`` (no signature by that key), ``signature_wrong``.
     """
     parsed = parse_note(note)
+    verify_signed(parsed, origin, public_key)
+    return parsed.checkpoint
+
+
+def verify_signed(parsed: SignedCheckpoint, origin: str, public_key: bytes) -> None:
+    """Do what :func:`verify_note` does with a note that was read already.
+
+    Raises:
+        VerificationError: see there.
+    """
     checkpoint = parsed.checkpoint
     if checkpoint.origin != origin:
         raise VerificationError(
@@ -145,8 +157,12 @@ def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
     for each in ours:
         if len(each.signature) != SIGNATURE_BYTES:
             raise VerificationError("signature_wrong", f"{len(each.signature)} bytes, not 64")
-        verify_ed25519(public_key, checkpoint.text.encode(), each.signature)
-    return checkpoint
+        _verify_signature(public_key, checkpoint.text.encode(), each.signature)
+
+
+# One checkpoint covers many entries, and is asked for with each. What is kept are signatures that hold, by all three
+# arguments: nothing that could come out otherwise another time.
+_verify_signature = lru_cache(maxsize=_SIGNATURES_KEPT)(verify_ed25519)
 
 
 def _parse_text(text: str) -> Checkpoint:

@@ -61,6 +61,21 @@ def root_hash(leaf_hashes: Iterable[bytes]) -> bytes:
     return level[0]
 
 
+def subtree_root(joined: bytes) -> bytes:
+    """Return the root over hashes that were joined, a power of two of them: a complete subtree's.
+
+    Two hashes side by side are what an inner node is made from, so nothing is taken apart.
+    """
+    while len(joined) > HASH_BYTES:
+        joined = b"".join(
+            [
+                sha256(b"\x01" + joined[at : at + 2 * HASH_BYTES]).digest()
+                for at in range(0, len(joined), 2 * HASH_BYTES)
+            ]
+        )
+    return joined
+
+
 def range_root(begin: int, end: int, node: NodeAt) -> bytes:
     """Return the root of leaves ``[begin, end)``, where ``begin`` is a multiple of a power of two ≥ its length."""
     level = (end - begin).bit_length() - 1

@@ -26,7 +26,7 @@ from sealtrail.log.tree import (
 )
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.database import Database
-from sealtrail.store.tile_nodes import TileNodes, inner_nodes
+from sealtrail.store.tile_nodes import TileNodes, inner_nodes, shared_nodes
 
 
 class NewEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -321,11 +321,11 @@ def _tile(
     if stored is None:
         # It filled up after this reader's snapshot began and isn't in it: its rows below are.
         return _unstored(_hashes_below(connection, number, tile_index)[:TILE_WIDTH])
-    return TileNodes(*stored)
+    return TileNodes(*stored) if number == 0 else shared_nodes(*stored)
 
 
 def _unstored(hashes: list[bytes]) -> TileNodes:
-    return TileNodes(b"".join(hashes), b"".join(inner_nodes(hashes)))
+    return shared_nodes(b"".join(hashes), None)
 
 
 def _read_tile(
