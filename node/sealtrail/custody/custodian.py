@@ -52,14 +52,21 @@ class Custodian(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parties:
-    """Finds parties by identifier or member, within one network."""
+    """Finds parties by identifier or member, within one network; for one question, whose identifiers it keeps."""
 
     def __init__(self, network: Network) -> None:
         self._by_gln = {gln: m for m in network.members for gln in m.glns}
         self._by_member = {m.member: m for m in network.members}
+        self._identified: dict[str, Party] = {}
 
     def identified(self, identifier: str) -> Party:
         """Return the party or place that an SGLN, PGLN or any other URI names."""
+        known = self._identified.get(identifier)
+        if known is None:
+            known = self._identified[identifier] = self._identify(identifier)
+        return known
+
+    def _identify(self, identifier: str) -> Party:
         gln = gln_of(identifier)
         record = self._by_gln.get(gln) if gln else None
         if record is not None:

@@ -69,7 +69,10 @@ class FollowedNetworks:
 
 
 class FollowedNetwork:
-    """One consistent view; implements :class:`sealtrail.evidence.NetworkView`."""
+    """One consistent view; implements :class:`sealtrail.evidence.NetworkView`.
+
+    Records are looked up once each: within one read of the store they can't change.
+    """
 
     def __init__(
         self, networks: FollowedNetworks, connection: Connection, cursor: chain.Cursor
@@ -77,6 +80,7 @@ class FollowedNetwork:
         self._networks = networks
         self._connection = connection
         self.cursor = cursor
+        self._records: dict[tuple[bytes, int], MemberRecord | None] = {}
 
     @property
     def block(self) -> int:
@@ -101,8 +105,11 @@ class FollowedNetwork:
             raise UnavailableError(
                 "block_not_followed", f"block {block}: the chain is followed up to {self.block}"
             )
-        stored = chain.find_record(self._connection, member, self.block if block is None else block)
-        return None if stored is None else self._networks.record(stored)
+        key = (member, self.block if block is None else block)
+        if key not in self._records:
+            stored = chain.find_record(self._connection, *key)
+            self._records[key] = None if stored is None else self._networks.record(stored)
+        return self._records[key]
 
     def network(self) -> Network:
         """Return the latest record of every member."""
