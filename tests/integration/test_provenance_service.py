@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import Connection
 
 import pytest
 
@@ -25,7 +26,9 @@ from sealtrail.evidence import verify_entry
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
 from sealtrail.services.history import HistoryLimits
+from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.provenance import ProvenanceService
+from sealtrail.services.store_check import CheckState
 from sealtrail.signing import Ed25519Signer, Kind
 
 P1, P2, CASE, TOTE = item("P1"), item("P2"), item("C1"), item("T1")
@@ -257,6 +260,22 @@ async def test_an_answer_says_how_far_the_store_was_looked_through(world: World)
     after = await maker.view(P1)
     assert after["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 0}
     assert after["verdicts"] == before["verdicts"]
+
+
+async def test_a_check_that_ends_while_an_answer_is_gathered_has_not_checked_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    view = maker.networks.view
+
+    def finishing(connection: Connection) -> FollowedNetwork:
+        maker.store_check.state = CheckState(finished=True)
+        return view(connection)
+
+    monkeypatch.setattr(maker.networks, "view", finishing)
+    assert (await maker.view(P1))["store"]["status"] == "checking"
+    assert (await maker.view(P1))["store"]["status"] == "checked"
 
 
 async def test_an_answer_says_that_the_store_is_damaged(world: World) -> None:

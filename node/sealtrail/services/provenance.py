@@ -125,7 +125,9 @@ class ProvenanceService:
             as_of_us=as_of_us,
             known_at=known_at,
         )
-        return await self._database.read(lambda c: self._answer(c, item, question, failure))
+        # Before the store is looked at: a check that ends meanwhile has not looked at what this answer sees.
+        store = self._store_check()
+        return await self._database.read(lambda c: self._answer(c, item, question, failure, store))
 
     async def _read_chain(self) -> SealtrailError | str | None:
         """Bring the store up to the chain's head; return why not, if that failed or takes too long."""
@@ -151,6 +153,7 @@ class ProvenanceService:
         item: Item,
         question: Question,
         failure: SealtrailError | str | None,
+        store: CheckState,
     ) -> Answer:
         view = self._networks.view(connection)
         verifier = Verifier(domain=self._domain, network=view)
@@ -176,7 +179,7 @@ class ProvenanceService:
             cut=history.cut,
             candidates=_candidates(connection, item, judgement),
             chain=self._chain_state(view, failure),
-            store=self._store_check(),
+            store=store,
             network=network,
             covered=covered,
             not_covered=not_covered,
