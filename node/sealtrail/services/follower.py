@@ -108,10 +108,10 @@ class Follower:
 
     async def _read(self) -> Checked:
         head, final = await self._ledger.heads()
-        cursor = await self._database.read(chain.load_cursor)
         known = self.checked
         if known is not None and (known.head, known.final) == (head, final):
             return Checked(head=head, final=final, checked_ms=self._clock())
+        cursor = await self._database.read(chain.load_cursor)
         cursor = await self._checked_cursor(cursor, head)
         if cursor is not None and not self._compared:
             cursor = await self._compare(cursor)
