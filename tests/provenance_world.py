@@ -222,7 +222,7 @@ class Node:
 
     async def ask(self, text: str, **times: int) -> Answer:
         """Ask for an item."""
-        return await self.provenance.answer(parse_item(text), **times)
+        return await self.provenance.answer(parse_item(text), lambda answer: answer, **times)
 
     async def view(self, text: str, **times: int) -> dict[str, Any]:
         """Ask for an item; return the answer's JSON."""

@@ -30,10 +30,11 @@ def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
         as_of, known_at = _moment(request, "as_of"), _moment(request, "known_at")
         answer = await provenance.answer(
             item,
+            answer_json,
             as_of_us=as_of,
             known_at=None if known_at is None else known_at // 1_000_000,
         )
-        return json_response(answer_json(answer))
+        return json_response(answer)
 
     return [
         web.get("/v1/provenance", get_provenance),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,8 @@ from sealtrail.store.database import Database
 from sealtrail.store.history import known_items
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
+
+T = TypeVar("T")
 
 
 class ChainState(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,11 +110,18 @@ class ProvenanceService:
         self._checks: set[asyncio.Task[Checked]] = set()
 
     async def answer(
-        self, item: Item, *, as_of_us: int | None = None, known_at: int | None = None
-    ) -> Answer:
+        self,
+        item: Item,
+        view: Callable[[Answer], T],
+        *,
+        as_of_us: int | None = None,
+        known_at: int | None = None,
+    ) -> T:
         """Answer where an item has been.
 
         Args:
+            view: makes of the answer what is returned, in a reader's thread: a long history takes a while, for which
+                nobody else should wait.
             as_of_us: what was true then, by event time; ``known_at`` what was anchored by then (Unix seconds).
 
         Raises:
@@ -127,7 +137,9 @@ class ProvenanceService:
         )
         # Before the store is looked at: a check that ends meanwhile has not looked at what this answer sees.
         store = self._store_check()
-        return await self._database.read(lambda c: self._answer(c, item, question, failure, store))
+        return await self._database.read(
+            lambda c: view(self._answer(c, item, question, failure, store))
+        )
 
     async def _read_chain(self) -> SealtrailError | str | None:
         """Bring the store up to the chain's head; return why not, if that failed or takes too long."""
