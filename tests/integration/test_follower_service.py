@@ -13,7 +13,7 @@ from fakes.anchoring import MEMBER, OTHER
 from fakes.ledger import FakeChain, FakeLedger, encode_transaction
 from sealtrail.errors import IntegrityError, UnavailableError
 from sealtrail.membership.encoding import encode_record
-from sealtrail.membership.records import Anchor, MemberRecord, Role, Status
+from sealtrail.membership.records import Anchor, MemberRecord, Network, Role, Status
 from sealtrail.ports import ChainRecord
 from sealtrail.services.follower import Follower
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
@@ -104,6 +104,7 @@ def member_record(version: int, name: str = "ACME") -> bytes:
 async def test_every_members_anchors_are_found_by_checkpoint(followed: Followed) -> None:
     ours = await followed.anchor(MEMBER, "ours")
     theirs = await followed.anchor(OTHER, "theirs")
+    followed.chain.record(MEMBER, 1, member_record(1))
     await followed.follower.check_now()
     found = followed.ask("anchor", OTHER, theirs)
     assert isinstance(found, Anchor)
@@ -116,6 +117,22 @@ async def test_before_the_first_pass_nothing_can_be_said(followed: Followed) -> 
     with pytest.raises(UnavailableError) as caught:
         followed.ask("network")
     assert caught.value.code == "chain_not_followed"
+
+
+async def test_a_record_that_was_put_right_is_read_again(followed: Followed) -> None:
+    followed.chain.record(OTHER, 1, member_record(1, "what the chain says"))
+    await followed.follower.check_now()
+
+    def name_with(record: bytes) -> str:
+        followed.database.write_sync(
+            lambda c: c.execute("UPDATE chain_member SET record = ?", (record,)) and None
+        )
+        network = followed.ask("network")
+        assert isinstance(network, Network)
+        return network.members[0].name
+
+    assert name_with(member_record(1, "damaged")) == "damaged"
+    assert name_with(member_record(1, "what the chain says")) == "what the chain says"
 
 
 async def test_records_are_shown_as_of_a_block(followed: Followed) -> None:

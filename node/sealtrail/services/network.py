@@ -32,7 +32,7 @@ class FollowedNetworks:
 
     def __init__(self, identity: NetworkIdentity) -> None:
         self.identity = identity
-        self._records: dict[tuple[bytes, int, bytes], MemberRecord] = {}
+        self._records: dict[tuple[bytes, int], MemberRecord] = {}  # by all that they follow from
 
     def view(self, connection: Connection) -> FollowedNetwork:
         """Return the network as of what ``connection`` sees; use it within the same read.
@@ -51,7 +51,7 @@ class FollowedNetworks:
 
     def record(self, stored: ChainRecord) -> MemberRecord:
         """Return a stored record, decoded."""
-        key = (stored.member, stored.version, stored.block_hash)
+        key = (stored.record, stored.block_number)
         known = self._records.get(key)
         if known is None:
             try:
@@ -71,7 +71,7 @@ class FollowedNetworks:
 class FollowedNetwork:
     """One consistent view; implements :class:`sealtrail.evidence.NetworkView`.
 
-    Records are looked up once each: within one read of the store they can't change.
+    Records and last anchors are looked up once: within one read of the store they can't change.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class FollowedNetwork:
         self._connection = connection
         self.cursor = cursor
         self._records: dict[tuple[bytes, int], MemberRecord | None] = {}
+        self._last_anchors: dict[bytes, Anchor] | None = None
 
     @property
     def block(self) -> int:
@@ -93,7 +94,9 @@ class FollowedNetwork:
 
     def last_anchor(self, member: bytes) -> Anchor | None:
         """Return the member's newest final anchor."""
-        return chain.last_anchor(self._connection, member, self.block)
+        if self._last_anchors is None:
+            self._last_anchors = chain.last_anchors(self._connection, self.block)
+        return self._last_anchors.get(member)
 
     def record(self, member: bytes, block: int | None) -> MemberRecord | None:
         """Return the member's record as it stood after ``block``; the latest one if that is None.

@@ -122,14 +122,18 @@ def find_anchor(
     return None if row is None else _anchor(row)
 
 
-def last_anchor(connection: sqlite3.Connection, member: bytes, last_block: int) -> Anchor | None:
-    """Return the member's newest anchor in ``last_block`` or before."""
-    row = connection.execute(
-        f"SELECT {_ANCHOR} FROM chain_anchor"
-        " WHERE member = ? AND block_number <= ? ORDER BY sequence DESC LIMIT 1",
-        (member, last_block),
-    ).fetchone()
-    return None if row is None else _anchor(row)
+def last_anchors(connection: sqlite3.Connection, last_block: int) -> dict[bytes, Anchor]:
+    """Return member → its newest anchor in ``last_block`` or before, for those that have one.
+
+    Only members can anchor, so they are looked for by the records: there may be many more anchors than members.
+    """
+    rows = connection.execute(
+        f"SELECT {_ANCHOR} FROM (SELECT DISTINCT member AS known FROM chain_member)"
+        " JOIN chain_anchor ON member = known AND sequence = (SELECT sequence FROM chain_anchor"
+        "  WHERE member = known AND block_number <= ? ORDER BY sequence DESC LIMIT 1)",
+        (last_block,),
+    )
+    return {row[0]: _anchor(row) for row in rows}
 
 
 def find_record(
@@ -147,9 +151,9 @@ def find_record(
 def latest_records(connection: sqlite3.Connection, last_block: int) -> list[ChainRecord]:
     """Return every member's record as it stood after ``last_block``, in the order of their addresses."""
     rows = connection.execute(
-        f"SELECT {_RECORD} FROM chain_member AS newest"
-        " WHERE version = (SELECT max(version) FROM chain_member"
-        "  WHERE member = newest.member AND block_number <= ?) ORDER BY member",
+        # SQLite takes the other columns from the row that has the maximum.
+        "SELECT member, max(version), record, block_number, block_hash FROM chain_member"
+        " WHERE block_number <= ? GROUP BY member ORDER BY member",
         (last_block,),
     )
     return [_record(row) for row in rows]
