@@ -163,6 +163,7 @@ def settled(answer: Any) -> Any:
         answer.pop("creationDate", None)
         answer.pop("chain", None)
         answer.pop("coverage", None)
+        answer.pop("store", None)  # counts what was there at this start
         for step in answer.get("journey", []):
             (step.get("proof") or {}).pop("checked_at", None)
     return answer
