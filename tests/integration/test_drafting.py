@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,15 +134,16 @@ async def test_many_at_once_get_each_their_own(drafting: Drafting) -> None:
         assert [d.event.content_hash for d in drafts if isinstance(d, Draft)] == expected
 
 
-def _children() -> set[int]:
-    found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    lines = (line.split(maxsplit=1) for line in found.splitlines())
-    return {int(pid) for pid, args in lines if "drafting_process" in args}
+def _children(parent: int | None = None) -> set[int]:
+    """Return the processes that draft for a process, this one unless told; ended ones have no command line."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            ppid = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+            if ppid == (parent or os.getpid()) and b"drafting_process" in command:
+                found.add(int(folder.name))
+    return found
 
 
 # What is written to a process that is gone differs between them; nodes run on the second.
@@ -221,9 +223,8 @@ async def test_nothing_is_drafted_after_the_end() -> None:
 async def test_a_fault_of_this_program_is_told_and_leaves_the_process_at_work(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    times = iter(
-        [-1, now_ms()]
-    )  # no entry can hold a time before 1970, and no document can bring one
+    # no entry can hold a time before 1970, and no document can bring one
+    times = iter([-1, now_ms()])
     drafting = ProcessDrafting(SETUP, processes=1, clock=lambda: next(times))
     try:
         with pytest.raises(RuntimeError, match="could not be drafted"):
@@ -253,9 +254,7 @@ def test_a_killed_parent_takes_its_processes_along(tmp_path: Path) -> None:
     )
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"ready\n"
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(parent.pid)], capture_output=True, text=True, check=True
-    ).stdout.split()
+    found = _children(parent.pid)
     assert found
     parent.kill()
     parent.wait()
