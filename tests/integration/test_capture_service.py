@@ -180,6 +180,16 @@ async def test_an_error_declaration_of_an_event_without_an_id_refers_to_it_by_it
     )
 
 
+async def test_an_error_declaration_without_an_id_refers_to_its_event(world: World) -> None:
+    first, _ = await world.capture.capture_event(bare(event(1)))
+    receipt, duplicate = await world.capture.capture_event(bare(declaration(event(1))))
+    assert not duplicate
+    assert receipt.event_id == first.event_id
+    assert parse_references(world.entry(receipt).refs) == (
+        Reference(Relation.CORRECTS, bytes.fromhex(first.entry_id[2:])),
+    )
+
+
 async def test_an_error_declaration_in_the_same_document_refers_to_its_event(world: World) -> None:
     wrong = event(1, eventID="urn:uuid:1")
     captured = await world.capture.capture(document(wrong, declaration(wrong)))

@@ -28,7 +28,7 @@ from capture_node import (
 from sealtrail.epcis import Limits, parse_document
 from sealtrail.errors import InputError, TooLargeError, UnavailableError
 from sealtrail.services.drafting import SMALL_BYTES_MAX, Drafting, ProcessDrafting
-from sealtrail.services.drafting_process import DraftingSetup
+from sealtrail.services.drafting_process import DraftingSetup, DraftingTask, DraftingWorker
 from sealtrail.services.drafts import Draft
 from sealtrail.signing import Kind, disclosure_root, entry_id, parse_leaf, recover
 from sealtrail.store.contents import parse_content
@@ -188,6 +188,50 @@ def test_a_process_that_dies_over_its_work_costs_a_refusal(
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(without_a_key())
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_process_that_hangs_is_ended_and_its_work_refused(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def stop_at_work() -> None:
+        worker = DraftingWorker(SETUP, seconds_max=3)
+        task = DraftingTask([(SMALL, Kind.EVENT)], now_ms())
+        assert len((await worker.draft(task))[0].events()) == 2
+        (pid,) = _children()
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(UnavailableError) as caught:
+            await worker.draft(task)
+        assert caught.value.code == "drafting_timeout"
+        assert pid not in _children()
+        assert len((await worker.draft(task))[0].events()) == 2
+        await worker.close()
+        assert not _children()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(stop_at_work())
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_process_that_hangs_does_not_keep_the_node_from_ending(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def close_while_it_hangs() -> None:
+        worker = DraftingWorker(SETUP)
+        task = DraftingTask([(SMALL, Kind.EVENT)], now_ms())
+        await worker.draft(task)
+        (pid,) = _children()
+        os.kill(pid, signal.SIGSTOP)
+        waiting = [asyncio.ensure_future(worker.draft(task)) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await worker.close()
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in ended] == [UnavailableError] * 3
+        assert not _children()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(close_while_it_hangs())
 
 
 async def test_a_signal_to_the_group_leaves_the_process_to_its_work() -> None:

@@ -138,9 +138,18 @@ async def test_times_are_asked_in_rfc_3339(client: tuple[ClientSession, str]) ->
     assert len(answer["journey"]) == 1
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2020-01-01", "2020-01-01T00:00:00", "", "9" * 60])
-async def test_a_time_that_is_none_is_refused(client: tuple[ClientSession, str], time: str) -> None:
-    status, problem = await get(client, "/" + quote(P1, safe=""), params={"as_of": time})
+@pytest.mark.parametrize("name", ["as_of", "known_at"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("yesterday", "2020-01-01", "2020-01-01T00:00:00", "", "9" * 60),
+        *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),  # outside the calendar in UTC
+    ],
+)
+async def test_a_time_that_is_none_is_refused(
+    client: tuple[ClientSession, str], time: str, name: str
+) -> None:
+    status, problem = await get(client, "/" + quote(P1, safe=""), params={name: time})
     assert (status, problem["code"]) == (400, "time_invalid")
 
 

@@ -311,6 +311,18 @@ async def test_erased_content_is_withheld_and_not_called_false(world: World) -> 
     assert view["journey"][0]["kind"] in ("missing", "withheld")
 
 
+async def test_a_dispensing_that_cannot_be_read_is_not_called_fit(world: World) -> None:
+    maker = await world.node(MAKER)
+    dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
+    await maker.record(commissioning(MAKER, 1, P1), dispensed)
+    await maker.database.write(
+        lambda c: c.execute("UPDATE event SET content = NULL WHERE event_row = 2") and None
+    )
+    view = await maker.view(P1)
+    assert view["verdicts"]["fitness"]["verdict"] == "unknown"
+    assert "content_withheld" in view["verdicts"]["fitness"]["reasons"]
+
+
 async def test_a_rotated_event_key_does_not_invalidate_the_past(world: World) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1))

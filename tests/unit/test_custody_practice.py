@@ -94,6 +94,16 @@ def test_a_commissioning_sent_again_is_not_a_second_one() -> None:
     assert_clean(story.judge("P1"))
 
 
+def test_a_commissioning_that_says_something_else_is_a_second_one_however_soon() -> None:
+    for other in ({"lot": "L2"}, {"expiry": "2026-01-01"}):
+        story = Story()
+        story.commission(MAKER, "P1", at=1)
+        story.commission(MAKER, "P1", at=1.01, **other)
+        judged = story.judge("P1")
+        assert "commissioned_twice" in codes(judged)
+        assert judged.verdicts.fitness.value == "not_fit"
+
+
 def test_what_a_partner_keeps_of_an_event_is_not_a_second_event() -> None:
     story = in_stock()
     commissioned = story.history[0]

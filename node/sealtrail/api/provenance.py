@@ -5,7 +5,7 @@ An item that nothing is known of is an answer (identifier *unknown*); only one t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -75,6 +75,7 @@ def _moment(request: web.Request, name: str) -> int | None:
         moment = datetime.fromisoformat(text.replace(" ", "+"))  # a + that nobody encoded
         if moment.tzinfo is None:
             raise ValueError("no offset")
+        moment.astimezone(UTC)  # at the calendar's edges there is no such moment in UTC
         return round(moment.timestamp() * 1_000_000)
     except (ValueError, OverflowError) as error:
         raise InputError(

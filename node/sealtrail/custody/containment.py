@@ -226,7 +226,8 @@ def _via(recorded: Recorded, before: tuple[str, ...], after: tuple[str, ...]) ->
 def collapse(touches: Sequence[Touch], double_scan_us: int) -> tuple[Touch, ...]:
     """Fold retries and double scans of one observation into their first.
 
-    The same observation: same member, kind of event, place, item and container, within the time given.
+    The same observation: same member, kind of event, place, item and container, within the time given, and the
+    same said of it (lot and expiry of a second commissioning must not vanish behind the first).
     """
     kept: list[Touch] = []
     latest: dict[object, int] = {}
@@ -261,4 +262,6 @@ def _observation(touch: Touch) -> object:
         touch.place,
         touch.by_class,
         parent_of(recorded),
+        getattr(event, "ilmd", ()),
+        event.persistent_disposition,
     )

@@ -97,7 +97,8 @@ def fitness_verdict(
     if reasons:
         return Verdict(value="not_fit", reasons=tuple(dict.fromkeys(reasons)))
     unknown = [] if known else ["unknown_item"]
-    unknown += sorted(codes & {"evidence_does_not_hold"})
+    # what can't be read may have been its dispensing
+    unknown += sorted(codes & {"evidence_does_not_hold", "content_withheld"})
     if life.disposition == "returned":
         unknown.append("returned")
     if known and not expiry_known:

@@ -1,8 +1,8 @@
 """Where documents become drafts: in this process, or in processes of their own.
 
 Parsing and signing are most of what an event costs, and one Python process does them on one core. In processes
-of their own they leave the node's to HTTP and the store; and a document that brings a process down takes neither
-the node nor another's document with it.
+of their own they leave the node's to HTTP and the store; and a document that brings a process down does not take the
+node with it, only the small documents that came in the same message, which are refused and may be sent again.
 """
 
 from __future__ import annotations

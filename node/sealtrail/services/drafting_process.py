@@ -26,6 +26,8 @@ from sealtrail.signing import Domain, EventSigner, Kind
 _LENGTH_BYTES = 4
 _BUFFERED_BYTES = 1 << 20
 _CLOSE_SECONDS_MAX = 5.0
+# The slowest documents within the limits take some thirty seconds on a slow core.
+_EXCHANGE_SECONDS_MAX = 120.0
 # Drafting changes nothing: a process that was killed from outside costs a second try, and no refusal.
 _ATTEMPTS = 2
 
@@ -112,8 +114,9 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
 class DraftingWorker:
     """The node's side of one process; started when it is first needed, and again after it has died."""
 
-    def __init__(self, setup: DraftingSetup) -> None:
+    def __init__(self, setup: DraftingSetup, *, seconds_max: float = _EXCHANGE_SECONDS_MAX) -> None:
         self._setup = setup
+        self._seconds_max = seconds_max
         self._starting: asyncio.Task[Process] | None = None
         self._turn = asyncio.Lock()
         self._closed = False
@@ -127,15 +130,24 @@ class DraftingWorker:
         """Return what became of each document of a task.
 
         Raises:
-            UnavailableError: the process died over it, twice, or can't be started (``drafting_stopped``); or the
-                node is stopping (``node_stopping``).
+            UnavailableError: the process died over it, twice, or can't be started (``drafting_stopped``); it did not
+                answer in time and was ended (``drafting_timeout``); or the node is stopping (``node_stopping``).
         """
         async with self._turn:
-            if self._closed:
-                raise UnavailableError("node_stopping", "the node is stopping")
             for _ in range(_ATTEMPTS):
+                if self._closed:
+                    raise UnavailableError("node_stopping", "the node is stopping")
                 try:
-                    return _decode_answer(await self._exchange(msgspec.msgpack.encode(task)))
+                    async with asyncio.timeout(self._seconds_max):
+                        return _decode_answer(await self._exchange(msgspec.msgpack.encode(task)))
+                except TimeoutError:  # before OSError, which it is one of
+                    _log.error("a process that drafts documents hangs; it is ended")
+                    await self._end(seconds_max=0)
+                    raise UnavailableError(
+                        "drafting_timeout",
+                        f"the documents were not read within {self._seconds_max:g} seconds",
+                        advice="send them in smaller parts",
+                    ) from None
                 except (OSError, asyncio.IncompleteReadError) as error:
                     _log.error("a process that drafts documents has died: %s", error)
                     await self._end()
@@ -144,10 +156,14 @@ class DraftingWorker:
         )
 
     async def close(self) -> None:
-        """Let the process finish what it is at, and end it."""
-        async with self._turn:
-            self._closed = True
-            await self._end()
+        """Let the process finish what it is at, for some seconds, and end it: nothing in it was acknowledged."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS_MAX):
+                async with self._turn:
+                    await self._end()
+        except TimeoutError:
+            await self._end(seconds_max=0)
 
     async def _exchange(self, task: bytes) -> bytes:
         self.start()
@@ -173,7 +189,7 @@ class DraftingWorker:
         process.stdin.write(_framed(msgspec.msgpack.encode(self._setup)))
         return process
 
-    async def _end(self) -> None:
+    async def _end(self, *, seconds_max: float = _CLOSE_SECONDS_MAX) -> None:
         starting, self._starting = self._starting, None
         if starting is None:
             return
@@ -182,10 +198,11 @@ class DraftingWorker:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                async with asyncio.timeout(_CLOSE_SECONDS_MAX):
+                async with asyncio.timeout(seconds_max):
                     await process.wait()
             except TimeoutError:
-                process.kill()
+                with suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
 
 

@@ -65,10 +65,11 @@ class _KnownIds:
         self, connection: sqlite3.Connection, member: bytes, drafts: Sequence[Draft]
     ) -> None:
         self._known: dict[str, list[Known]] = {}
-        given = {d.event_id for d in drafts if d.given_id}
-        self._matters = bool(given) or any(d.event.is_declaration for d in drafts)
-        if given:
-            for known in known_ids(connection, member, list(given)):
+        # a declaration without an id shares its event's all the same: the event hash leaves the declaration out
+        asked = {d.event_id for d in drafts if d.given_id or d.event.is_declaration}
+        self._matters = bool(asked)
+        if asked:
+            for known in known_ids(connection, member, list(asked)):
                 self._known.setdefault(known.event_id, []).append(known)
 
     def of(self, draft: Draft) -> Sequence[Known]:
