@@ -349,3 +349,28 @@ def test_imported_history_is_not_late() -> None:
     story = Story()
     story.observe(WHOLESALER, "P1", kind=Kind.IMPORTED, recorded_after=24 * 30)
     assert codes(story.judge("P1")) == []
+
+
+def test_a_thing_shipped_to_two_destinations_is_suspect() -> None:
+    story = Story()
+    story.commission(MAKER, "P1")
+    first = story.ship(MAKER, WHOLESALER, "P1")
+    second = story.ship(MAKER, OUTSIDER, "P1")
+    judged = story.judge("P1")
+    assert "shipped_twice" in codes(judged)
+    assert entries(judged, "shipped_twice") == (first.entry_id, second.entry_id)
+    assert judged.verdicts.fitness.value == "not_fit"
+
+
+def test_a_shipment_to_the_same_destination_again_or_after_a_void_is_not() -> None:
+    again = Story()
+    again.commission(MAKER, "P1")
+    again.ship(MAKER, WHOLESALER, "P1")
+    again.ship(MAKER, WHOLESALER, "P1", biz_step="departing")
+    assert "shipped_twice" not in codes(again.judge("P1"))
+    voided = Story()
+    voided.commission(MAKER, "P1")
+    voided.ship(MAKER, WHOLESALER, "P1")
+    voided.ship(MAKER, WHOLESALER, "P1", biz_step="void_shipping")
+    voided.ship(MAKER, PHARMACY, "P1")
+    assert "shipped_twice" not in codes(voided.judge("P1"))

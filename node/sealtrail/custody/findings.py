@@ -48,6 +48,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _S,
         "The serial is active in two places: keep the pack aside and ask both parties.",
     ),
+    "shipped_twice": (
+        _S,
+        "Ask the sender which shipment is this item's, and to record void_shipping for the other.",
+    ),
     "after_end_of_life": (_S, "The serial's life had ended: do not supply; ask who ended it."),
     "undo_not_allowed": (_P, "Undo only within 10 days, by the same member at the same place."),
     "recall_without_right": (

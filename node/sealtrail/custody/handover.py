@@ -84,6 +84,8 @@ class _Line:
             self._claim(index, touch, here, keys)
         to = destination_of(touch.recorded, self.parties)
         stated = {self.parties.identified(d.id).key for d in touch.recorded.event.destination_list}
+        if transit is not None and transit.sender.key in keys:
+            self._shipped_again(touch, transit, stated)
         self.now = msgspec.structs.replace(
             self.now,
             custodian=None,
@@ -96,6 +98,13 @@ class _Line:
         )
         self.holding = touch
         self.moved = True
+
+    def _shipped_again(self, touch: Touch, transit: Transit, stated: set[str]) -> None:
+        """Note it if the sender ships elsewhere what is on its way already; the same way again is its departing."""
+        if transit.towards and stated and transit.towards.isdisjoint(stated):
+            message = f"{transit.sender.label} shipped it to two destinations, one after the other"
+            entries = [transit.touch.recorded.entry_id, touch.recorded.entry_id]
+            self.findings.append(finding("shipped_twice", message, entries))
 
     def _late_shipment(self, touch: Touch, keys: frozenset[str]) -> bool:
         """Match a shipment whose receipt was seen before it: clocks differ."""

@@ -16,6 +16,7 @@ _SUSPECT = frozenset(
     {
         "commissioned_twice",
         "two_custodians",
+        "shipped_twice",
         "commissioned_without_right",
         "used_before_commissioned",
         "after_end_of_life",
