@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import rfc8785
+import msgspec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -195,4 +196,4 @@ def test_a_urn_of_any_split_and_its_digital_link_agree(
     assert item_of(urn).serial == serial
     moved = link.replace("https://id.gs1.org/", "https://shop.example/a/b/") + "?17=271231"
     assert canonical(moved) == link
-    assert parse_item(urn) == parse_item(moved)
+    assert msgspec.structs.replace(parse_item(urn), expiry="271231") == parse_item(moved)

@@ -128,3 +128,38 @@ def test_an_item_of_anything_is_never_refused() -> None:
     assert item_of("\ud800 nonsense").scheme == "other"
     assert item_of(PACK).serial == "2018"
     assert item_of("urn:epc:id:sscc:0614141.1234567890").sscc == "106141412345678908"
+
+
+@pytest.mark.parametrize(
+    ("query", "lot", "expiry"),
+    [
+        ("?17=301231", None, "301231"),
+        ("?exp=301231&lot=L%2F7", "L/7", "301231"),
+        ("?10=L7&linkType=gs1:pip", "L7", None),
+        ("?17=301231&17=301231#x", None, "301231"),
+        ("", None, None),
+    ],
+)
+def test_lot_and_expiry_in_a_links_query_are_read(
+    query: str, lot: str | None, expiry: str | None
+) -> None:
+    item = parse_item("https://id.gs1.org/01/09521001001014/21/A1" + query)
+    assert item.canonical == "https://id.gs1.org/01/09521001001014/21/A1"
+    assert (item.lot, item.expiry) == (lot, expiry)
+
+
+@pytest.mark.parametrize(
+    "query", ["?17=tomorrow", "?17=301399", "?17=301231&17=291231", "?10=", "?10=A(17)301231"]
+)
+def test_a_links_query_that_is_malformed_or_contradicts_itself_is_refused(query: str) -> None:
+    with pytest.raises(InputError):
+        parse_item("https://id.gs1.org/01/09521001001014/21/A1" + query)
+
+
+def test_a_links_query_is_read_whatever_its_host_looks_like() -> None:
+    assert parse_item("https://[x/01/09521001001014/21/A1?17=301231").expiry == "301231"
+
+
+def test_a_links_query_that_contradicts_its_path_is_refused() -> None:
+    with pytest.raises(InputError, match="identifier_contradictory"):
+        parse_item("https://id.gs1.org/01/09521001001014/10/L7/21/A1?10=L8")

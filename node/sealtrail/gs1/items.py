@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -68,11 +69,34 @@ def parse_item(text: str) -> Item:
         return item_of(link_uri or text)
     if (link := parse_digital_link(text)) is not None:
         _require_check_digit(link.ai, link.value)
-        return _item(link)
+        return _with_query(_item(link), text)
     if _ANY_URI(text):
         return Item(canonical=text, scheme="other")
     raise InputError(
         "identifier_unrecognised", f"{text[:100]!r} is no identifier of an item.", advice=_ADVICE
+    )
+
+
+def _with_query(item: Item, link: str) -> Item:
+    """Take in the lot and expiry of a Digital Link's query, where data attributes stand.
+
+    Source: GS1 Digital Link URI Syntax, section 4.10.
+    """
+    stated = {"10": item.lot} if item.lot is not None else {}
+    query = link.partition("#")[0].partition("?")[2]
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        ai = {"exp": "17", "lot": "10"}.get(name, name)
+        if ai not in ("10", "17"):
+            continue
+        if parse_elements(f"({ai}){value}") != {ai: value} or stated.get(ai, value) != value:
+            raise InputError(
+                "identifier_contradictory",
+                f"({ai}) is {value[:40]!r} in the link's query, and otherwise before.",
+                advice="Scan the code again; it says two things.",
+            )
+        stated[ai] = value
+    return msgspec.structs.replace(
+        item, lot=stated.get("10", item.lot), expiry=stated.get("17", item.expiry)
     )
 
 
