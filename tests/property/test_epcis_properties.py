@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import rfc8785
-import msgspec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
