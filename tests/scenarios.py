@@ -330,6 +330,7 @@ class Story:
         history: Iterable[Recorded] | None = None,
         parameters: Parameters | None = None,
         covered: frozenset[bytes] = frozenset(),
+        cut: bool = False,
         **question: Any,
     ) -> Judgement:
         """Judge a thing, an hour after the last step or at an hour of the story."""
@@ -341,6 +342,7 @@ class Story:
             now_us=now_us,
             parameters=parameters,
             covered=covered,
+            cut=cut,
         )
 
 

@@ -392,3 +392,41 @@ async def test_an_entry_comes_with_its_proof_to_the_signed_checkpoint(
     async with client.get(f"/v1/entries/{receipt.entry_id}") as response:
         assert response.status == 500
         assert (await response.json(content_type=None))["code"] == "log_corrupt"
+
+
+async def test_a_page_of_long_events_ends_before_it_grows_without_bound(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    text = "x" * 1_500_000
+    long = [
+        event(f"L{n}", eventID=f"urn:uuid:l{n}", bizStep="storing", **{"https://a.example/t": text})
+        for n in range(4)
+    ]
+    giant = event("G", eventID="urn:uuid:g", bizStep="storing", **{"https://a.example/t": text * 4})
+    for each in (*long[:3], giant, long[3]):
+        await node.capture.capture(document(each))
+    url, pages = "/events?EQ_bizStep=storing&perPage=1000", []
+    while url:
+        async with client.get(url) as response:
+            assert response.status == 200
+            pages.append([e["eventID"][-2:] for e in events_of(await response.json())])
+            url = str(response.links["next"]["url"]) if "next" in response.links else ""
+    assert pages == [["l0", "l1"], ["l2"], [":g"], ["l3"]]
+
+
+async def test_a_limit_on_events_holds_over_pages_that_are_short(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    text = "x" * 3_000_000
+    for n in range(4):
+        long = event(
+            f"S{n}", eventID=f"urn:uuid:s{n}", bizStep="storing", **{"https://a.example/t": text}
+        )
+        await node.capture.capture(document(long))
+    query = "EQ_bizStep=storing&orderBy=recordTime&orderDirection=ASC&eventCountLimit=3&perPage=2"
+    url, pages = f"/events?{query}", []
+    while url:
+        async with client.get(url) as response:
+            pages.append([e["eventID"][-2:] for e in events_of(await response.json())])
+            url = str(response.links["next"]["url"]) if "next" in response.links else ""
+    assert [name for page in pages for name in page] == ["s0", "s1", "s2"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection
+from typing import Any
 
 import pytest
 
@@ -22,16 +24,19 @@ from provenance_world import (
     shipping,
 )
 from scenarios import item
+from sealtrail.errors import UnavailableError
 from sealtrail.evidence import verify_entry
+from sealtrail.gs1 import parse_item
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
 from sealtrail.services.history import HistoryLimits
 from sealtrail.services.network import FollowedNetwork
-from sealtrail.services.provenance import ProvenanceService
+from sealtrail.services.provenance import Answer, ProvenanceService
 from sealtrail.services.store_check import CheckState
 from sealtrail.signing import Ed25519Signer, Kind
 
 P1, P2, CASE, TOTE = item("P1"), item("P2"), item("C1"), item("T1")
+LOT = f"https://id.gs1.org/01/{parse_item(P1).gtin}/10/L1"
 
 
 @pytest.fixture
@@ -226,24 +231,89 @@ async def test_an_event_without_its_entry_is_refused_and_does_not_vanish(world: 
     assert view["verdicts"]["identifier"]["verdict"] == "unknown"
 
 
-async def test_a_history_over_the_limit_says_that_it_is_cut(world: World) -> None:
+def provenance_of(node: Node, **settings: Any) -> ProvenanceService:
+    return ProvenanceService(
+        node.database,
+        node.log,
+        node.identity,
+        node.networks,
+        node.follower,
+        store_check=lambda: node.store_check.state,
+        clock=lambda: node.now_ms,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "steps"),
+    [
+        (HistoryLimits(events_max=5), 5),
+        (HistoryLimits(contents_bytes_max=1_000_000), 0),
+        (HistoryLimits(values_max=3_000), 4),
+    ],
+)
+async def test_a_history_over_a_limit_says_that_it_is_cut_and_nothing_is_called_fit(
+    world: World, limits: HistoryLimits, steps: int
+) -> None:
     maker = await world.node(MAKER)
+    # so long that few are read at a time
+    long = {"https://a.example/values": [0] * 1_000, "https://a.example/text": "x" * 1_200_000}
     await maker.record(
-        commissioning(MAKER, 1, P1), *[event(MAKER, "storing", n, P1) for n in range(2, 12)]
+        commissioning(MAKER, 1, P1), *[event(MAKER, "storing", n, P1) | long for n in range(2, 12)]
     )
-    maker.provenance = ProvenanceService(
-        maker.database,
-        maker.log,
-        maker.identity,
-        maker.networks,
-        maker.follower,
-        store_check=lambda: maker.store_check.state,
-        clock=lambda: maker.now_ms,
-        limits=HistoryLimits(events_max=5),
-    )
+    assert (await maker.view(P1))["verdicts"]["fitness"]["verdict"] == "fit"
+    maker.provenance = provenance_of(maker, limits=limits)
     view = await maker.view(P1)
     assert view["coverage"]["cut"]
-    assert len(view["journey"]) + sum(len(s["repeats"]) for s in view["journey"]) == 5
+    assert "history_cut" in [f["code"] for f in view["findings"]]
+    assert len(view["journey"]) + sum(len(s["repeats"]) for s in view["journey"]) == steps
+    assert view["verdicts"]["provenance"]["verdict"] == "gap"
+    assert "history_cut" in view["verdicts"]["fitness"]["reasons"]
+
+
+async def test_events_on_a_lot_can_not_hide_its_recall(world: World) -> None:
+    maker = await world.node(MAKER)
+    lot = {"quantityList": [{"epcClass": LOT, "quantity": 1}]}
+    await maker.record(
+        commissioning(MAKER, 1, P1),
+        *[event(MAKER, "inspecting", n) | lot for n in range(2, 8)],
+        event(MAKER, "holding", 9, disposition="recalled") | lot,
+    )
+    assert "recalled" in (await maker.view(P1))["verdicts"]["fitness"]["reasons"]
+    maker.provenance = provenance_of(maker, limits=HistoryLimits(class_events_max=4))
+    view = await maker.view(P1)
+    assert view["coverage"]["cut"]
+    assert view["verdicts"]["fitness"]["verdict"] == "unknown"
+
+
+async def test_long_answers_leave_readers_to_others_and_questions_wait_their_turn(
+    world: World,
+) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+    provenance = provenance_of(maker, turn_seconds_max=0.1)
+    working, end = threading.Semaphore(0), threading.Event()
+
+    def slow(answer: Answer) -> str:
+        working.release()
+        assert end.wait(60)
+        return answer.item.canonical
+
+    asked = parse_item(P1)
+    answers = [
+        asyncio.create_task(provenance.answer(asked, slow))
+        for _ in range(maker.database.readers // 2)
+    ]
+    for _ in answers:
+        await asyncio.to_thread(working.acquire)
+    with pytest.raises(UnavailableError) as caught:
+        await provenance.answer(asked, slow)
+    assert caught.value.code == "node_busy"
+    others = [maker.database.read(lambda c: c.execute("SELECT 1").fetchone()) for _ in range(20)]
+    assert await asyncio.gather(*others) == [(1,)] * 20
+    end.set()
+    assert await asyncio.gather(*answers) == [asked.canonical] * len(answers)
+    assert await provenance.answer(asked, slow) == asked.canonical
 
 
 async def test_an_answer_says_how_far_the_store_was_looked_through(world: World) -> None:

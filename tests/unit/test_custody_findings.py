@@ -56,6 +56,15 @@ def test_commissioning_a_number_of_another_is_found() -> None:
     assert values(judged) == ("known_matching", "gap", "not_fit")
 
 
+def test_nothing_is_called_complete_or_fit_where_events_were_left_out() -> None:
+    story = delivered()
+    assert values(story.judge("P1")) == ("known_matching", "complete", "fit")
+    judged = story.judge("P1", cut=True)
+    assert codes(judged) == ["history_cut"]
+    assert values(judged) == ("known_matching", "gap", "unknown")
+    assert judged.verdicts.fitness.reasons == ("history_cut",)
+
+
 def test_use_before_commissioning_is_found() -> None:
     story = Story()
     story.receive(WHOLESALER, "P1", at=0)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from sealtrail.epcis import Limits, RecordedEvent, parse_document
+from sealtrail.epcis import Limits, RecordedEvent, parse_document, read_content
 from sealtrail.errors import InputError, TooLargeError
 
 CONTEXT = [
@@ -329,6 +330,84 @@ def test_limits_are_enforced_with_their_numbers() -> None:
     found = parse_document(document(many), limits=limits).events[0]
     assert isinstance(found, TooLargeError)
     assert found.code == "too_many_items"
+
+
+def _values_by_hand(tree: Any) -> int:
+    children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return 1 + sum(_values_by_hand(child) for child in children)
+
+
+def test_an_event_has_no_more_values_than_the_limit_however_it_hides_them() -> None:
+    base = _values_by_hand(changed()) + _values_by_hand(json.loads(document(EVENT))["@context"])
+    for hidden in ([0] * 400, {f"n{n}": 0 for n in range(400)}, [[[0]]] * 140, "a,b" * 400):
+        event = changed(**{"ext:x": hidden})
+        exact = base + _values_by_hand(hidden) + 1  # the list that joins contexts
+        fits = Limits(event_values_max=exact, items_count_max=10)
+        found = parse_document(document(event, EVENT), limits=fits).events
+        assert all(isinstance(e, RecordedEvent) for e in found)
+        tight = msgspec.structs.replace(fits, event_values_max=exact - 1)
+        found = parse_document(document(event, EVENT), limits=tight).events
+        assert isinstance(found[0], TooLargeError)
+        assert (found[0].code, found[0].pointer) == ("too_many_values", "/epcisBody/eventList/0")
+        assert isinstance(found[1], RecordedEvent)
+
+
+def test_a_document_has_no_more_values_than_the_limit() -> None:
+    limits = Limits(event_values_max=100, document_values_max=500, items_count_max=10)
+    with pytest.raises(TooLargeError) as caught:
+        parse_document(document(*[changed(**{"ext:x": [0] * 50})] * 10), limits=limits)
+    assert (caught.value.code, caught.value.pointer) == ("too_many_values", "/epcisBody/eventList")
+
+
+def test_a_context_is_counted_for_each_event_that_is_kept_with_it() -> None:
+    tree = json.loads(document(*[EVENT] * 100))
+    tree["@context"].append({f"p{n}": f"https://example.org/{n}/" for n in range(1_000)})
+    octets = len(json.dumps(tree["@context"], separators=(",", ":")))
+    data = json.dumps(tree).encode()
+    fits = Limits(contexts_bytes_max=100 * octets)
+    assert len(parse_document(data, limits=fits).events) == 100
+    with pytest.raises(TooLargeError, match=f"{octets} bytes are kept") as caught:
+        parse_document(data, limits=Limits(contexts_bytes_max=100 * octets - 1))
+    assert (caught.value.code, caught.value.pointer) == ("contexts_too_large", "/@context")
+
+
+def test_what_was_accepted_at_a_limit_is_read_back() -> None:
+    tree = json.loads(document(EVENT))
+    tree["@context"] = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+    event = tree["epcisBody"]["eventList"][0]
+    event["@context"] = {"ext": "https://example.org/"}
+    room = 200_000 - _values_by_hand(event) - 2 - 1
+    event["ext:x"] = [0] * room
+    accepted = parse_document(json.dumps(tree).encode()).events[0]
+    assert isinstance(accepted, RecordedEvent)
+    assert read_content(accepted.content, accepted.media_type).content == accepted.content
+    event["ext:x"].append(0)
+    refused = parse_document(json.dumps(tree).encode()).events[0]
+    assert isinstance(refused, TooLargeError)
+
+
+def test_an_event_whose_content_grows_beyond_the_limit_is_refused() -> None:
+    event = changed(**{"ext:x": ["1e20"] * 300}).copy()
+    data = document(event).replace(b'"1e20"', b"1e20")
+    assert len(data) < 4_000
+    found = parse_document(data, limits=Limits(content_bytes_max=4_000)).events[0]
+    assert isinstance(found, TooLargeError)
+    assert found.code == "event_too_large"
+
+
+@pytest.mark.parametrize("field", ["eventID", "epcList", "bizStep", "readPoint", "ext:"])
+def test_a_uri_that_is_too_long_is_refused_at_its_place(field: str) -> None:
+    def event(characters: int) -> dict[str, Any]:
+        uri = "https://id.gs1.org/01/09521001001014/21/%41".ljust(characters, "1")
+        if field == "ext:":
+            return changed(**{"ext:".ljust(characters, "n"): "value"})
+        values = {"epcList": [uri], "readPoint": {"id": uri}}
+        return changed(**{field: values.get(field, uri)})
+
+    assert isinstance(parse_document(document(event(2_048))).events[0], RecordedEvent)
+    error = refusal(event(2_049))
+    assert error.code in ("uri_too_long", "name_malformed", "word_unknown")
+    assert (error.pointer or "").startswith(f"/epcisBody/eventList/0/{field}")
 
 
 def test_one_event_with_40_000_packs_fits_the_defaults() -> None:

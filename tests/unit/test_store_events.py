@@ -95,7 +95,9 @@ def test_an_id_finds_what_was_given_it_and_what_was_assigned_it(
     found = database.read_sync(lambda c: load_by_event_id(c, event_id))
     assert [event.content for event in found] == expected
     found, _ = database.read_sync(
-        lambda c: find_events(c, EventFilter(event_id=(event_id,)), after=None, limit=10)
+        lambda c: find_events(
+            c, EventFilter(event_id=(event_id,)), after=None, limit=10, contents_bytes_max=1 << 20
+        )
     )
     assert [event.content for event in found] == expected
 
@@ -150,7 +152,9 @@ def test_erased_content_leaves_its_hash_and_no_view(database: Database) -> None:
     event = database.read_sync(lambda c: load_by_entries(c, [entry]))[entry]
     with pytest.raises(NotFoundError, match="content_erased"):
         require_content(event)
-    found, _ = database.read_sync(lambda c: find_events(c, EventFilter(), after=None, limit=10))
+    found, _ = database.read_sync(
+        lambda c: find_events(c, EventFilter(), after=None, limit=10, contents_bytes_max=1 << 20)
+    )
     assert found == []
 
 

@@ -11,7 +11,10 @@ from aiohttp import web
 
 from sealtrail.api.protocol import ProblemRunner
 from sealtrail.config import HttpSettings
+from sealtrail.epcis import Limits
+from sealtrail.epcis.limits import URI_CHARACTERS_MAX
 from sealtrail.errors import TooLargeError, UnavailableError
+from sealtrail.services.queries import PAGE_CONTENTS_BYTES_MAX
 
 LINE_BYTES_MAX = 8190  # request line: method, address, version
 FIELD_BYTES_MAX = 8190  # one header field
@@ -121,6 +124,7 @@ class Admission:
 
 def limits_view(settings: HttpSettings) -> dict[str, Any]:
     """Return all limits with their units, for clients."""
+    epcis = Limits()
     return {
         "body_bytes_max": settings.body_bytes_max,
         "events_per_document_max": settings.events_per_document_max,
@@ -129,8 +133,16 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
         "request_timeout_seconds": settings.request_timeout_seconds,
         "request_line_bytes_max": LINE_BYTES_MAX,
         "header_field_bytes_max": FIELD_BYTES_MAX,
+        "document_values_max": epcis.document_values_max,
+        "contexts_bytes_max": epcis.contexts_bytes_max,
+        "event_bytes_max": epcis.content_bytes_max,
+        "event_values_max": epcis.event_values_max,
+        "event_items_max": epcis.items_count_max,
+        "nesting_levels_max": epcis.nesting_levels_max,
+        "uri_characters_max": URI_CHARACTERS_MAX,
         "per_page_default": PER_PAGE_DEFAULT,
         "per_page_max": PER_PAGE_MAX,
+        "page_contents_bytes_max": PAGE_CONTENTS_BYTES_MAX,
         "parameter_values_max": PARAMETER_VALUES_MAX,
     }
 

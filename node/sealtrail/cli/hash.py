@@ -22,7 +22,13 @@ from sealtrail.errors import InputError, NotFoundError, SealtrailError
 
 # One's own machine and one's own files: only to keep a mistake from taking all memory.
 _LIMITS = Limits(
-    document_bytes_max=1024 * 1024 * 1024, events_count_max=10_000_000, items_count_max=10_000_000
+    document_bytes_max=1024 * 1024 * 1024,
+    document_values_max=100_000_000,
+    events_count_max=10_000_000,
+    contexts_bytes_max=1024 * 1024 * 1024,
+    event_values_max=100_000_000,
+    content_bytes_max=1024 * 1024 * 1024,
+    items_count_max=10_000_000,
 )
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
 _is_vector_line = re.compile(rb'\s*\{\s*"document"\s*:').match

@@ -101,6 +101,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _T,
         "The entry proves that an event was recorded; ask its recorder for the content.",
     ),
+    "history_cut": (
+        _T,
+        "What is left out may matter: list the item's events, and ask who recorded so many.",
+    ),
     "evidence_does_not_hold": (
         _S,
         "An entry failed verification and is left out: ask its recorder and run fsck.",

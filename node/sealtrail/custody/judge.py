@@ -67,6 +67,7 @@ class _Rules(msgspec.Struct, frozen=True, kw_only=True):
     parties: Parties
     parameters: Parameters
     covered: frozenset[bytes]
+    cut: bool
     at_us: int
     today: date
 
@@ -90,6 +91,7 @@ def judge(
     now_us: int,
     parameters: Parameters | None = None,
     covered: frozenset[bytes] = frozenset(),
+    cut: bool = False,
 ) -> Judgement:
     """Judge the item of ``question`` by its history.
 
@@ -98,6 +100,7 @@ def judge(
             that name its containers (also for times it was not inside: those are told apart here), in any order.
         now_us: the time of asking, microseconds since 1970 UTC; ``question.as_of_us`` replaces it if given.
         covered: members whose whole logs were searched for this history.
+        cut: more is recorded than ``history`` has, so that nothing is said of what it leaves open.
     """
     at_us = now_us if question.as_of_us is None else question.as_of_us
     rules = _Rules(
@@ -106,6 +109,7 @@ def judge(
         parties=Parties(network),
         parameters=parameters or Parameters(),
         covered=covered,
+        cut=cut,
         at_us=at_us,
         today=local_date(at_us, "+00:00") or date(1970, 1, 1),
     )
@@ -156,6 +160,7 @@ def _conclude(rules: _Rules, course: _Course) -> Judgement:
         *course.findings,
         *_scan_findings(question, known, bool(course.apart), differing),
         *([finding("expired", f"last valid day {expiry}")] if expired else []),
+        *([_CUT] if rules.cut else []),
     ]
     gaps = [*([_UNBORN] if course.birth.missing else []), *course.custody.gaps]
     dated = item_of(question.item).scheme in _DATED
@@ -173,6 +178,7 @@ def _conclude(rules: _Rules, course: _Course) -> Judgement:
     )
 
 
+_CUT = finding("history_cut", "more events are recorded than one answer gathers")
 _UNBORN = Gap(before=0, expected="commissioning", party=None, code="used_before_commissioned")
 
 

@@ -25,6 +25,8 @@ _SUSPECT = frozenset(
     }
 )
 
+_UNREAD = frozenset({"evidence_does_not_hold", "content_withheld", "history_cut"})
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict and the reasons for it: which fields, where the gap, why not fit."""
@@ -71,8 +73,7 @@ def provenance_verdict(
         return Verdict(value="conflict", reasons=conflicts)
     unseen = [gap for gap in gaps if gap.code == "handover_not_held"]
     where = [_where(gap) for gap in gaps if gap not in unseen]
-    unusable = ("evidence_does_not_hold", "content_withheld")
-    where += [f.message for f in listed if f.code in unusable]
+    where += [f.message for f in listed if f.code in _UNREAD]
     where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
     if where:
         return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))
@@ -98,8 +99,8 @@ def fitness_verdict(
     if reasons:
         return Verdict(value="not_fit", reasons=tuple(dict.fromkeys(reasons)))
     unknown = [] if known else ["unknown_item"]
-    # what can't be read may have been its dispensing
-    unknown += sorted(codes & {"evidence_does_not_hold", "content_withheld"})
+    # what was not read may have been its dispensing
+    unknown += sorted(codes & _UNREAD)
     if life.disposition == "returned":
         unknown.append("returned")
     if known and not expiry_known:

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from sealtrail.epcis.ambiguity import Ambiguity
+from sealtrail.epcis.bounds import Bounds, bounds_of
 from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content, is_plain
 from sealtrail.epcis.context import Names, read_context
 from sealtrail.epcis.envelope import Envelope, open_envelope
@@ -25,22 +26,18 @@ from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
 from sealtrail.epcis.reader import frame_of, read_event, read_frame
 from sealtrail.epcis.records import Document, HashedEvent, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
-from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError
+from sealtrail.errors import InputError, UnsupportedMediaError
 
 T = TypeVar("T")
 
 _FRAMES_REMEMBERED = 64
-_ITEM_LISTS = frozenset((
-    "epcList", "quantityList", "childEPCs", "childQuantityList", "inputEPCList", "inputQuantityList",
-    "outputEPCList", "outputQuantityList",
-))  # fmt: skip
 
 
 def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
     """Read a document and each of its events; nothing is fetched, nothing outside ``data`` matters.
 
     Raises:
-        TooLargeError: ``document_too_large``, ``too_many_events``.
+        TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``.
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
             event stands in its place in ``Document.events`` instead.
     """
@@ -68,17 +65,11 @@ def hash_document(data: bytes, *, limits: Limits = DEFAULT) -> Iterator[HashedEv
 
 def _open(data: bytes, limits: Limits) -> tuple[Envelope, _Source]:
     envelope = open_envelope(parse_json(data, octets_max=limits.document_bytes_max))
-    if len(envelope.events) > limits.events_count_max:
-        raise TooLargeError(
-            "too_many_events",
-            f"The document has {len(envelope.events)} events; {limits.events_count_max} are allowed.",
-        )
+    bounds = bounds_of(data, envelope, limits)
     context = envelope.context
     names = _names(context) if context is not None else None
     frames: dict[bytes, _Frame] | None = {} if len(envelope.events) > 1 else None
-    # each item takes a character and a comma or bracket at the least
-    few_items = len(data) <= 2 * limits.items_count_max
-    return envelope, _Source(context, names, limits, frames, few_items)
+    return envelope, _Source(context, names, bounds, frames)
 
 
 def _names(*contexts: Any) -> Names:
@@ -101,9 +92,8 @@ class _Source(msgspec.Struct, frozen=True):
 
     context: Any
     names: Names | None  # None if there is no context
-    limits: Limits
-    frames: dict[bytes, _Frame] | None = None  # those met so far; None if there is one event only
-    few_items: bool = False  # the document is too short for an event of too many
+    bounds: Bounds
+    frames: dict[bytes, _Frame] | None  # those met so far; None if there is one event only
 
 
 def _each(
@@ -159,9 +149,8 @@ def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None
             ),
             "@context",
         )
-    if not source.few_items:
-        _require_items_fit(event, source.limits)
-    scope = Scope(names, source.limits.nesting_levels_max)
+    source.bounds.require_event_fits(event)
+    scope = Scope(names, source.bounds.limits.nesting_levels_max)
     plain = False
     if source.frames is None or own is not None:
         value = read_event(event, scope)
@@ -174,6 +163,7 @@ def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None
     if own is not None and context is not None:
         doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
     content = encode_content(event, effective_context(context, own), plain=plain)
+    source.bounds.require_content_fits(content)
     return value, content, text, doubts
 
 
@@ -193,19 +183,6 @@ def _frame(
     return frame
 
 
-def _require_items_fit(event: dict[str, Any], limits: Limits) -> None:
-    count = 0
-    for key in _ITEM_LISTS.intersection(event):
-        listed = event[key]
-        if isinstance(listed, list):
-            count += len(listed)
-    if count > limits.items_count_max:
-        raise TooLargeError(
-            "too_many_items",
-            f"The event names {count} EPCs and classes; {limits.items_count_max} are allowed.",
-        )
-
-
 def read_content(content: bytes, media_type: str) -> RecordedEvent:
     """Read an event back from its content.
 
@@ -219,9 +196,10 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
         raise UnsupportedMediaError(
             "media_type_unknown", f"Content of type {media_type[:100]!r} can't be read."
         )
-    limits = DEFAULT
-    tree = parse_json(content, octets_max=limits.document_bytes_max)
-    recorded = _recorded(tree, _Source(None, None, limits), "")
+    tree = parse_json(content, octets_max=DEFAULT.content_bytes_max)
+    envelope = Envelope(type="event", events=[tree], pointer="", listed=False)
+    bounds = bounds_of(content, envelope, DEFAULT)
+    recorded = _recorded(tree, _Source(None, None, bounds, None), "")
     if recorded.content != content:
         raise InputError(
             "content_not_canonical", "The content is not in canonical form (RFC 8785)."
@@ -235,7 +213,7 @@ def pre_hash(content: bytes) -> str:
     Raises:
         InputError: the content is no event.
     """
-    event = parse_json(content, octets_max=DEFAULT.document_bytes_max)
+    event = parse_json(content, octets_max=DEFAULT.content_bytes_max)
     if not isinstance(event, dict):
         raise refuse_type("an event", event)
     own = event.get("@context")

@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from sealtrail.epcis.events import Timestamp
+from sealtrail.epcis.limits import URI_CHARACTERS_MAX
 from sealtrail.epcis.strict_json import escape_token
 from sealtrail.epcis.vocabulary import Vocabulary
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, TooLargeError
 from sealtrail.gs1.canonical import CHARACTERS_REMEMBERED_MAX as IDENTIFIER_MAX
 from sealtrail.gs1.canonical import read_ordinary
 from sealtrail.gs1.packs import PACKS_MIN, read_packs
@@ -45,8 +46,8 @@ def located(error: InputError, token: str | int) -> InputError:
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether the text is an absolute URI (RFC 3986)."""
-    return _is_uri(text) is not None
+    """Tell whether the text is an absolute URI (RFC 3986) that is not too long."""
+    return len(text) <= URI_CHARACTERS_MAX and _is_uri(text) is not None
 
 
 def refuse_type(expected: str, value: Any) -> InputError:
@@ -73,6 +74,11 @@ def read_uri(value: Any) -> str:
     """Read an absolute URI."""
     if not isinstance(value, str):
         raise refuse_type("a URI", value)
+    if len(value) > URI_CHARACTERS_MAX:
+        raise TooLargeError(
+            "uri_too_long",
+            f"{value[:100]!r}… has {len(value)} characters; {URI_CHARACTERS_MAX} are allowed.",
+        )
     if not _is_uri(value):
         raise InputError("uri_malformed", f"{value[:100]!r} is no absolute URI.")
     return value

@@ -7,7 +7,7 @@ lot or class. Which of these really touch the item is for :mod:`sealtrail.custod
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -26,6 +26,7 @@ from sealtrail.store.log import LogStore
 
 _NEVER = 1 << 62
 _CHUNK = 64
+_CHUNK_BYTES = 4 * 1024 * 1024
 
 
 class HistoryLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class HistoryLimits(msgspec.Struct, frozen=True, kw_only=True):
     events_max: int = 5_000
     class_events_max: int = 500  # that name a lot or class
     stays_max: int = 200  # containers, each time the item was in one
+    contents_bytes_max: int = 64 * 1024 * 1024
+    values_max: int = 1_000_000  # in the contents, as a count of their commas tells
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,8 @@ class HistoryReader:
         self._limits = limits
         self._last_block = last_block
         self._found: dict[bytes, Found] = {}
+        self._contents_bytes = 0
+        self._values = 0
         self._cut = False
 
     def gather(self, item: str) -> History:
@@ -91,8 +96,9 @@ class HistoryReader:
         own = self._load(item, listed[: limit - 1])
         self._follow(_stays(own, item))
         for each in classes_of(item, [f.recorded for f in own]):
-            listed = class_mentions(self._connection, each, limit=limits.class_events_max)
-            self._load(each, listed)
+            listed = class_mentions(self._connection, each, limit=limits.class_events_max + 1)
+            self._cut = self._cut or len(listed) > limits.class_events_max
+            self._load(each, listed[: limits.class_events_max])
         return History(found=self._found, cut=self._cut)
 
     def _follow(self, stays: list[_Stay]) -> None:
@@ -137,20 +143,34 @@ class HistoryReader:
         self, item: str, listed: Sequence[Mentioned], *, as_container: bool = False
     ) -> list[Found]:
         """Load and verify events once each; return those of ``listed``, in its order."""
-        new = list(dict.fromkeys(m.entry_id for m in listed if m.entry_id not in self._found))
+        places = {m.entry_id: m for m in listed}
+        new = [m for e, m in places.items() if e not in self._found]
         room = max(0, self._limits.events_max - len(self._found))
         self._cut = self._cut or len(new) > room
-        places = {m.entry_id: m for m in listed}
-        for at in range(0, min(len(new), room), _CHUNK):
-            chunk = new[at : min(at + _CHUNK, room)]
+        for portion in _portions(new[:room]):
+            if not self._has_room(portion):
+                self._cut = True
+                break
             for provable in load_provable(
-                self._connection, self._log, self._identity, chunk, last_block=self._last_block
+                self._connection,
+                self._log,
+                self._identity,
+                [m.entry_id for m in portion],
+                last_block=self._last_block,
             ):
+                self._values += (provable.record.content or b"").count(b",")
                 mentioned = places[provable.event.entry_id]
                 if not (as_container and mentioned.unpacks and _names_children(provable)):
                     self._found[mentioned.entry_id] = self._verify(provable, item, mentioned)
-        order = dict.fromkeys(m.entry_id for m in listed)
-        return [self._found[e] for e in order if e in self._found]
+        return [self._found[e] for e in places if e in self._found]
+
+    def _has_room(self, portion: Sequence[Mentioned]) -> bool:
+        """Count a portion that is about to be loaded; tell whether the limits leave room for its contents."""
+        limits = self._limits
+        self._contents_bytes += sum(m.content_bytes for m in portion)
+        return (
+            self._contents_bytes <= limits.contents_bytes_max and self._values <= limits.values_max
+        )
 
     def _verify(self, provable: Provable, item: str, mentioned: Mentioned) -> Found:
         try:
@@ -199,6 +219,20 @@ class HistoryReader:
             mentions=(Mention(item, mentioned.place),),
             anchor_time=verified.anchor.block_time if verified and verified.anchor else None,
         )
+
+
+def _portions(listed: Sequence[Mentioned]) -> Iterator[list[Mentioned]]:
+    """Yield the events in portions that are loaded together, each bounded in number and bytes."""
+    portion: list[Mentioned] = []
+    octets = 0
+    for mentioned in listed:
+        octets += mentioned.content_bytes
+        if portion and (len(portion) == _CHUNK or octets > _CHUNK_BYTES):
+            yield portion
+            portion, octets = [], mentioned.content_bytes
+        portion.append(mentioned)
+    if portion:
+        yield portion
 
 
 def _recorded(provable: Provable, verified: VerifiedEntry) -> Recorded:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
 
 from sealtrail.custody import Judgement, Parameters, Question, judge, similar_items
-from sealtrail.errors import SealtrailError
+from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.evidence import Verifier
 from sealtrail.gs1 import Item
 from sealtrail.membership.records import Anchor, Network, Status
 from sealtrail.services.follower import Checked, Follower
 from sealtrail.services.history import Found, History, HistoryLimits, HistoryReader
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
+from sealtrail.services.queries import QUERY_SECONDS_MAX
 from sealtrail.services.store_check import CheckState
 from sealtrail.store.database import Database
 from sealtrail.store.history import known_items
@@ -80,6 +82,7 @@ class ProvenanceService:
             answer may lack an event behind a damaged row, and says so.
         clock: gives Unix milliseconds.
         chain_seconds_max: how long an answer waits for the chain before it is given as of the last check.
+        turn_seconds_max: how long a question waits for others to be answered.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class ProvenanceService:
         parameters: Parameters | None = None,
         limits: HistoryLimits | None = None,
         chain_seconds_max: float = 0.5,
+        turn_seconds_max: float = 20.0,
     ) -> None:
         self._database = database
         self._log = log
@@ -108,6 +112,9 @@ class ProvenanceService:
         self._chain_seconds_max = chain_seconds_max
         self._domain = identity.domain
         self._checks: set[asyncio.Task[Checked]] = set()
+        self._turn_seconds_max = turn_seconds_max
+        # A long history is computed with for seconds: half of the readers stay free for everybody else.
+        self._turns = asyncio.Semaphore(max(1, database.readers // 2))
 
     async def answer(
         self,
@@ -125,7 +132,8 @@ class ProvenanceService:
             as_of_us: what was true then, by event time; ``known_at`` what was anchored by then (Unix seconds).
 
         Raises:
-            UnavailableError: the chain was never read (``chain_not_followed``), or the store is busy.
+            UnavailableError: the chain was never read (``chain_not_followed``), or too many other answers are
+                being made (``node_busy``).
         """
         failure = await self._read_chain()
         question = Question(
@@ -137,9 +145,25 @@ class ProvenanceService:
         )
         # Before the store is looked at: a check that ends meanwhile has not looked at what this answer sees.
         store = self._store_check()
-        return await self._database.read(
-            lambda c: view(self._answer(c, item, question, failure, store))
-        )
+        async with self._turn():
+            return await self._database.read(
+                lambda c: view(self._answer(c, item, question, failure, store)),
+                seconds_max=QUERY_SECONDS_MAX,
+            )
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._turn_seconds_max):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise UnavailableError(
+                "node_busy", "too many provenance questions are waiting; try again in a moment"
+            ) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _read_chain(self) -> SealtrailError | str | None:
         """Bring the store up to the chain's head; return why not, if that failed or takes too long."""
@@ -181,6 +205,7 @@ class ProvenanceService:
             now_us=self._clock() * 1000,
             parameters=self._parameters,
             covered=frozenset({self._identity.member}),
+            cut=history.cut,
         )
         covered, not_covered = self._coverage(view, network, history)
         return Answer(

@@ -30,6 +30,8 @@ from sealtrail.store.log import LogStore, StoredEntry, load_entry
 
 # A query that no index serves may walk over every event; it must not hold its reader for ever.
 QUERY_SECONDS_MAX = 20.0
+# A page ends before the event that would exceed it, so that what a page costs does not grow with the events' size.
+PAGE_CONTENTS_BYTES_MAX = 4 * 1024 * 1024
 HASH_URI_PREFIX = "ni:///sha-256;"
 
 
@@ -80,6 +82,8 @@ class QueryService:
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
 
+        A page of long events has fewer than ``per_page``: at most 4 MiB of contents, or one event.
+
         Args:
             total_max: end after that many events, over all pages (``eventCountLimit``).
             refuse_over: refuse a query that more events match (``maxEventCount``).
@@ -90,15 +94,21 @@ class QueryService:
         left = total_max if after is None else after.left
         limit = per_page if left is None else min(per_page, left)
 
-        def read(connection: sqlite3.Connection) -> tuple[bytes, Position | None]:
+        def read(connection: sqlite3.Connection) -> tuple[bytes, int, Position | None]:
             if refuse_over is not None:
                 _refuse_over(connection, wanted, refuse_over)
             position = None if after is None else after.position
-            found, more = find_events(connection, wanted, after=position, limit=limit)
-            return query_document(found, now_ms=self._clock()), more
+            found, more = find_events(
+                connection,
+                wanted,
+                after=position,
+                limit=limit,
+                contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
+            )
+            return query_document(found, now_ms=self._clock()), len(found), more
 
-        body, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
-        rest = None if left is None else left - limit
+        body, count, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
+        rest = None if left is None else left - count
         if more is None or rest == 0:
             return body, None
         return body, PageToken(more, rest, b"")

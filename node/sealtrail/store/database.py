@@ -34,13 +34,13 @@ _STEPS = 100_000
 
 
 class Database:
-    """One open database; made by :meth:`open`."""
+    """One open database; made by :meth:`open`. ``readers`` reads are done at once, others wait."""
 
     def __init__(self, path: Path, writer: Writer, readers: int, lock: int) -> None:
         self.path = path
         self._writer = writer
         self._lock = lock
-        self._readers = readers
+        self.readers = readers
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="sealtrail-reader")
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         for _ in range(readers):
@@ -161,7 +161,7 @@ class Database:
         self._closed = True
         self._pool.shutdown(wait=True)
         self._writer.stop()
-        for _ in range(self._readers):
+        for _ in range(self.readers):
             self._idle.get().close()
         os.close(self._lock)
 

@@ -76,9 +76,11 @@ def find_events(
     *,
     after: Position | None,
     limit: int,
+    contents_bytes_max: int,
 ) -> tuple[list[StoredEvent], Position | None]:
     """Return up to ``limit`` events after a position, and the position to go on from (None: no more).
 
+    Fewer than ``limit`` if their contents would have over ``contents_bytes_max`` bytes together, but one at least.
     Events whose content was erased have no view and are left out.
     """
     conditions, values = _conditions(wanted)
@@ -91,9 +93,17 @@ def find_events(
         f"SELECT {COLUMNS}, {column} FROM event WHERE {' AND '.join(conditions)}"
         f" ORDER BY {column} {direction}, event_row {direction} LIMIT ?",
         (*values, limit + 1),
-    ).fetchall()
-    more = Position(rows[limit - 1][-1], rows[limit - 1][0]) if len(rows) > limit else None
-    return [stored_event(row[:-1]) for row in rows[:limit]], more
+    )
+    found: list[StoredEvent] = []
+    octets, last = 0, Position(0, 0)
+    for row in rows:
+        event = stored_event(row[:-1])
+        octets += len(event.content or b"")
+        if len(found) == limit or (found and octets > contents_bytes_max):
+            return found, last
+        found.append(event)
+        last = Position(row[-1], row[0])
+    return found, None
 
 
 def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: int) -> int:

@@ -7,23 +7,30 @@ import sqlite3
 import msgspec
 
 from sealtrail.errors import IntegrityError
+from sealtrail.store.contents import HEAD_BYTES, content_size
 
 _NEVER = 1 << 62
 # A class or lot is named beside every pack; a container as parent of everything packed into it.
 _SELECT = (
-    "SELECT event.entry_id, event_item.place, event.event_type, event.action, event.event_time_us"
-    " FROM event_item JOIN event USING (event_row)"
+    "SELECT event.entry_id, event_item.place, event.event_type, event.action, event.event_time_us,"
+    f" substr(event.content, 1, {HEAD_BYTES}) FROM event_item JOIN event USING (event_row)"
 )
 
 
 class Mentioned(msgspec.Struct, frozen=True):
-    """One event that names an item, and in which place."""
+    """One event that names an item, in which place, and how long its content is (0 once erased)."""
 
     entry_id: bytes
     place: str
     event_type: str
     action: str | None
     event_time_us: int
+    content_bytes: int
+
+    @classmethod
+    def of(cls, row: tuple[bytes, str, str, str | None, int, bytes | None]) -> Mentioned:
+        """Return what a row of :data:`_SELECT` says."""
+        return cls(*row[:5], content_size(row[5] or b""))
 
     @property
     def unpacks(self) -> bool:
@@ -68,7 +75,7 @@ def mentions(
             " AND event_type <> 'AssociationEvent' ORDER BY event.event_time_us, event_row LIMIT ?",
             (item, since_us, until_us, limit),
         )
-    return [Mentioned(*row) for row in rows]
+    return [Mentioned.of(row) for row in rows]
 
 
 def last_packing(connection: sqlite3.Connection, item: str, before_us: int) -> Mentioned | None:
@@ -80,7 +87,7 @@ def last_packing(connection: sqlite3.Connection, item: str, before_us: int) -> M
     ).fetchone()
     if row is None or row[3] == "DELETE":
         return None
-    return Mentioned(*row)
+    return Mentioned.of(row)
 
 
 def class_mentions(connection: sqlite3.Connection, item: str, *, limit: int) -> list[Mentioned]:
@@ -90,7 +97,7 @@ def class_mentions(connection: sqlite3.Connection, item: str, *, limit: int) -> 
         " ORDER BY event.event_time_us, event_row LIMIT ?",
         (item, limit),
     )
-    return [Mentioned(*row) for row in rows]
+    return [Mentioned.of(row) for row in rows]
 
 
 def known_items(connection: sqlite3.Connection, items: list[str]) -> list[str]:
