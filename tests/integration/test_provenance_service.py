@@ -204,6 +204,21 @@ async def test_a_flipped_byte_in_one_s_own_log_never_stays_proven(
         assert view["verdicts"]["identifier"]["verdict"] == "unknown"
 
 
+@pytest.mark.parametrize("refs", [bytes(33), bytes(32), b"\x09" + bytes(32)])
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+async def test_an_entry_whose_stored_references_are_none_at_all_is_refused(
+    world: World, table: str, refs: bytes
+) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    asked.database.write_sync(lambda c: c.execute(f"UPDATE {table} SET refs = ?", (refs,)))
+    view = await asked.view(P1)
+    steps = [s for s in view["journey"] if s["recorded_by"]["name"] == "Maker"]
+    assert {s["kind"] for s in steps} == {"refused"}
+    checks = [(c["step"], c["code"]) for s in steps for c in s["checks"]]
+    assert ("references_root", "references_unreadable") in checks
+
+
 async def test_an_event_put_under_another_s_entry_is_refused(world: World) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1), commissioning(MAKER, 2, P2))

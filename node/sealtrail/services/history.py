@@ -215,9 +215,7 @@ def _recorded(provable: Provable, verified: VerifiedEntry) -> Recorded:
         event=event.event,
         mentions=tuple(Mention(m.item, m.place) for m in event.items),
         anchor_time=verified.anchor.block_time if verified.anchor else None,
-        corrects=tuple(
-            r.entry_id for r in provable.record.references if r.relation == Relation.CORRECTS
-        ),
+        corrects=tuple(r.entry_id for r in verified.references if r.relation == Relation.CORRECTS),
     )
 
 
