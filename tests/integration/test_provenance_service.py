@@ -311,28 +311,87 @@ async def test_one_event_with_many_packs_is_answered(world: World) -> None:
     assert view["verdicts"]["identifier"]["verdict"] == "known_matching"
 
 
-async def test_erased_content_is_withheld_and_not_called_false(world: World) -> None:
-    _, wholesaler = await shipped(world)
-    wholesaler.database.write_sync(
-        lambda c: c.execute(
-            "UPDATE event SET content = NULL WHERE biz_step = 'commissioning' AND member = ?",
-            (MAKER.member,),
-        )
-    )
-    view = await wholesaler.view(P1)
+def erase(connection: Connection, table: str, row: int) -> None:
+    """Erase an event's content as the law may want it: the hash and the entry remain."""
+    of_event = "(SELECT entry_id FROM event WHERE event_row = ?)"
+    connection.execute(f"UPDATE {table} SET seed = NULL WHERE entry_id = {of_event}", (row,))
+    connection.execute("UPDATE event SET content = NULL WHERE event_row = ?", (row,))
+
+
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+async def test_erased_content_is_withheld_and_not_called_false(world: World, table: str) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    asked.database.write_sync(lambda c: erase(c, table, 1))
+    await asked.store_check.run(asyncio.Event())
+    view = await asked.view(P1)
     codes = [f["code"] for f in view["findings"]]
     assert "content_withheld" in codes
     assert "evidence_does_not_hold" not in codes
-    assert view["journey"][0]["kind"] in ("missing", "withheld")
+    (withheld,) = [s for s in view["journey"] if s["kind"] == "withheld"]
+    assert withheld["entry_grade"] == "chain-proven"
+    assert view["store"]["damaged"] == 0
+
+
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        ("UPDATE event SET content = NULL", "content_lost"),
+        ("UPDATE {} SET seed = NULL", "seed_lost"),
+        ("UPDATE event SET media_type = 'application/lD+json'", "media_type_unknown"),
+    ],
+)
+async def test_what_only_damage_takes_away_is_not_called_erased(
+    world: World, table: str, damage: str, code: str
+) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    first = " WHERE entry_id = (SELECT entry_id FROM event WHERE event_row = 1)"
+    asked.database.write_sync(lambda c: c.execute(damage.format(table) + first))
+    await asked.store_check.run(asyncio.Event())
+    view = await asked.view(P1)
+    (refused,) = [s for s in view["journey"] if s["kind"] == "refused"]
+    assert ("store", "does not hold", code) in [
+        (c["step"], c["outcome"], c["code"]) for c in refused["checks"]
+    ]
+    assert refused["grade"] is None
+    assert refused["entry_grade"] is None
+    assert "content_withheld" not in [f["code"] for f in view["findings"]]
+    assert view["store"]["damaged"] == 1
+
+
+async def test_an_erased_event_whose_entry_is_damaged_counts_as_damage(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+
+    def spoil(c: Connection) -> None:
+        erase(c, "entry", 1)
+        c.execute("UPDATE entry SET leaf = x'00' WHERE leaf_index = 1")
+
+    maker.database.write_sync(spoil)
+    await maker.store_check.run(asyncio.Event())
+    assert len(maker.store_check.state.damaged) == 1
+    assert [s["kind"] for s in (await maker.view(P1))["journey"]] == ["refused"]
+
+
+async def test_a_step_that_does_not_hold_has_no_grade(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    wholesaler.database.write_sync(
+        lambda c: c.execute("UPDATE foreign_entry SET leaf = substr(leaf, 1, 100)")
+    )
+    view = await wholesaler.view(P1)
+    refused = [s for s in view["journey"] if s["kind"] == "refused"]
+    assert refused
+    assert {(s["grade"], s["entry_grade"]) for s in refused} == {(None, None)}
+    assert {c["reason"] is None for s in refused for c in s["checks"]} == {False}
 
 
 async def test_a_dispensing_that_cannot_be_read_is_not_called_fit(world: World) -> None:
     maker = await world.node(MAKER)
     dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
     await maker.record(commissioning(MAKER, 1, P1), dispensed)
-    await maker.database.write(
-        lambda c: c.execute("UPDATE event SET content = NULL WHERE event_row = 2") and None
-    )
+    await maker.database.write(lambda c: erase(c, "entry", 2))
     view = await maker.view(P1)
     assert view["verdicts"]["fitness"]["verdict"] == "unknown"
     assert "content_withheld" in view["verdicts"]["fitness"]["reasons"]
