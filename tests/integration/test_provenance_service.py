@@ -274,7 +274,11 @@ async def test_an_answer_says_how_far_the_store_was_looked_through(world: World)
     await maker.store_check.run(asyncio.Event())
     after = await maker.view(P1)
     assert after["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 0}
-    assert after["verdicts"] == before["verdicts"]
+    for name, caveats in (("identifier", []), ("provenance", ["store_unchecked"])):
+        assert before["verdicts"][name]["reasons"] == caveats
+        assert after["verdicts"][name] == before["verdicts"][name] | {"reasons": []}
+    assert before["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_unchecked"]}
+    assert after["verdicts"]["fitness"] == {"verdict": "fit", "reasons": []}
 
 
 async def test_a_check_that_ends_while_an_answer_is_gathered_has_not_checked_it(
@@ -302,6 +306,24 @@ async def test_an_answer_says_that_the_store_is_damaged(world: World) -> None:
     await maker.store_check.run(asyncio.Event())
     view = await maker.view(P1)
     assert view["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 1}
+    assert view["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_damaged"]}
+    assert "store_damaged" in view["verdicts"]["provenance"]["reasons"]
+
+
+async def test_an_event_hidden_by_a_lost_row_is_cautioned_until_the_check_finds_it(
+    world: World,
+) -> None:
+    maker = await world.node(MAKER)
+    dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
+    await maker.record(commissioning(MAKER, 1, P1), dispensed)
+    await maker.database.write(
+        lambda c: c.execute("DELETE FROM event_item WHERE event_row = 2") and None
+    )
+    hidden = await maker.view(P1)
+    assert hidden["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_unchecked"]}
+    await maker.store_check.run(asyncio.Event())
+    found = await maker.view(P1)
+    assert found["verdicts"]["fitness"] == {"verdict": "not_fit", "reasons": ["dispensed"]}
 
 
 async def test_one_event_with_many_packs_is_answered(world: World) -> None:
@@ -493,7 +515,8 @@ async def test_a_recall_of_the_lot_reaches_its_packs(world: World) -> None:
         ),
     )
     view = await maker.view(P1)
-    assert view["verdicts"]["fitness"] == {"verdict": "not_fit", "reasons": ["recalled"]}
+    assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+    assert "recalled" in view["verdicts"]["fitness"]["reasons"]
     assert view["journey"][-1]["by_class"]
 
 
