@@ -25,6 +25,7 @@ from sealtrail.signing import (
     SignedEntry,
     disclosure_root,
     encode_leaf,
+    encode_references,
     entry_id,
     genesis_document,
     item_key,
@@ -122,7 +123,7 @@ class Party:
             content=content,
             media_type=JSON,
             seed=seed,
-            references=references,
+            references=encode_references(references),
             item_salt=self.item_salt,
         )
         self.records.append(record)

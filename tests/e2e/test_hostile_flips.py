@@ -164,6 +164,8 @@ def settled(answer: Any) -> Any:
         answer.pop("chain", None)
         answer.pop("coverage", None)
         answer.pop("store", None)  # counts what was there at this start
+        for verdict in answer.get("verdicts", {}).values():  # and what follows from that alone
+            verdict["reasons"] = [r for r in verdict["reasons"] if not r.startswith("store_")]
         for step in answer.get("journey", []):
             (step.get("proof") or {}).pop("checked_at", None)
     return answer

@@ -287,6 +287,7 @@ async def test_an_event_hash_is_found_with_its_question_mark_unescaped(
     "damage",
     [
         "content = CAST(content || ' ' AS BLOB)",
+        "content = NULL",
         "content_hash = zeroblob(32)",
         "event_hash = zeroblob(32)",
         f"content = zeroblob(100), content_hash = x'{sha256(bytes(100)).hexdigest()}'",

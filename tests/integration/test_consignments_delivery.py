@@ -293,6 +293,7 @@ async def test_a_delivery_that_cannot_be_made_holds_up_none_behind_it(world: Pee
     [
         "UPDATE event SET content = NULL WHERE entry_id = ?",
         "UPDATE event SET content = x'7b' WHERE entry_id = ?",
+        "UPDATE entry SET seed = NULL WHERE entry_id = ?",
         "UPDATE entry SET leaf = x'00' WHERE entry_id = ?",
         f"UPDATE entry SET refs = x'{'01' * 33}' WHERE entry_id = ?",
         "DELETE FROM entry WHERE entry_id = ?",

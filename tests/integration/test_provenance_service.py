@@ -209,6 +209,21 @@ async def test_a_flipped_byte_in_one_s_own_log_never_stays_proven(
         assert view["verdicts"]["identifier"]["verdict"] == "unknown"
 
 
+@pytest.mark.parametrize("refs", [bytes(33), bytes(32), b"\x09" + bytes(32)])
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+async def test_an_entry_whose_stored_references_are_none_at_all_is_refused(
+    world: World, table: str, refs: bytes
+) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    asked.database.write_sync(lambda c: c.execute(f"UPDATE {table} SET refs = ?", (refs,)))
+    view = await asked.view(P1)
+    steps = [s for s in view["journey"] if s["recorded_by"]["name"] == "Maker"]
+    assert {s["kind"] for s in steps} == {"refused"}
+    checks = [(c["step"], c["code"]) for s in steps for c in s["checks"]]
+    assert ("references_root", "references_unreadable") in checks
+
+
 async def test_an_event_put_under_another_s_entry_is_refused(world: World) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1), commissioning(MAKER, 2, P2))
@@ -329,7 +344,11 @@ async def test_an_answer_says_how_far_the_store_was_looked_through(world: World)
     await maker.store_check.run(asyncio.Event())
     after = await maker.view(P1)
     assert after["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 0}
-    assert after["verdicts"] == before["verdicts"]
+    for name, caveats in (("identifier", []), ("provenance", ["store_unchecked"])):
+        assert before["verdicts"][name]["reasons"] == caveats
+        assert after["verdicts"][name] == before["verdicts"][name] | {"reasons": []}
+    assert before["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_unchecked"]}
+    assert after["verdicts"]["fitness"] == {"verdict": "fit", "reasons": []}
 
 
 async def test_a_check_that_ends_while_an_answer_is_gathered_has_not_checked_it(
@@ -357,6 +376,24 @@ async def test_an_answer_says_that_the_store_is_damaged(world: World) -> None:
     await maker.store_check.run(asyncio.Event())
     view = await maker.view(P1)
     assert view["store"] == {"status": "checked", "checked_events": 2, "events": 2, "damaged": 1}
+    assert view["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_damaged"]}
+    assert "store_damaged" in view["verdicts"]["provenance"]["reasons"]
+
+
+async def test_an_event_hidden_by_a_lost_row_is_cautioned_until_the_check_finds_it(
+    world: World,
+) -> None:
+    maker = await world.node(MAKER)
+    dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
+    await maker.record(commissioning(MAKER, 1, P1), dispensed)
+    await maker.database.write(
+        lambda c: c.execute("DELETE FROM event_item WHERE event_row = 2") and None
+    )
+    hidden = await maker.view(P1)
+    assert hidden["verdicts"]["fitness"] == {"verdict": "fit", "reasons": ["store_unchecked"]}
+    await maker.store_check.run(asyncio.Event())
+    found = await maker.view(P1)
+    assert found["verdicts"]["fitness"] == {"verdict": "not_fit", "reasons": ["dispensed"]}
 
 
 async def test_one_event_with_many_packs_is_answered(world: World) -> None:
@@ -366,28 +403,87 @@ async def test_one_event_with_many_packs_is_answered(world: World) -> None:
     assert view["verdicts"]["identifier"]["verdict"] == "known_matching"
 
 
-async def test_erased_content_is_withheld_and_not_called_false(world: World) -> None:
-    _, wholesaler = await shipped(world)
-    wholesaler.database.write_sync(
-        lambda c: c.execute(
-            "UPDATE event SET content = NULL WHERE biz_step = 'commissioning' AND member = ?",
-            (MAKER.member,),
-        )
-    )
-    view = await wholesaler.view(P1)
+def erase(connection: Connection, table: str, row: int) -> None:
+    """Erase an event's content as the law may want it: the hash and the entry remain."""
+    of_event = "(SELECT entry_id FROM event WHERE event_row = ?)"
+    connection.execute(f"UPDATE {table} SET seed = NULL WHERE entry_id = {of_event}", (row,))
+    connection.execute("UPDATE event SET content = NULL WHERE event_row = ?", (row,))
+
+
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+async def test_erased_content_is_withheld_and_not_called_false(world: World, table: str) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    asked.database.write_sync(lambda c: erase(c, table, 1))
+    await asked.store_check.run(asyncio.Event())
+    view = await asked.view(P1)
     codes = [f["code"] for f in view["findings"]]
     assert "content_withheld" in codes
     assert "evidence_does_not_hold" not in codes
-    assert view["journey"][0]["kind"] in ("missing", "withheld")
+    (withheld,) = [s for s in view["journey"] if s["kind"] == "withheld"]
+    assert withheld["entry_grade"] == "chain-proven"
+    assert view["store"]["damaged"] == 0
+
+
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        ("UPDATE event SET content = NULL", "content_lost"),
+        ("UPDATE {} SET seed = NULL", "seed_lost"),
+        ("UPDATE event SET media_type = 'application/lD+json'", "media_type_unknown"),
+    ],
+)
+async def test_what_only_damage_takes_away_is_not_called_erased(
+    world: World, table: str, damage: str, code: str
+) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    first = " WHERE entry_id = (SELECT entry_id FROM event WHERE event_row = 1)"
+    asked.database.write_sync(lambda c: c.execute(damage.format(table) + first))
+    await asked.store_check.run(asyncio.Event())
+    view = await asked.view(P1)
+    (refused,) = [s for s in view["journey"] if s["kind"] == "refused"]
+    assert ("store", "does not hold", code) in [
+        (c["step"], c["outcome"], c["code"]) for c in refused["checks"]
+    ]
+    assert refused["grade"] is None
+    assert refused["entry_grade"] is None
+    assert "content_withheld" not in [f["code"] for f in view["findings"]]
+    assert view["store"]["damaged"] == 1
+
+
+async def test_an_erased_event_whose_entry_is_damaged_counts_as_damage(world: World) -> None:
+    maker = await world.node(MAKER)
+    await maker.record(commissioning(MAKER, 1, P1))
+
+    def spoil(c: Connection) -> None:
+        erase(c, "entry", 1)
+        c.execute("UPDATE entry SET leaf = x'00' WHERE leaf_index = 1")
+
+    maker.database.write_sync(spoil)
+    await maker.store_check.run(asyncio.Event())
+    assert len(maker.store_check.state.damaged) == 1
+    assert [s["kind"] for s in (await maker.view(P1))["journey"]] == ["refused"]
+
+
+async def test_a_step_that_does_not_hold_has_no_grade(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    wholesaler.database.write_sync(
+        lambda c: c.execute("UPDATE foreign_entry SET leaf = substr(leaf, 1, 100)")
+    )
+    view = await wholesaler.view(P1)
+    refused = [s for s in view["journey"] if s["kind"] == "refused"]
+    assert refused
+    assert {(s["grade"], s["entry_grade"]) for s in refused} == {(None, None)}
+    assert {c["reason"] is None for s in refused for c in s["checks"]} == {False}
 
 
 async def test_a_dispensing_that_cannot_be_read_is_not_called_fit(world: World) -> None:
     maker = await world.node(MAKER)
     dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
     await maker.record(commissioning(MAKER, 1, P1), dispensed)
-    await maker.database.write(
-        lambda c: c.execute("UPDATE event SET content = NULL WHERE event_row = 2") and None
-    )
+    await maker.database.write(lambda c: erase(c, "entry", 2))
     view = await maker.view(P1)
     assert view["verdicts"]["fitness"]["verdict"] == "unknown"
     assert "content_withheld" in view["verdicts"]["fitness"]["reasons"]
@@ -489,7 +585,8 @@ async def test_a_recall_of_the_lot_reaches_its_packs(world: World) -> None:
         ),
     )
     view = await maker.view(P1)
-    assert view["verdicts"]["fitness"] == {"verdict": "not_fit", "reasons": ["recalled"]}
+    assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+    assert "recalled" in view["verdicts"]["fitness"]["reasons"]
     assert view["journey"][-1]["by_class"]
 
 

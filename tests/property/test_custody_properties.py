@@ -123,6 +123,7 @@ def test_every_answer_is_whole(story: Story, name: str) -> None:
     assert all(e in known for f in judged.findings for e in f.entries)
     for step in judged.journey:
         assert (step.entry_id is None) == (step.kind == "missing") == (step.grade is Grade.MISSING)
+        assert (step.kind == "refused") == (step.grade is None)
         assert step.kind != "event" or known[step.entry_id or b""].holds
     assert (judged.verdicts.identifier.value == "unknown") == ("unknown_item" in shown)
 

@@ -20,7 +20,7 @@ from sealtrail.evidence import (
     encode_package,
     parse_package,
 )
-from sealtrail.signing import Reference, Relation, entry_id, parse_leaf
+from sealtrail.signing import Reference, Relation, encode_references, entry_id, parse_leaf
 
 replace = msgspec.structs.replace
 NETWORK = PackageNetwork(
@@ -63,7 +63,7 @@ ENTRIES = st.lists(
             record,
             content=record.content if content else None,
             seed=record.seed if seed else None,
-            references=references,
+            references=encode_references(references),
             proof=record.proof if proof else None,
         ),
         st.sampled_from(RECORDS),
@@ -174,7 +174,7 @@ def with_hashes(record: EntryRecord, bit: int) -> EntryRecord:
         content=st.none() | st.binary(max_size=60) | JSON.map(msgspec.json.encode),
         media_type=st.sampled_from(["application/ld+json", "text/xml", ""]),
         seed=st.none() | st.binary(max_size=40),
-        references=st.just(()),
+        references=st.binary(max_size=70),
         item_keys=st.lists(st.binary(max_size=33), max_size=3).map(tuple),
         item_salt=st.none() | st.binary(max_size=33),
         proof=st.none() | st.sampled_from([r.proof for r in RECORDS]),

@@ -42,6 +42,16 @@ def test_a_command_and_all_its_flags_are_documented(path: str, command: click.Co
 
 
 @pytest.mark.parametrize(("path", "command"), list(commands()))
+def test_a_command_s_exit_codes_are_documented_in_its_own_words(
+    path: str, command: click.Command
+) -> None:
+    paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
+    for paragraph in paragraphs:
+        if paragraph.startswith("Exit codes:"):
+            assert paragraph in section(path)
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands()))
 def test_a_command_prints_json_and_says_what_it_does(path: str, command: click.Command) -> None:
     assert "--json" in {o for p in command.params for o in p.opts}
     assert command.help, path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
 
 from sealtrail.cli.trace import exit_code, render
@@ -20,7 +21,12 @@ def answer(**changes: Any) -> dict[str, Any]:
         "candidates": [],
         "chain": {"status": "live", "chain_id": 31337, "block_number": 7, "failure": None},
         "store": {"status": "checked", "checked_events": 9, "events": 9, "damaged": 0},
-        "coverage": {"covered": [], "not_covered": [], "completeness": "not claimed"},
+        "coverage": {
+            "covered": [],
+            "not_covered": [],
+            "completeness": "not claimed",
+            "cut": False,
+        },
     } | changes
 
 
@@ -30,7 +36,7 @@ def step(**changes: Any) -> dict[str, Any]:
         " in_transit_to event_time grade entry_grade proof"
     )
     empty: dict[str, Any] = dict.fromkeys(names.split())
-    return empty | {"containers": [], "checks": [], "findings": []} | changes
+    return empty | {"kind": "event", "containers": [], "checks": [], "findings": []} | changes
 
 
 @pytest.mark.parametrize(
@@ -68,10 +74,77 @@ def test_a_step_shows_its_grade_and_its_anchor() -> None:
 
 
 def test_a_step_that_is_missing_is_shown_as_missing() -> None:
-    text = "\n".join(
-        render(answer(journey=[step(kind="missing", grade="missing", entry_grade="missing")]))
-    )
-    assert "missing" in text
+    missing = step(kind="missing", effect="handover", grade="missing")
+    (line,) = [x for x in render(answer(journey=[missing])) if "handover" in x]
+    assert click.unstyle(line).endswith("∅ missing")
+
+
+ANCHOR = {"anchor": {"sequence": 4, "block_number": 9}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"kind": "refused", "proof": ANCHOR}, "✗ refused"),
+        (
+            {"kind": "corrected", "grade": "chain-proven", "entry_grade": "chain-proven"},
+            "↺ corrected, its entry chain-proven",
+        ),
+        (
+            {"kind": "withheld", "grade": "signature-proven", "entry_grade": "signature-proven"},
+            "⌀ withheld, its entry signature-proven",
+        ),
+        ({"kind": "of_later", "grade": "chain-proven"}, "? of_later"),
+    ],
+)
+def test_a_step_that_counts_for_nothing_is_never_shown_like_a_fact(
+    changes: dict[str, Any], shown: str
+) -> None:
+    lines = render(answer(journey=[step(biz_step="dispensing", **changes)]))
+    (line,) = [click.unstyle(x) for x in lines if "dispensing" in x]
+    assert line.endswith(shown)
+
+
+def test_a_refused_step_says_what_failed() -> None:
+    check = {"step": "store", "outcome": "does not hold", "code": "c", "reason": "it is gone"}
+    lines = render(answer(journey=[step(kind="refused", checks=[check])]))
+    assert any("store: does not hold: it is gone" in line for line in lines)
+
+
+def untold(name: str) -> dict[str, Any]:
+    """Return what of an answer could hide that something speaks against the item."""
+    withheld = {"code": "content_withheld", "class": "technical", "message": "m", "hint": "h"}
+    return {
+        "stale": {"chain": answer()["chain"] | {"status": "stale"}},
+        "damaged": {"store": answer()["store"] | {"damaged": 1}},
+        "damaged, checking": {"store": answer()["store"] | {"status": "checking", "damaged": 1}},
+        "cut": {"coverage": answer()["coverage"] | {"cut": True}},
+        "withheld": {"findings": [withheld]},
+        "unchecked": {"journey": [step(grade="inferred", entry_grade="peer-asserted")]},
+    }[name]
+
+
+UNTOLD = ["stale", "damaged", "damaged, checking", "cut", "withheld", "unchecked"]
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_what_could_hide_something_makes_it_untold(name: str) -> None:
+    assert exit_code(answer(**untold(name))) == 3
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_what_speaks_against_the_item_counts_more_than_what_is_untold(name: str) -> None:
+    assert exit_code(answer(**untold(name), verdicts={"identifier": "unknown"})) == 1
+
+
+def test_what_is_not_anchored_yet_is_told() -> None:
+    fresh = step(grade="signature-proven", entry_grade="signature-proven")
+    missing = step(kind="missing", grade="missing")
+    assert exit_code(answer(journey=[fresh, missing])) == 0
+
+
+def test_a_history_that_is_cut_is_said() -> None:
+    assert any("history above is cut" in line for line in render(answer(**untold("cut"))))
 
 
 def test_a_chain_that_could_not_be_asked_is_said() -> None:
@@ -89,5 +162,5 @@ def test_a_store_that_is_still_looked_through_or_damaged_is_said() -> None:
     text = "\n".join(render(answer(store=store)))
     assert "5 of 900 events" in text
     assert "damaged at 2 events" in text
-    assert exit_code(answer(store=store)) == 0
+    assert exit_code(answer(store=store | {"damaged": 0})) == 0
     assert "store" not in "\n".join(render(answer()))

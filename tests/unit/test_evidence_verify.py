@@ -14,7 +14,7 @@ from sealtrail.evidence import EntryRecord, Grade, Outcome, VerifiedEntry, Verif
 from sealtrail.evidence.report import StepName
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.membership.records import Key, Purpose
-from sealtrail.signing import Domain, Kind, Reference, Relation
+from sealtrail.signing import Domain, Kind, Reference, Relation, encode_references
 
 replace = msgspec.structs.replace
 
@@ -196,8 +196,25 @@ def test_keys_other_than_the_contents_are_refused(maker: Party, view: View) -> N
 
 def test_an_added_reference_is_refused(maker: Party, view: View) -> None:
     reference = Reference(Relation.CORRECTS, digest_of("entry"))
-    record = replace(maker.proven(3, 6), references=(reference,))
+    record = replace(maker.proven(3, 6), references=encode_references([reference]))
     refused(verify(record, view), "references_root", "references_root_differs")
+
+
+@pytest.mark.parametrize("given", [bytes(33), b"\x09" + bytes(32), bytes(32), b"\x01"])
+def test_bytes_that_are_no_references_are_refused_and_not_taken_for_none(
+    maker: Party, view: View, given: bytes
+) -> None:
+    record = replace(maker.proven(3, 6), references=given)
+    refused(verify(record, view), "references_root", "references_unreadable")
+
+
+def test_references_are_handed_on_only_if_they_were_signed(maker: Party, view: View) -> None:
+    reference = Reference(Relation.CORRECTS, digest_of("entry"))
+    record = maker.append(event_content(8), references=(reference,))
+    assert verify(record, view).references == (reference,)
+    assert verify(replace(record, seed=bytes(32)), view).references == (reference,)
+    other = Reference(Relation.RECEIVES, digest_of("entry"))
+    assert verify(replace(record, references=encode_references([other])), view).references == ()
 
 
 def test_a_dropped_reference_is_refused(maker: Party, view: View) -> None:
@@ -205,7 +222,7 @@ def test_a_dropped_reference_is_refused(maker: Party, view: View) -> None:
     record = maker.append(event_content(8), references=(reference,))
     assert verify(record, view).grade is Grade.SIGNATURE_PROVEN
     refused(
-        verify(replace(record, references=()), view), "references_root", "references_root_differs"
+        verify(replace(record, references=b""), view), "references_root", "references_root_differs"
     )
 
 

@@ -9,14 +9,21 @@ import click
 
 from sealtrail.cli.output import common_options, print_json
 from sealtrail.cli.target import connect, node_options
-from sealtrail.errors import VerificationError
+from sealtrail.errors import UnavailableError, VerificationError
 
-GRADES = {
+GRADES: dict[str, tuple[str, str | None]] = {
     "chain-proven": ("⛓", "green"),
     "signature-proven": ("✎", "cyan"),
     "peer-asserted": ("…", "yellow"),
     "inferred": ("~", "yellow"),
     "missing": ("∅", "red"),
+}
+COUNTING = ("event", "missing")
+# kinds of steps that count for nothing: mark, colour
+SET_APART: dict[str, tuple[str, str | None]] = {
+    "refused": ("✗", "red"),
+    "corrected": ("↺", None),
+    "withheld": ("⌀", "yellow"),
 }
 _VERDICT_COLOURS = {
     "known_matching": "green",
@@ -42,7 +49,11 @@ def trace_command(
     """Ask a node where ITEM has been: an EPC URN, a Digital Link or a bracketed element string.
 
     Exit codes: 0 nothing speaks against it; 1 something does (it is unknown, copied, mismatched …);
-    3 it could not be told. Whether it is fit for use is a verdict of its own, not the exit code.
+    3 nothing does, but it could not be told: the chain could not be asked, content is withheld, an entry's
+    key could not be checked, the history is cut, or the node's store is damaged.
+
+    Whether it is fit for use is a verdict of its own, not the exit code; that the node is still looking
+    through its store is said, and changes no code.
     """
     client = connect(**target)
     query = {k: v for k, v in (("as_of", as_of), ("known_at", known_at)) if v}
@@ -57,7 +68,7 @@ def trace_command(
 
 
 def exit_code(answer: dict[str, Any]) -> int:
-    """Return 1 if a suspect finding or a verdict speaks against the item.
+    """Return 1 if a suspect finding or a verdict speaks against the item, else 3 if something could hide one.
 
     That it was dispensed, recalled or has expired is an answer, and speaks against nobody.
     """
@@ -69,7 +80,22 @@ def exit_code(answer: dict[str, Any]) -> int:
         or verdicts["provenance"] == "conflict"
     ):
         return VerificationError.exit_code
-    return 0
+    return UnavailableError.exit_code if _could_not_tell(answer) else 0
+
+
+def _could_not_tell(answer: dict[str, Any]) -> bool:
+    """Tell whether what would speak against the item may be there and not be seen.
+
+    What a damaged event names can't be compared: it may be this item. A store that is still looked through is no
+    reason, since it nearly always comes out sound, and every answer after a start would say so.
+    """
+    return (
+        answer["chain"]["status"] != "live"
+        or answer["store"]["damaged"] > 0
+        or answer["coverage"]["cut"]
+        or any(finding["code"] == "content_withheld" for finding in answer["findings"])
+        or any(step["entry_grade"] == "peer-asserted" for step in answer["journey"])
+    )
 
 
 def render(answer: dict[str, Any]) -> list[str]:
@@ -97,17 +123,11 @@ def _verdict(name: str, verdict: dict[str, Any]) -> str:
 
 
 def _step(step: dict[str, Any]) -> list[str]:
-    mark, colour = GRADES.get(step["grade"], ("?", "red"))
     what = step["biz_step"] or step["effect"] or step["event_type"] or step["kind"]
     where = step["read_point"] or step["biz_location"] or ""
     who = _name(step["recorded_by"]) or "-"
-    grade = click.style(f"{mark} {step['grade']}", fg=colour)
-    if step["grade"] != step["entry_grade"]:
-        # that the item was in the container is inferred; the container's entry has a grade of its own
-        grade += f", its entry {step['entry_grade']}"
-    lines = [
-        f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {grade}{_anchor(step)}"
-    ]
+    line = f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {_standing(step)}"
+    lines = [click.style(line, dim=True) if step["kind"] == "corrected" else line]
     holder = _name(step["custodian_after"])
     details = [
         f"at {where}" if where else "",
@@ -124,6 +144,20 @@ def _step(step: dict[str, Any]) -> list[str]:
     if step["findings"]:
         lines.append(f"  {'':29} " + click.style("! " + ", ".join(step["findings"]), fg="red"))
     return lines
+
+
+def _standing(step: dict[str, Any]) -> str:
+    """Return what a step is worth: its grade; or that it counts for nothing, and then never like a fact."""
+    counts, entry_grade = step["kind"] in COUNTING, step["entry_grade"]
+    word = step["grade"] if counts else step["kind"]
+    mark, colour = (GRADES if counts else SET_APART).get(word, ("?", "red"))
+    text = click.style(f"{mark} {word}", fg=colour)
+    if entry_grade is None:
+        return text
+    if word != entry_grade:
+        # that the item was in the container is inferred; the container's entry has a grade of its own
+        text += f", its entry {entry_grade}"
+    return text + _anchor(step)
 
 
 def _anchor(step: dict[str, Any]) -> str:
@@ -154,6 +188,8 @@ def _coverage(answer: dict[str, Any]) -> list[str]:
     missing = ", ".join(str(log["name"]) for log in coverage["not_covered"])
     lines = [checked, f"Covered: {covered or 'no log'}. Not covered: {missing or 'none'}."]
     lines.append(f"Completeness: {coverage['completeness']}.")
+    if coverage["cut"]:
+        lines.append("More was recorded than one answer takes: the history above is cut.")
     return [*lines, *_store(answer["store"])]
 
 

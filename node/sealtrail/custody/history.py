@@ -33,24 +33,28 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     ``mentions`` needs to hold the item asked for, its lot and class, its containers, and every parent;
     other items may be left out. ``event_id`` is the recorded id, else the event hash's URI.
-    ``holds`` is False only if a check *failed*; "could not check" lowers ``grade`` instead.
+    ``grade`` is None only if a check *failed*, and ``why_not`` says which; "could not check" lowers it instead.
     ``withheld``: the content was erased or not given, and ``event`` is only what the store noted of it.
     """
 
     entry_id: bytes
     member: bytes
     kind: Kind
-    grade: Grade
+    grade: Grade | None
     record_time_ms: int
     content_hash: bytes
     event_id: str
     event: AnyEvent
     mentions: tuple[Mention, ...]
-    holds: bool = True
     why_not: str | None = None
     withheld: bool = False
     anchor_time: int | None = None  # Unix seconds of the block
     corrects: tuple[bytes, ...] = ()  # entry ids, from the entry's references
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether nothing that was checked failed: what does not hold has no grade, and moves nothing."""
+        return self.grade is not None
 
     @property
     def time_us(self) -> int:

@@ -23,12 +23,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a journey.
 
     ``grade`` is *inferred* where only a container (``via``), lot or class is named; ``entry_grade`` is that of the
-    entry itself. A *missing* step has no entry; a *corrected*, *refused* or *withheld* one moved nothing.
+    entry itself. A *missing* step has no entry; a *corrected*, *refused* or *withheld* one moved nothing, and a
+    *refused* one has no grade.
     """
 
     kind: StepKind
     effect: str
-    grade: Grade
+    grade: Grade | None
     time_us: int | None = None
     event_time: str | None = None
     event_time_zone_offset: str | None = None

@@ -46,6 +46,18 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Verdict
     fitness: Verdict
 
+    def with_caveats(self, caveats: tuple[str, ...]) -> Verdicts:
+        """Return the same verdicts; those on provenance and fitness say why the history may not be all there is."""
+        return Verdicts(
+            identifier=self.identifier,
+            provenance=_add_reasons(self.provenance, caveats),
+            fitness=_add_reasons(self.fitness, caveats),
+        )
+
+
+def _add_reasons(verdict: Verdict, reasons: tuple[str, ...]) -> Verdict:
+    return Verdict(value=verdict.value, reasons=(*verdict.reasons, *reasons))
+
 
 def identifier_verdict(
     known: bool, mismatched: tuple[str, ...], findings: Iterable[Finding]

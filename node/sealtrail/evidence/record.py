@@ -7,7 +7,6 @@ from typing import Protocol
 import msgspec
 
 from sealtrail.membership.records import Anchor, MemberRecord
-from sealtrail.signing import Reference
 
 
 class AnchorReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +30,15 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of any member's log. Only ``leaf`` is always there; nothing of it is trusted.
 
     ``content`` and ``seed`` are None where they were withheld or erased, ``item_salt`` where the log's was not
-    disclosed, ``proof`` while no checkpoint covers the entry. ``item_keys`` are ascending; empty if not given.
+    disclosed, ``proof`` while no checkpoint covers the entry. ``references`` are joined, 33 bytes each.
+    ``item_keys`` are ascending; empty if not given.
     """
 
     leaf: bytes
     content: bytes | None
     media_type: str
     seed: bytes | None
-    references: tuple[Reference, ...] = ()
+    references: bytes = b""
     item_keys: tuple[bytes, ...] = ()
     item_salt: bytes | None = None
     proof: LogProof | None = None

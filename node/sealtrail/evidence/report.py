@@ -14,7 +14,7 @@ from sealtrail.epcis import RecordedEvent
 from sealtrail.errors import VerificationError
 from sealtrail.log.checkpoint import Checkpoint
 from sealtrail.membership.records import Anchor
-from sealtrail.signing import Entry
+from sealtrail.signing import Entry, Reference
 
 
 class Outcome(StrEnum):
@@ -59,7 +59,8 @@ class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``grade`` is None if any step does not hold: nothing is to be concluded from such an entry. It is never
     ``inferred`` or ``missing``: those are said of events that have no entry to verify.
-    ``event`` is there only if the content was disclosed and the entry's disclosure root covers it.
+    ``event`` is there only if the content was disclosed and the entry's disclosure root covers it, ``references``
+    only if its references root does.
     ``tainted``: signed by a key that was reported compromised since before the anchor.
     """
 
@@ -68,6 +69,7 @@ class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
     grade: Grade | None
     steps: tuple[Step, ...]
     event: RecordedEvent | None
+    references: tuple[Reference, ...]
     signer: bytes | None
     leaf_index: int | None
     checkpoint: Checkpoint | None

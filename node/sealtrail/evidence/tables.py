@@ -21,7 +21,7 @@ from sealtrail.evidence.wire import (
 )
 from sealtrail.log.checkpoint import Checkpoint, parse_note
 from sealtrail.log.tree import HASH_BYTES, PROOF_HASHES_MAX, split_hashes
-from sealtrail.signing import Domain, encode_references, origin_of, parse_leaf, parse_references
+from sealtrail.signing import Domain, origin_of, parse_leaf, parse_references
 
 
 def salts_of(entries: Iterable[EntryRecord]) -> dict[bytes, bytes]:
@@ -98,7 +98,7 @@ def _wire_entry(
         media_type=record.media_type,
         content=record.content,
         seed=None if record.seed is None else to_hex(record.seed),
-        references=encode_references(record.references),
+        references=record.references,
         item_keys=b"" if recomputable else b"".join(record.item_keys),
         proof=proof,
     )
@@ -124,7 +124,7 @@ def _read_entry(
     except InputError as e:
         raise _malformed(f"{place}/leaf", f"{e.code}: {e.message}") from e
     try:
-        references = parse_references(wire.references)
+        parse_references(wire.references)
     except InputError as e:
         raise _malformed(f"{place}/references", f"{e.code}: {e.message}") from e
     proof = None
@@ -138,7 +138,7 @@ def _read_entry(
         content=wire.content,
         media_type=wire.media_type,
         seed=None if wire.seed is None else from_hex(wire.seed),
-        references=references,
+        references=wire.references,
         item_keys=_read_item_keys(f"{place}/item_keys", wire.item_keys),
         item_salt=salts.get(member),
         proof=proof,

@@ -23,12 +23,14 @@ from sealtrail.signing import (
     Domain,
     Entry,
     Kind,
+    Reference,
     disclosure_root,
     entry_id,
     genesis_document,
     item_key,
     items_root,
     parse_leaf,
+    parse_references,
     recover,
     references_root,
 )
@@ -61,6 +63,7 @@ class Verifier:
         digest = entry_id(entry, self._domain)
         event, content, event_hash = _read(record, entry, self._domain)
         disclosure = _disclosure_step(record, entry, event)
+        references, references_step = _read_references(record, entry)
         located = self._chain.locate(record, entry)
         signature, signer = _signature_step(digest, signed.signature)
         key, tainted = self._chain.event_key_step(entry.member, signer, located)
@@ -69,7 +72,7 @@ class Verifier:
             event_hash,
             disclosure,
             _items_step(record, entry, event),
-            _references_step(record, entry),
+            references_step,
             signature,
             key,
             self._chain.inclusion_step(record, located),
@@ -82,6 +85,7 @@ class Verifier:
             grade=_grade(steps, record),
             steps=steps,
             event=event if disclosure.outcome is Outcome.HOLDS else None,
+            references=references,
             signer=signer,
             leaf_index=record.proof.leaf_index if record.proof else None,
             checkpoint=located.checkpoint,
@@ -192,16 +196,21 @@ def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) 
     return HOLDS[name]
 
 
-def _references_step(record: EntryRecord, entry: Entry) -> Step:
-    """Step 5: the references give the references root that was signed."""
-    found = references_root(record.references)
+def _read_references(record: EntryRecord, entry: Entry) -> tuple[tuple[Reference, ...], Step]:
+    """Step 5: the references give the references root that was signed; those that don't are not handed on."""
+    name = StepName.REFERENCES_ROOT
+    try:
+        references = parse_references(record.references)
+    except InputError as e:
+        return (), does_not_hold(name, "references_unreadable", f"no references: {e}")
+    found = references_root(references)
     if found != entry.references_root:
-        return does_not_hold(
-            StepName.REFERENCES_ROOT,
+        return (), does_not_hold(
+            name,
             "references_root_differs",
             f"the references give {found.hex()}, the entry has {entry.references_root.hex()}",
         )
-    return HOLDS[StepName.REFERENCES_ROOT]
+    return references, HOLDS[name]
 
 
 def _signature_step(digest: bytes, signature: bytes) -> tuple[Step, bytes | None]:

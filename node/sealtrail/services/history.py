@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from sealtrail.custody import CLASS_SCHEMES, Grade, Mention, Recorded, classes_of
+from sealtrail.custody import CLASS_SCHEMES, Mention, Recorded, classes_of
 from sealtrail.custody.containment import parent_of
 from sealtrail.epcis import event_hash_uri, read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
 from sealtrail.errors import InputError
-from sealtrail.evidence import EntryRecord, Outcome, VerifiedEntry, Verifier
+from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier
 from sealtrail.gs1 import item_of
+from sealtrail.services.integrity import StoreFault, half_erased
 from sealtrail.services.records import Provable, load_provable
 from sealtrail.signing import Kind, Relation
 from sealtrail.store.history import Mentioned, class_mentions, last_packing, mentions, noted
@@ -40,11 +41,15 @@ class HistoryLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded event with what proves it; ``verified`` is None where the leaf itself is unreadable."""
+    """One recorded event with what proves it.
+
+    ``verified`` is None where the leaf itself is unreadable; ``fault`` is what only the store can tell.
+    """
 
     recorded: Recorded
     record: EntryRecord
     verified: VerifiedEntry | None
+    fault: StoreFault | None = None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,12 +183,13 @@ class HistoryReader:
         except InputError as error:  # the leaf's bytes are no entry
             recorded = self._noted(provable, item, mentioned, why_not=error.message)
             return Found(recorded=recorded, record=provable.record, verified=None)
-        why_not = _why_not(provable, verified)
+        fault = _store_fault(provable, verified)
+        why_not = _why_not(verified, fault)
         if verified.event is None or why_not is not None:
             recorded = self._noted(provable, item, mentioned, why_not=why_not, verified=verified)
         else:
-            recorded = _recorded(provable, verified)
-        return Found(recorded=recorded, record=provable.record, verified=verified)
+            recorded = _recorded(verified)
+        return Found(recorded=recorded, record=provable.record, verified=verified, fault=fault)
 
     def _noted(
         self,
@@ -208,8 +214,7 @@ class HistoryReader:
             entry_id=event.entry_id,
             member=event.member,
             kind=verified.entry.kind if verified else Kind.EVENT,
-            grade=_grade(verified),
-            holds=why_not is None,
+            grade=None if verified is None or why_not is not None else verified.grade,
             why_not=why_not,
             withheld=True,
             record_time_ms=event.record_time_ms,
@@ -235,42 +240,43 @@ def _portions(listed: Sequence[Mentioned]) -> Iterator[list[Mentioned]]:
         yield portion
 
 
-def _recorded(provable: Provable, verified: VerifiedEntry) -> Recorded:
+def _recorded(verified: VerifiedEntry) -> Recorded:
     event = verified.event
     assert event is not None
     return Recorded(
         entry_id=verified.entry_id,
         member=verified.entry.member,
         kind=verified.entry.kind,
-        grade=_grade(verified),
+        grade=verified.grade,
         record_time_ms=verified.entry.record_time_ms,
         content_hash=event.content_hash,
         event_id=event.event.event_id or event_hash_uri(event.event_hash),
         event=event.event,
         mentions=tuple(Mention(m.item, m.place) for m in event.items),
         anchor_time=verified.anchor.block_time if verified.anchor else None,
-        corrects=tuple(
-            r.entry_id for r in provable.record.references if r.relation == Relation.CORRECTS
-        ),
+        corrects=tuple(r.entry_id for r in verified.references if r.relation == Relation.CORRECTS),
     )
 
 
-def _grade(verified: VerifiedEntry | None) -> Grade:
-    if verified is None or verified.grade is None:
-        return Grade.PEER_ASSERTED
-    return verified.grade
-
-
-def _why_not(provable: Provable, verified: VerifiedEntry) -> str | None:
+def _why_not(verified: VerifiedEntry, fault: StoreFault | None) -> str | None:
     """Return what does not hold, or None: what could not be checked only lowers the grade."""
-    failed = [s for s in verified.steps if s.outcome is Outcome.DOES_NOT_HOLD]
-    if failed:
-        return "; ".join(f"{s.name}: {s.reason or s.code}" for s in failed)
-    if verified.entry_id != provable.event.entry_id:
-        return "the store has it under another entry's id"
-    if verified.entry.member != provable.event.member:
-        return "the store has it under another member"
-    return None
+    failed = [f"{s.name}: {s.reason or s.code}" for s in verified.failures()]
+    if not failed and fault is not None:
+        return fault.reason
+    return "; ".join(failed) or None
+
+
+def _store_fault(provable: Provable, verified: VerifiedEntry) -> StoreFault | None:
+    """Return what the store contradicts itself in: what no node has written, the verifier can only not check."""
+    event, record = provable.event, provable.record
+    if verified.entry_id != event.entry_id:
+        return StoreFault("entry_differs", "the store has it under another entry's id")
+    if verified.entry.member != event.member:
+        return StoreFault("member_differs", "the store has it under another member")
+    if any(step.code == "media_type_unknown" for step in verified.steps):
+        reason = f"the store has its content as {record.media_type[:100]!r}, which no node records"
+        return StoreFault("media_type_unknown", reason)
+    return half_erased(record.content, record.seed)
 
 
 def _names_children(provable: Provable) -> bool:

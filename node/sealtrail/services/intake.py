@@ -29,7 +29,7 @@ from sealtrail.peers.client import PACKAGE_PURPOSES, Acknowledgement
 from sealtrail.peers.signatures import AGE_SECONDS_MAX, PeerKeyId, SignedBy
 from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
-from sealtrail.signing import encode_references, item_key
+from sealtrail.signing import item_key
 from sealtrail.store import foreign
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
@@ -248,7 +248,7 @@ def _foreign_entry(shown: _Shown, sender: bytes, now_ms: int) -> foreign.Foreign
         member=shown.verified.entry.member,
         leaf=record.leaf,
         seed=record.seed,
-        refs=encode_references(record.references),
+        refs=record.references,
         item_keys=b"".join(_item_keys(shown)),
         item_salt=record.item_salt,
         proof=proof,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
+
 from sealtrail.errors import InputError, IntegrityError, VerificationError
 from sealtrail.log.tree import TreeHead, leaf_hash, split_hashes, verify_inclusion
 from sealtrail.signing import (
@@ -22,11 +24,31 @@ from sealtrail.store.events import StoredEvent
 from sealtrail.store.log import StoredEntry, load_entry
 
 
+class StoreFault(msgspec.Struct, frozen=True):
+    """What the store contradicts itself in; ``code`` is stable."""
+
+    code: str
+    reason: str
+
+
+def half_erased(content: bytes | None, seed: bytes | None) -> StoreFault | None:
+    """Return what was lost where only one of content and seed is gone: erasing takes both at once."""
+    if content is None and seed is not None:
+        return StoreFault(
+            "content_lost", "the content is gone, and was not erased: its seed is still there"
+        )
+    if content is not None and seed is None:
+        return StoreFault(
+            "seed_lost", "the seed is gone, and was not erased: its content is still there"
+        )
+    return None
+
+
 def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
-    """Compare an event's hashes with its entry in this node's log, if it has one there and its seed is kept.
+    """Compare an event's hashes with its entry in this node's log, if it has one there and was not erased.
 
     Raises:
-        IntegrityError: the entry doesn't commit to them (``content_corrupt``).
+        IntegrityError: the entry doesn't commit to them, or content or seed was lost (``content_corrupt``).
     """
     entry = load_entry(connection, event.entry_id)
     if entry is None and event.leaf_index is not None:
@@ -35,7 +57,16 @@ def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
             f"the entry 0x{event.entry_id.hex()} isn't where its event says",
             advice="the database was damaged or tampered with; restore a backup",
         )
-    if entry is None or entry.seed is None:
+    if entry is None:
+        return
+    lost = half_erased(event.content, entry.seed)
+    if lost is not None:
+        raise IntegrityError(
+            "content_corrupt",
+            f"of the entry 0x{event.entry_id.hex()}, {lost.reason}",
+            advice="the database was damaged or tampered with; restore a backup",
+        )
+    if entry.seed is None:
         return
     values = (event.content_hash, event.event_hash)
     if disclosure_root(entry.seed, values) != committed_root(entry):

@@ -78,8 +78,8 @@ class ProvenanceService:
     """Answers for one node.
 
     Args:
-        store_check: tells how far the store was looked through since the start; while it is not finished, an
-            answer may lack an event behind a damaged row, and says so.
+        store_check: tells how far the store was looked through since the start; while it is not finished, or
+            found damage, an answer may lack an event, and its verdicts say so.
         clock: gives Unix milliseconds.
         chain_seconds_max: how long an answer waits for the chain before it is given as of the last check.
         turn_seconds_max: how long a question waits for others to be answered.
@@ -97,7 +97,7 @@ class ProvenanceService:
         clock: Callable[[], int],
         parameters: Parameters | None = None,
         limits: HistoryLimits | None = None,
-        chain_seconds_max: float = 0.5,
+        chain_seconds_max: float = 1.5,
         turn_seconds_max: float = 20.0,
     ) -> None:
         self._database = database
@@ -211,7 +211,9 @@ class ProvenanceService:
         return Answer(
             item=item,
             question=question,
-            judgement=judgement,
+            judgement=msgspec.structs.replace(
+                judgement, verdicts=judgement.verdicts.with_caveats(_caveats(store))
+            ),
             found=history.found,
             cut=history.cut,
             candidates=_candidates(connection, item, judgement),
@@ -252,6 +254,14 @@ class ProvenanceService:
             block=cursor.final_block,
             block_hash=cursor.final_hash,
         )
+
+
+def _caveats(store: CheckState) -> tuple[str, ...]:
+    """Return why an event may be missing: not found by its item's row, or that row not to be compared with it."""
+    return (
+        *(() if store.finished else ("store_unchecked",)),
+        *(("store_damaged",) if store.damaged else ()),
+    )
 
 
 def _held(found: Iterable[Found]) -> dict[bytes, int]:

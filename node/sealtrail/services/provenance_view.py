@@ -11,7 +11,7 @@ import msgspec
 
 from sealtrail.custody import Finding, Step, Verdicts
 from sealtrail.custody.custodian import Custodian, Party
-from sealtrail.evidence import LogProof, Outcome, VerifiedEntry
+from sealtrail.evidence import LogProof, Outcome
 from sealtrail.membership.records import Anchor, role_names
 from sealtrail.services.history import Found
 from sealtrail.services.provenance import Answer, CoveredLog
@@ -22,6 +22,7 @@ Json = dict[str, Any]
 
 # The item index and its audit come later: until then no answer claims that nothing was left out.
 COMPLETENESS = "not claimed"
+_RESTORE = "the database was damaged or tampered with; restore a backup"
 
 
 def answer_view(answer: Answer) -> Json:
@@ -134,7 +135,7 @@ def _evidence(found: Found | None) -> Json:
         "entry_kind": recorded.kind.name.lower(),
         "leaf_index": None if proof is None else proof.leaf_index,
         "proof": _proof(found, proof),
-        "checks": _checks(found.verified),
+        "checks": _checks(found),
     }
 
 
@@ -167,21 +168,25 @@ def _anchor(anchor: Anchor | None) -> Json | None:
     }
 
 
-def _checks(verified: VerifiedEntry | None) -> list[Json]:
-    """Return the verifier's steps that did not simply hold."""
-    if verified is None:
-        return [{"step": "leaf", "outcome": Outcome.DOES_NOT_HOLD, "code": "leaf_unreadable"}]
-    return [
-        {
-            "step": s.name,
-            "outcome": s.outcome,
-            "code": s.code,
-            "reason": s.reason,
-            "advice": s.advice,
-        }
-        for s in verified.steps
+def _checks(found: Found) -> list[Json]:
+    """Return the verifier's steps that did not simply hold, and what the store contradicts itself in."""
+    failed = Outcome.DOES_NOT_HOLD
+    if found.verified is None:
+        return [_check("leaf", failed, "leaf_unreadable", found.recorded.why_not)]
+    checks = [
+        _check(s.name, s.outcome, s.code, s.reason, s.advice)
+        for s in found.verified.steps
         if s.outcome is not Outcome.HOLDS
     ]
+    if found.fault is not None:
+        checks.append(_check("store", failed, found.fault.code, found.fault.reason, _RESTORE))
+    return checks
+
+
+def _check(
+    step: str, outcome: Outcome, code: str | None, reason: str | None, advice: str | None = None
+) -> Json:
+    return {"step": step, "outcome": outcome, "code": code, "reason": reason, "advice": advice}
 
 
 def _state(answer: Answer) -> Json:

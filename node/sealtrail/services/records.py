@@ -96,12 +96,20 @@ def load_provable(
 
 
 def stored_references(connection: sqlite3.Connection, event: StoredEvent) -> tuple[Reference, ...]:
-    """Return the entries that an event's entry refers to."""
+    """Return the entries that an event's entry refers to; none if they can't be read.
+
+    Not verified: who rests on them verifies the entry, and finds that unreadable ones don't hold.
+    """
     if event.leaf_index is None:
-        kept = foreign.load_entries(connection, [event.entry_id]).get(event.entry_id)
-        return () if kept is None else _references_in(kept.refs)
-    entry = load_entry(connection, event.entry_id)
-    return () if entry is None else _references_in(entry.refs)
+        entries = foreign.load_entries(connection, [event.entry_id])
+        refs = entries[event.entry_id].refs if entries else b""
+    else:
+        entry = load_entry(connection, event.entry_id)
+        refs = b"" if entry is None else entry.refs
+    try:
+        return parse_references(refs)
+    except InputError:
+        return ()
 
 
 class _OwnRecords:
@@ -133,7 +141,7 @@ class _OwnRecords:
             content=event.content,
             media_type=event.media_type,
             seed=entry.seed,
-            references=_references_in(entry.refs),
+            references=entry.refs,
             item_keys=split_hashes(entry.item_keys),
             item_salt=self._salt,
             proof=self._proof(entry),
@@ -185,7 +193,7 @@ class _ForeignRecords:
             content=event.content,
             media_type=event.media_type,
             seed=entry.seed,
-            references=_references_in(entry.refs),
+            references=entry.refs,
             item_keys=split_hashes(entry.item_keys),
             item_salt=entry.item_salt,
             proof=self._proof(entry.proof),
@@ -204,14 +212,6 @@ class _ForeignRecords:
 
 def _without_entry(event: StoredEvent) -> EntryRecord:
     return EntryRecord(leaf=_NO_LEAF, content=event.content, media_type=event.media_type, seed=None)
-
-
-def _references_in(refs: bytes) -> tuple[Reference, ...]:
-    """Return stored references; of bytes that are none, none: the verifier then finds another references root."""
-    try:
-        return parse_references(refs)
-    except InputError:
-        return ()
 
 
 def _references(

@@ -16,9 +16,10 @@ from contextlib import suppress
 import msgspec
 
 from sealtrail.epcis import read_content
-from sealtrail.errors import IntegrityError, SealtrailError
+from sealtrail.errors import InputError, IntegrityError, SealtrailError
 from sealtrail.services.drafts import event_row
-from sealtrail.signing import EVENT_KINDS, Domain, entry_id, parse_leaf
+from sealtrail.services.integrity import half_erased
+from sealtrail.signing import EVENT_KINDS, Domain, Entry, entry_id, parse_leaf
 from sealtrail.store import derived
 from sealtrail.store.database import Database
 from sealtrail.store.events import NewEvent, StoredEvent, require_content
@@ -32,7 +33,7 @@ _PAUSES = 9
 
 
 class CheckState(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the check is; ``damaged`` are entries whose event is not what was recorded."""
+    """How far the check is; ``damaged`` are entries whose event is not what was recorded, or lost in part."""
 
     checked_events: int = 0
     events: int | None = None
@@ -117,27 +118,51 @@ def _compare(
     """Return how far a slice reaches, which events' derived rows are wrong, and which contents are."""
     wrong, damaged = [], []
     found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
-    leaves = derived.leaves(connection, [event.entry_id for event, _ in found])
+    seals = derived.seals(connection, [event.entry_id for event, _ in found])
     for event, columns in found:
-        expected = _expected(event, leaves.get(event.entry_id), domain)
-        if expected is None:
-            if event.content is not None:
-                damaged.append(event.entry_id)
-        elif columns != derived.derived_columns(expected) or not derived.has_items(
-            connection, event.event_row, expected.items
+        seal = seals.get(event.entry_id)
+        expected = _expected(event, seal, domain)
+        if _is_damaged(event, seal, expected, domain):
+            damaged.append(event.entry_id)
+        if expected is not None and (
+            columns != derived.derived_columns(expected)
+            or not derived.has_items(connection, event.event_row, expected.items)
         ):
             wrong.append(event.event_row)
     return found[-1][0].event_row if found else last, wrong, damaged
 
 
-def _expected(event: StoredEvent, leaf: bytes | None, domain: Domain) -> NewEvent | None:
-    """Return the event's row as it follows from its content and its entry, or None: they are not what was signed."""
+def _is_damaged(
+    event: StoredEvent, seal: derived.Sealed | None, expected: NewEvent | None, domain: Domain
+) -> bool:
+    """Tell damage from erasure, which takes content and seed and leaves the entry."""
+    if seal is None or half_erased(event.content, seal.seed) is not None:
+        return True
+    if event.content is None:
+        return _entry_of(event, seal, domain) is None
+    return expected is None
+
+
+def _entry_of(event: StoredEvent, seal: derived.Sealed | None, domain: Domain) -> Entry | None:
+    """Return the entry that the event was recorded by; None if its leaf is gone or another's."""
     try:
-        entry = parse_leaf(leaf or b"").entry
+        entry = parse_leaf(seal.leaf if seal else b"").entry
+    except InputError:
+        return None
+    return entry if entry_id(entry, domain) == event.entry_id else None
+
+
+def _expected(event: StoredEvent, seal: derived.Sealed | None, domain: Domain) -> NewEvent | None:
+    """Return the event's row as it follows from its content and its entry.
+
+    None: it was erased; or they are not what was signed, and answers that rest on it say so.
+    """
+    entry = _entry_of(event, seal, domain)
+    try:
         recorded = read_content(require_content(event), event.media_type)
     except SealtrailError:
-        return None  # erased; or damaged, and answers that rest on it say so
-    if entry_id(entry, domain) != event.entry_id:
+        return None
+    if entry is None:
         return None
     return event_row(
         recorded,
@@ -161,7 +186,7 @@ def _all(connection: sqlite3.Connection, domain: Domain) -> Iterator[tuple[int, 
     row, last = 0, derived.last_row(connection)
     while row < last:
         found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
-        leaves = derived.leaves(connection, [event.entry_id for event, _ in found])
+        seals = derived.seals(connection, [event.entry_id for event, _ in found])
         for event, _ in found:
-            yield event.event_row, _expected(event, leaves.get(event.entry_id), domain)
+            yield event.event_row, _expected(event, seals.get(event.entry_id), domain)
         row = found[-1][0].event_row if found else last

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, stored_event
@@ -45,15 +45,23 @@ def rows_after(
     return [(stored_event(r[:width]), r[width:]) for r in rows]
 
 
-def leaves(connection: sqlite3.Connection, entry_ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return entry id → leaf, of the own log's entries and of others'."""
+class Sealed(NamedTuple):
+    """What an event's content is sealed by: its entry's leaf, and the seed, None once erased."""
+
+    leaf: bytes
+    seed: bytes | None
+
+
+def seals(connection: sqlite3.Connection, entry_ids: Sequence[bytes]) -> dict[bytes, Sealed]:
+    """Return entry id → leaf and seed, of the own log's entries and of others'."""
     marks = ", ".join("?" * len(entry_ids))
-    others = f"SELECT entry_id, leaf FROM foreign_entry WHERE entry_id IN ({marks})"
+    others = f"SELECT entry_id, leaf, seed FROM foreign_entry WHERE entry_id IN ({marks})"
     own = (  # entry has no index by an event's entry id
-        "SELECT event.entry_id, leaf FROM event JOIN entry USING (leaf_index)"
+        "SELECT event.entry_id, leaf, seed FROM event JOIN entry USING (leaf_index)"
         f" WHERE event.entry_id IN ({marks})"
     )
-    return dict([*connection.execute(others, entry_ids), *connection.execute(own, entry_ids)])
+    rows = [*connection.execute(others, entry_ids), *connection.execute(own, entry_ids)]
+    return {entry_id: Sealed(leaf, seed) for entry_id, leaf, seed in rows}
 
 
 def derived_columns(event: NewEvent) -> Derived:
