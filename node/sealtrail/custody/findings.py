@@ -107,7 +107,7 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
     ),
     "evidence_does_not_hold": (
         _S,
-        "An entry failed verification and is left out: ask its recorder and run fsck.",
+        "An entry failed verification and is left out: ask its recorder; if that is this node, restore its store.",
     ),
 }
 
