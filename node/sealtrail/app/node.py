@@ -206,6 +206,24 @@ class Node:
         }
 
     def _start_services(self, domain: Domain) -> None:
+        self._start_capture(domain)
+        self._start_anchoring(domain)
+        self._provenance = ProvenanceService(
+            self._database,
+            self._tree,
+            self._identity,
+            self._networks,
+            self._follower,
+            store_check=lambda: self._store_check.state,
+            clock=now_ms,
+            parameters=Parameters(
+                transit_seconds_max=round(self._config.custody.transit_limit_hours * 3600)
+            ),
+        )
+        self._keep_running("following the chain", self._follower.run(self._stop))
+        self._start_peers()
+
+    def _start_capture(self, domain: Domain) -> None:
         config = self._config
         delay_ms = config.anchoring.delay_seconds_max * 1000
         setup = DraftingSetup(
@@ -231,6 +249,9 @@ class Node:
         self._queries = QueryService(
             self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
         )
+
+    def _start_anchoring(self, domain: Domain) -> None:
+        config = self._config
         self._anchoring = Anchoring(
             self._database,
             self._ledger,
@@ -246,21 +267,7 @@ class Node:
             clock=now_ms,
             random=random.random,
         )
-        self._provenance = ProvenanceService(
-            self._database,
-            self._tree,
-            self._identity,
-            self._networks,
-            self._follower,
-            store_check=lambda: self._store_check.state,
-            clock=now_ms,
-            parameters=Parameters(
-                transit_seconds_max=round(config.custody.transit_limit_hours * 3600)
-            ),
-        )
-        self._keep_running("following the chain", self._follower.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
-        self._start_peers()
 
     def _drafting(self, setup: DraftingSetup) -> Drafting:
         processes = self._config.capture.processes
