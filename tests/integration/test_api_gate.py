@@ -263,7 +263,11 @@ async def test_a_coding_that_is_not_known_is_415_and_names_what_is(
         ("deflate", zlib.compress(document(event(1)))[:-5]),
         ("deflate", b"\xff" * 100),
     ],
-)
+    ids=[
+        "no gzip", "nothing", "a byte short", "half of it", "more behind", "other checksum", "no deflate",
+        "no checksum", "neither kind of deflate",
+    ],
+)  # fmt: skip
 async def test_a_body_that_does_not_decode_is_a_coded_400_and_no_fault_of_the_node(
     node: CaptureNode, coding: str, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
