@@ -66,6 +66,25 @@ async def test_a_document_is_accepted_with_the_address_of_its_finished_job(
     assert [r["leaf_index"] for r in job["receipts"]] == [1, 2]
 
 
+@pytest.mark.parametrize("body", [b"[]", document()], ids=["list", "document"])
+async def test_no_events_are_a_job_that_succeeds_without_receipts(
+    client: aiohttp.ClientSession, body: bytes
+) -> None:
+    status, headers, _ = await post(client, "/capture", body)
+    assert status == 202
+    job = await get(client, headers["Location"])
+    assert (job["running"], job["success"]) == (False, True)
+    assert (job["errors"], job["receipts"]) == ([], [])
+    status, _, problem = await post(client, "/events", body)
+    assert (status, problem["code"]) == (400, "one_event_expected")
+
+
+async def test_a_list_of_bare_events_is_taken(client: aiohttp.ClientSession) -> None:
+    body = b"[" + bare(event(1)) + b"," + bare(event(2)) + b"]"
+    _, _, job = await post(client, "/capture", body, Prefer="return=representation")
+    assert [r["leaf_index"] for r in job["receipts"]] == [1, 2]
+
+
 async def test_receipts_come_with_the_answer_when_asked_for(client: aiohttp.ClientSession) -> None:
     _, headers, body = await post(
         client, "/capture", document(event(1)), Prefer="return=representation"

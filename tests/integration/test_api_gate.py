@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,117 @@ async def test_a_body_over_the_limit_is_413_before_it_is_read(
             f"{node.url}/events", data=bare(event(1)), headers={**BEARER, **JSON}
         ) as response:
             assert response.status == 201
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+ENCODED = [
+    ("gzip", gzip.compress),
+    ("x-GZIP", gzip.compress),
+    ("gzip", lambda body: gzip.compress(body[:99]) + gzip.compress(body[99:])),
+    ("deflate", zlib.compress),
+    ("deflate", _raw_deflate),
+    ("identity", bytes),
+    ("", bytes),
+]
+
+
+async def post_encoded(node: CaptureNode, coding: str, body: bytes) -> tuple[int, str, Any]:
+    """Post a document of that Content-Encoding in one piece; return status, Accept-Encoding and answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(node.url.rpartition(":")[2]))
+    head = (
+        "POST /capture HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nPrefer: return=representation\r\n"
+        f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    try:
+        writer.write(head.encode() + body)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        fields = dict(line.split(": ", 1) for line in answer.decode().strip().split("\r\n")[1:])
+        content = await asyncio.wait_for(reader.readexactly(int(fields["Content-Length"])), 30)
+        return int(answer.split()[1]), fields.get("Accept-Encoding", ""), json.loads(content)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(("coding", "encode"), ENCODED)
+@pytest.mark.parametrize("count", [1, 2_000])
+async def test_a_body_is_taken_in_every_coding_that_the_node_knows(
+    node: CaptureNode, coding: str, encode: Callable[[bytes], bytes], count: int
+) -> None:
+    body = encode(document(*(event(n) for n in range(count))))
+    status, _, answer = await post_encoded(node, coding, body)
+    assert (status, len(answer["receipts"])) == (202, count)
+
+
+@pytest.mark.parametrize("coding", ["foo", "br", "zstd", "gzip, gzip", "gzip;q=1", "compress"])
+async def test_a_coding_that_is_not_known_is_415_and_names_what_is(
+    node: CaptureNode, coding: str
+) -> None:
+    status, accepted, problem = await post_encoded(node, coding, document(event(1)))
+    assert (status, problem["code"]) == (415, "content_coding_unsupported")
+    assert accepted == "gzip, deflate, identity"
+    assert "gzip, deflate, identity" in problem["detail"]
+    assert node.log.size == 1
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b"not gzip!"),
+        ("gzip", b""),
+        ("gzip", gzip.compress(document(event(1)))[:-1]),
+        ("gzip", gzip.compress(document(event(1)))[:40]),
+        ("gzip", gzip.compress(document(event(1))) + b"behind it"),
+        ("gzip", gzip.compress(document(event(1)))[:-8] + b"\x00" * 8),
+        ("deflate", b"\x78\x9cneither"),
+        ("deflate", zlib.compress(document(event(1)))[:-5]),
+        ("deflate", b"\xff" * 100),
+    ],
+    ids=[
+        "no gzip", "nothing", "a byte short", "half of it", "more behind", "other checksum", "no deflate",
+        "no checksum", "neither kind of deflate",
+    ],
+)  # fmt: skip
+async def test_a_body_that_does_not_decode_is_a_coded_400_and_no_fault_of_the_node(
+    node: CaptureNode, coding: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, _, problem = await post_encoded(node, coding, body)
+    assert (status, problem["code"]) == (400, "body_broken_off")
+    assert not [each for each in caplog.records if each.levelname == "ERROR" or each.exc_info]
+    assert node.log.size == 1
+
+
+async def test_a_body_that_decodes_to_gigabytes_is_413_and_is_never_held(tmp_path: Path) -> None:
+    settings = HttpSettings(body_bytes_max=5_000_000)
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(2_000)) + packer.flush()
+    async with capture_node(tmp_path / "small.db", settings=settings) as node:
+        tracemalloc.start()
+        try:
+            status, _, problem = await post_encoded(node, "gzip", bomb)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (status, problem["code"]) == (413, "body_too_large")
+        assert peak < 50_000_000
+
+
+async def test_a_body_that_decodes_to_nothing_is_held_to_the_limit_as_well(
+    tmp_path: Path, client: aiohttp.ClientSession
+) -> None:
+    settings = HttpSettings(body_bytes_max=10_000)
+    empty_blocks = b"\x00\x00\x00\xff\xff" * 3_000
+    headers = {**BEARER, **JSON, "Content-Encoding": "deflate"}
+    async with (
+        capture_node(tmp_path / "small.db", settings=settings) as node,
+        client.post(f"{node.url}/capture", data=_pieces(empty_blocks), headers=headers) as response,
+    ):
+        problem = await problem_of(response, 413)
+    assert problem["code"] == "body_too_large"
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

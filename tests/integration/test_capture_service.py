@@ -12,10 +12,10 @@ import pytest
 from capture_events import bare, declaration, document, event, pack
 from capture_node import ANCHOR_DELAY_MS, DOMAIN, ITEM_SALT, SIGNER, services
 from sealtrail.epcis import Limits
-from sealtrail.errors import ConflictError, InputError, TooLargeError
+from sealtrail.errors import ConflictError, InputError, TooLargeError, UnavailableError
 from sealtrail.gs1 import canonical
 from sealtrail.log.tree import leaf_hash, verify_inclusion
-from sealtrail.services.capture import CaptureService
+from sealtrail.services.capture import PART_EVENTS_MAX, CaptureService
 from sealtrail.services.queries import QueryService
 from sealtrail.services.receipts import Receipt, rfc3339
 from sealtrail.signing import (
@@ -353,3 +353,83 @@ async def test_what_was_recorded_is_there_after_reopening(tmp_path: Path) -> Non
         assert (
             len(parts[0].read_sync(lambda c: load_by_event_id(c, again.receipts[0].event_id))) == 1
         )
+
+
+LARGE = [event(f"L{n}") for n in range(5 * PART_EVENTS_MAX)]
+
+
+async def first_part(world: World) -> None:
+    """Wait until the log holds more than its genesis entry."""
+    async with asyncio.timeout(60):
+        while world.log.size == 1:  # noqa: ASYNC110 - nobody tells of a part
+            await asyncio.sleep(0)
+
+
+async def test_a_single_event_gets_in_between_the_parts_of_a_large_document(world: World) -> None:
+    body = document(*LARGE)
+    large = asyncio.ensure_future(world.capture.capture(body, behaviour="proceed"))
+    await first_part(world)
+    receipt, _ = await world.capture.capture_event(bare(event("single")))
+    captured = await large
+    places = [r.leaf_index for r in captured.receipts]
+    assert places == [n for n in range(1, len(LARGE) + 2) if n != receipt.leaf_index]
+    assert places[0] < receipt.leaf_index < places[-1]
+    assert captured.job.success
+    assert len(captured.job.entry_ids) == len(LARGE)
+    job, receipts = await world.queries.job(captured.job.job_id)
+    assert job == captured.job
+    assert [r.leaf_index for r in receipts] == places
+
+
+async def test_a_document_that_is_rolled_back_for_one_event_stays_whole(world: World) -> None:
+    body = document(*LARGE, event("bad", eventTime="yesterday"))
+    captured = await world.capture.capture(body)
+    assert [e.code for e in captured.errors] == ["time_malformed"]
+    assert world.log.size == 1
+
+
+async def test_parts_know_what_the_parts_before_them_recorded(world: World) -> None:
+    taken = event("id", eventID="urn:uuid:1")
+    body = document(
+        taken,
+        *LARGE[:PART_EVENTS_MAX],
+        LARGE[0],
+        event("other", eventID="urn:uuid:1"),
+        declaration(taken),
+        event("bad", eventTime="yesterday"),
+    )
+    captured = await world.capture.capture(body, behaviour="proceed")
+    assert captured.duplicates == 1
+    assert [e.code for e in captured.errors] == ["event_id_conflict", "time_malformed"]
+    assert captured.errors[0].pointer == f"/epcisBody/eventList/{PART_EVENTS_MAX + 2}/eventID"
+    assert captured.receipts[PART_EVENTS_MAX + 1] == captured.receipts[1]
+    (corrected,) = parse_references(world.entry(captured.receipts[-1]).refs)
+    assert "0x" + corrected.entry_id.hex() == captured.receipts[0].entry_id
+    assert len(captured.job.entry_ids) == len(captured.receipts) == PART_EVENTS_MAX + 3
+    statistics = world.capture.statistics
+    assert (statistics.documents, statistics.events) == (1, PART_EVENTS_MAX + 2)
+    assert (statistics.duplicates, statistics.refused) == (1, 2)
+
+
+async def test_a_node_that_stops_between_parts_gives_the_first_receipts_again(
+    tmp_path: Path,
+) -> None:
+    body = document(*LARGE)
+    async with services(tmp_path / "node.db") as parts:
+        world = World(*parts)
+        large = asyncio.ensure_future(world.capture.capture(body, behaviour="proceed"))
+        await first_part(world)
+        await asyncio.to_thread(world.database.close)
+        with pytest.raises(UnavailableError) as caught:
+            await large
+        assert caught.value.code == "store_closed"
+    async with services(tmp_path / "node.db") as parts:
+        world = World(*parts)
+        recorded = world.log.size - 1
+        assert recorded
+        assert recorded % PART_EVENTS_MAX == 0
+        jobs, _ = await world.queries.jobs(before=None, limit=10)
+        assert jobs == []
+        captured = await world.capture.capture(body, behaviour="proceed")
+        assert captured.duplicates == recorded
+        assert [r.leaf_index for r in captured.receipts] == list(range(1, len(LARGE) + 1))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from capture_events import bare, declaration, document, event
+from capture_events import bare, declaration, document, event, pack
 from capture_node import (
     DOMAIN,
     EVENT_KEY,
@@ -27,13 +27,19 @@ from capture_node import (
 )
 from sealtrail.epcis import Limits, parse_document
 from sealtrail.errors import InputError, TooLargeError, UnavailableError
-from sealtrail.services.drafting import SMALL_BYTES_MAX, Drafting, ProcessDrafting
+from sealtrail.services.drafting import (
+    DEADLY_MAX,
+    ORDINARY_BYTES_MAX,
+    SMALL_BYTES_MAX,
+    Drafting,
+    ProcessDrafting,
+)
 from sealtrail.services.drafting_process import DraftingSetup, DraftingTask, DraftingWorker
 from sealtrail.services.drafts import Draft
 from sealtrail.signing import Kind, disclosure_root, entry_id, parse_leaf, recover
 from sealtrail.store.contents import parse_content
 
-LIMITS = Limits(document_bytes_max=1_000_000, events_count_max=500)
+LIMITS = Limits(document_bytes_max=2_000_000, events_count_max=500)
 SETUP = DraftingSetup(
     domain=DOMAIN,
     member=SIGNER.address,
@@ -43,7 +49,22 @@ SETUP = DraftingSetup(
 )
 SMALL = document(event(1), event(2))
 LARGE = document(*(event(n) for n in range(100)))
-assert len(SMALL) <= SMALL_BYTES_MAX < len(LARGE)
+HUGE = document(*(event(n, epcList=[pack(f"{n}-{m}") for m in range(60)]) for n in range(300)))
+assert len(SMALL) <= SMALL_BYTES_MAX < len(LARGE) <= ORDINARY_BYTES_MAX < len(HUGE)
+
+# Stands in for whatever a document may do to the process that reads it; Python imports it on start.
+DEADLY = """
+import os, signal
+from sealtrail.services.drafts import Drafter
+draft_document = Drafter.draft_document
+def draft_or_die(self, data, **more):
+    if b"deadly" in data:
+        with open(os.environ["DEATHS"], "a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return draft_document(self, data, **more)
+Drafter.draft_document = draft_or_die
+"""
 
 
 @pytest.fixture(params=[0, 1, 2], ids=["here", "one-process", "two-processes"])
@@ -103,7 +124,7 @@ async def test_a_refused_event_leaves_the_others(drafting: Drafting) -> None:
     [
         (b"{", InputError, "json_malformed"),
         (b"\xff" * 20_000, InputError, "json_not_utf8"),
-        (b" " * 1_000_001, TooLargeError, "document_too_large"),
+        (b" " * 2_000_001, TooLargeError, "document_too_large"),
         (document(*(event(n) for n in range(501))), TooLargeError, "too_many_events"),
         (b"[" * 5_000, InputError, "json_too_deep"),
         (b'{"a": 1, "a": 2}', InputError, "json_key_repeated"),
@@ -188,6 +209,79 @@ def test_a_process_that_dies_over_its_work_costs_a_refusal(
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(without_a_key())
+
+
+@pytest.fixture
+def deaths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Processes started from now on are killed by a document that says "deadly"; tell how many were."""
+    (tmp_path / "sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("DEATHS", str(tmp_path / "deaths"))
+    (tmp_path / "deaths").touch()
+    return lambda: (tmp_path / "deaths").stat().st_size
+
+
+async def _outcomes(drafting: Drafting, bodies: list[bytes]) -> list[str]:
+    """Draft all at once, so that they come in one message; return each one's id or error code."""
+    drafted = await asyncio.gather(
+        *(drafting.draft(body, Kind.EVENT) for body in bodies), return_exceptions=True
+    )
+    found = []
+    for each in drafted:
+        if isinstance(each, UnavailableError):
+            found.append(each.code)
+            continue
+        assert not isinstance(each, BaseException), each
+        assert isinstance(each[0], Draft)
+        found.append(each[0].event_id)
+    return found
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_of_documents_in_one_message_only_that_which_kills_is_refused(
+    deaths: Callable[[], int], processes: int
+) -> None:
+    ids = [f"urn:x:{n}" for n in range(20)]
+    ids[7] = "urn:x:deadly"
+    async with drafting_of(SETUP, processes) as drafting:
+        outcomes = await _outcomes(drafting, [bare(event(1, eventID=each)) for each in ids])
+        assert outcomes == [*ids[:7], "drafting_stopped", *ids[8:]]
+        assert deaths() == 4  # twice in the message, twice by itself
+        assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+
+
+async def test_many_documents_that_kill_cost_a_bounded_number_of_processes(
+    deaths: Callable[[], int],
+) -> None:
+    ids = [f"urn:x:deadly:{n}" for n in range(30)]
+    ids[1], ids[-1] = "urn:x:before", "urn:x:behind"
+    async with drafting_of(SETUP, 1) as drafting:
+        outcomes = await _outcomes(drafting, [bare(event(1, eventID=each)) for each in ids])
+        assert outcomes == ["drafting_stopped", ids[1], *["drafting_stopped"] * 28]
+        assert deaths() == 2 + 2 * DEADLY_MAX
+        assert await _outcomes(drafting, [bare(event(1, eventID=ids[-1]))]) == [ids[-1]]
+
+
+async def test_an_ordinary_document_does_not_wait_until_huge_ones_are_read() -> None:
+    async with drafting_of(SETUP, 2) as drafting:
+        await drafting.draft(HUGE, Kind.EVENT)
+        (slow,) = _children()  # the other has had nothing to do yet
+        os.kill(slow, signal.SIGSTOP)
+        huge = [asyncio.ensure_future(drafting.draft(HUGE, Kind.EVENT)) for _ in range(3)]
+        for _ in range(3):
+            drafted = await asyncio.gather(
+                *(drafting.draft(body, Kind.EVENT) for body in (LARGE, SMALL, LARGE, LARGE, SMALL))
+            )
+            assert [len(each) for each in drafted] == [100, 2, 100, 100, 2]
+        assert not any(each.done() for each in huge)
+        os.kill(slow, signal.SIGCONT)
+        assert [len(each) for each in await asyncio.gather(*huge)] == [300] * 3
+
+
+async def test_ordinary_documents_are_read_by_all_processes() -> None:
+    async with drafting_of(SETUP, 2) as drafting:
+        await asyncio.gather(*(drafting.draft(LARGE, Kind.EVENT) for _ in range(4)))
+        assert len(_children()) == 2
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])

@@ -19,7 +19,7 @@ from sealtrail.api.provenance import routes
 from sealtrail.config import HttpSettings
 from sealtrail.services.queries import QueryService
 
-P1 = item("P1")
+P1, P2 = item("P1"), item("P2")
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ async def client(tmp_path: Path) -> AsyncIterator[tuple[ClientSession, str]]:
     world = World(tmp_path)
     node = await world.node(MAKER)
     await node.record(commissioning(MAKER, 1, P1, item("PA%2FB")))
+    await node.record(commissioning(MAKER, 2, P2.replace("urn:epc:id:sgtin", "URN:EPC:ID:SGTIN")))
     await node.anchor()
 
     async def nothing() -> list[str]:
@@ -74,7 +75,9 @@ LINK = "https://id.gs1.org/01/04012345123456/21/P1"
     "text",
     [
         P1,
+        P1.replace("urn:epc:id:sgtin", "URN:EPC:ID:SGTIN"),
         LINK,
+        LINK.replace("https://id.gs1.org", "HTTPS://ID.GS1.ORG"),
         "https://example.com/some/path/01/04012345123456/10/L1/21/P1?17=271231",
         "(01)04012345123456(21)P1",
         "(01)04012345123456(17)271231(10)L1(21)P1",
@@ -92,6 +95,14 @@ async def test_an_item_in_every_form_is_the_same_item(
             == (await get(client, "/" + quote(P1)))[1]["question"]["item"]
         )
         assert answer["verdicts"]["identifier"]["verdict"] == "known_matching"
+
+
+async def test_an_item_recorded_under_a_urn_in_capitals_is_found_by_any(
+    client: tuple[ClientSession, str],
+) -> None:
+    status, answer = await get(client, "/" + quote(P2))
+    assert status == 200
+    assert answer["verdicts"]["identifier"]["verdict"] == "known_matching"
 
 
 async def test_a_serial_with_a_slash_is_found(client: tuple[ClientSession, str]) -> None:
@@ -114,6 +125,10 @@ async def test_an_item_that_nothing_is_known_of_is_an_answer(
         ("", "identifier_empty"),
         ("(01)04012345123457(21)P1", "identifier_check_digit"),
         ("urn:epc:id:sgtin:4012345.0123456.P1", "identifier_malformed"),
+        ("URN:EPC:ID:SGTIN:4012345.0123456.P1", "identifier_malformed"),
+        ("https://id.gs1.org/414/4012345000016", "identifier_of_no_item"),
+        ("urn:epc:id:sgln:4012345.00001.0", "identifier_of_no_item"),
+        ("(417)4012345000016", "identifier_of_no_item"),
         ("x" * 2001, "identifier_too_long"),
     ],
 )

@@ -18,7 +18,7 @@ from sealtrail.epcis import RecordedEvent, parse_document, pre_hash, read_conten
 from sealtrail.epcis.content import encode_jcs
 from sealtrail.epcis.folding import fold
 from sealtrail.errors import InputError, SealtrailError
-from sealtrail.gs1 import canonical, gln_of, item_of, numbering_digits, parse_item
+from sealtrail.gs1 import canonical, gln_of, item_of, lot_in, numbering_digits, parse_item
 from sealtrail.gs1.hash_form import hash_form
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "event-hash"
@@ -176,6 +176,36 @@ def test_no_text_harms_the_readers_of_identifiers(text: str) -> None:
     fold(text)
     with suppress(InputError):
         parse_item(text)
+
+
+@given(
+    st.sampled_from(
+        [
+            ("urn:epc:id:sgtin:", "9521001.000101.", ""),
+            ("urn:epc:class:lgtin:", "4012345.012345.", ""),
+            ("urn:epc:id:itip:", "4012345.012345.01.02.", ""),
+            ("urn:epc:id:giai:", "0614141.", ""),
+            ("urn:epc:idpat:cpi:", "0614141.12A", ".*"),
+            ("urn:epc:id:gid:", "9521001.", ""),
+            ("urn:epc:id:sgtin:", "0614141.1073464.", ""),
+            ("https://id.gs1.org", "/01/09521001001014/21/", ""),
+            ("http://shop.example", "/a/01/09521001001014/10/L/21/", "?17=301231"),
+        ]
+    ),
+    st.text("aAbB9'._", min_size=1, max_size=12),
+    st.data(),
+)
+@settings(max_examples=300)
+def test_any_case_before_the_serial_names_the_same_item(
+    parts: tuple[str, str, str], serial: str, data: st.DataObject
+) -> None:
+    prefix, before, behind = parts
+    cased = "".join(data.draw(st.sampled_from([c, c.upper()])) for c in prefix)
+    rest = before + serial + behind
+    assert canonical(cased + rest) == canonical(prefix + rest)
+    assert item_of(cased + rest) == item_of(prefix + rest)
+    assert numbering_digits(cased + rest) == numbering_digits(prefix + rest)
+    assert lot_in(cased + rest) == lot_in(prefix + rest)
 
 
 serials = st.text(

@@ -114,6 +114,16 @@ def test_an_object_event_holds_all_of_its_parts() -> None:
     assert event.extensions[1].children[0].text == "1"
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_packs_whose_urns_begin_in_capitals_are_the_same_items(count: int) -> None:
+    packs = [f"urn:epc:id:sgtin:0614141.107346.a{n}" for n in range(count)]
+    capitals = [pack.replace("urn:epc:id:sgtin", "URN:EPC:ID:SGTIN") for pack in packs]
+    ilmd = {"cbvmda:lotNumber": "L7"}
+    assert items(pack_event(epcList=capitals, ilmd=ilmd)) == items(
+        pack_event(epcList=packs, ilmd=ilmd)
+    )
+
+
 def test_packs_and_the_lot_of_each_are_items_places_and_parties_are_not() -> None:
     event = pack_event(
         epcList=[PACK, "https://x.example/01/00614141073467/10/L8/21/1"],

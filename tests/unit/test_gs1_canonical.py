@@ -54,6 +54,20 @@ LINKS = [
     ("https://example.com/8010/0614141123ABC/8011/1", "8010/0614141123ABC/8011/1"),
 ]
 
+CAPITALS = [
+    ("URN:EPC:ID:SGTIN:9521001.000101.PA1", BASE + "01/09521001001014/21/PA1"),
+    ("urn:EPC:id:SgTiN:9521001.000101.pa1", BASE + "01/09521001001014/21/pa1"),
+    ("URN:EPC:CLASS:LGTIN:4012345.012345.L7", BASE + "01/04012345123456/10/L7"),
+    ("URN:EPC:IDPAT:SGTIN:0614141.107346.*", BASE + "01/10614141073464"),
+    ("Urn:Epc:Id:Sgln:0614141.12345.aB", BASE + "414/0614141123452/254/aB"),
+    ("HTTPS://ID.GS1.ORG/01/09521001001014/21/PA1", BASE + "01/09521001001014/21/PA1"),
+    ("Http://Shop.Example/01/09521001001014/21/pa1", BASE + "01/09521001001014/21/pa1"),
+    ("hTTPs://id.gs1.org/00/106141412345678908", BASE + "00/106141412345678908"),
+    ("URN:EPC:ID:GID:95100000.12345.Ab", "urn:epc:id:gid:95100000.12345.Ab"),
+    ("URN:EPC:TAG:SGTIN-96:3.0614141.812345.6A", "urn:epc:tag:sgtin-96:3.0614141.812345.6A"),
+    ("URN:EPC:ID:SGTIN:0614141.1073464.A", "urn:epc:id:sgtin:0614141.1073464.A"),
+]
+
 OTHERS = [
     "urn:uuid:1af03ffb-0000-4000-8000-23868eb62023",
     "https://example.com/article/4711",
@@ -77,6 +91,16 @@ def test_a_urn_becomes_its_digital_link(urn: str, path: str) -> None:
 @pytest.mark.parametrize(("link", "path"), LINKS)
 def test_a_digital_link_of_any_domain_becomes_canonical(link: str, path: str) -> None:
     assert canonical(link) == BASE + path
+
+
+@pytest.mark.parametrize(("text", "name"), CAPITALS)
+def test_capitals_before_the_serial_name_no_other_item(text: str, name: str) -> None:
+    assert canonical(text) == name
+
+
+def test_the_event_hash_keeps_a_urn_in_capitals_as_the_reference_does() -> None:
+    urn = "URN:EPC:ID:SGTIN:9521001.000101.PA1"
+    assert fold(urn) == hash_form(urn) == urn
 
 
 @pytest.mark.parametrize("text", OTHERS)

@@ -25,7 +25,7 @@ from sealtrail.errors import InputError, SealtrailError
 
 CALLER = web.RequestKey("caller", Caller)
 
-# What aiohttp raises from a body that ends early, is badly chunked or badly compressed
+# What aiohttp raises from a body that ends early or is badly chunked
 _BROKEN_OFF = (ConnectionError, web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
 
 _log = logging.getLogger("sealtrail.api")

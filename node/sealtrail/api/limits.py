@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
+from sealtrail.api.content_coding import Decoder, decoder_of
 from sealtrail.api.protocol import ProblemRunner
 from sealtrail.config import HttpSettings
 from sealtrail.epcis import Limits
@@ -41,31 +42,45 @@ class BodyRoom:
 
     @asynccontextmanager
     async def body(self, request: web.Request) -> AsyncIterator[bytes]:
-        """Read the request's body, and count its bytes for as long as it is worked on.
+        """Read the request's body, decoded, and count its bytes for as long as it is worked on.
 
         Raises:
-            TooLargeError: over the limit (``body_too_large``).
+            UnsupportedMediaError: encoded with what isn't known here (``content_coding_unsupported``).
+            InputError: not encoded as its header says (``body_broken_off``).
+            TooLargeError: over the limit, as it came or decoded (``body_too_large``).
             UnavailableError: the bodies in hand are over their limit together (``node_busy``).
             HTTPRequestTimeout: it didn't arrive in time.
         """
+        decoder = decoder_of(request)
         self._refuse_over(request.content_length or 0)
         held = _Held()
         try:
-            yield await self._read(request, held)
+            yield await self._read(request, decoder, held)
         finally:
             self._in_hand -= held.count
 
-    async def _read(self, request: web.Request, held: _Held) -> bytes:
-        chunks = []
+    async def _read(self, request: web.Request, decoder: Decoder | None, held: _Held) -> bytes:
+        content = request.content
+        if decoder is None and content.is_eof():  # a small body is there when its header is
+            return self._hold(content.read_nowait(), held)
         try:
-            if request.content.is_eof():  # a small body is there when its header is
-                return self._hold(request.content.read_nowait(), held)
             async with asyncio.timeout(self._timeout_seconds):
-                async for chunk in request.content.iter_any():
-                    chunks.append(self._hold(chunk, held))
+                if decoder is not None:
+                    return await self._decode(content, decoder, held)
+                return b"".join([self._hold(chunk, held) async for chunk in content.iter_any()])
         except TimeoutError as error:
             raise web.HTTPRequestTimeout from error
-        return b"".join(chunks)
+
+    async def _decode(self, content: StreamReader, decoder: Decoder, held: _Held) -> bytes:
+        received, pieces = 0, []
+        async for chunk in content.iter_any():
+            received += len(chunk)
+            self._refuse_over(received)  # what decodes to nothing is counted as well
+            for piece in decoder.pieces(chunk):
+                pieces.append(self._hold(piece, held))
+                await asyncio.sleep(0)  # a large body lets the others have their turns
+        pieces.append(self._hold(decoder.finish(), held))
+        return b"".join(pieces)
 
     def _hold(self, chunk: bytes, held: _Held) -> bytes:
         held.count += len(chunk)
@@ -156,6 +171,7 @@ def make_runner(application: web.Application, settings: HttpSettings) -> web.App
     return ProblemRunner(
         application,
         connections_max=_connections_max(settings),
+        auto_decompress=False,  # bodies are decoded as they are read
         access_log=None,  # the gate writes its own, without bodies and addresses' secrets
         max_line_size=LINE_BYTES_MAX,
         max_field_size=FIELD_BYTES_MAX,

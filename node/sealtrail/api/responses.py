@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from sealtrail.api.content_coding import CODINGS
 from sealtrail.errors import SealtrailError
 from sealtrail.services.problems import as_problem, problem
 
@@ -30,6 +31,8 @@ def problem_response(error: SealtrailError) -> web.Response:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="sealtrail"'
+    if error.code == "content_coding_unsupported":  # RFC 9110 section 15.5.16
+        headers["Accept-Encoding"] = ", ".join(CODINGS)
     return _response(as_problem(error), headers)
 
 

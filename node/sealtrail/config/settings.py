@@ -139,8 +139,9 @@ class CaptureSettings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=64),
         _doc(
-            "Processes that read and sign documents beside the node's own, some 40 MB each: one for small"
-            " documents, the others for larger ones. 0: none, the node does it itself, more slowly."
+            "Processes that read and sign documents beside the node's own, some 40 MB each: the first"
+            " takes small documents, and larger ones up to 512 KiB while the others are at work."
+            " 0: none, the node does it itself, more slowly."
         ),
     ] = 2
 

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from sealtrail.gs1.digital_link import DIGITAL_LINK, is_canonical, parse_digital_link
-from sealtrail.gs1.urn import digital_link_of_urn, ordinary_form_of_urn
+from sealtrail.gs1.urn import (
+    digital_link_of_urn,
+    is_epc_urn,
+    ordinary_form_of_urn,
+    with_lower_prefix,
+)
 
 # 16,384 identifiers of at most 256 characters: some 10 MB
 _REMEMBERED = 16_384
@@ -32,8 +37,8 @@ _is_ordinary = _simple_link(r"[A-Za-z0-9.\-:]+")
 def canonical(identifier: str) -> str:
     """Return the canonical Digital Link URI of an EPC URN, a class URN or a Digital Link of any domain.
 
-    What has none (another URI, a malformed URN) is its own canonical identifier. Check digits are computed
-    for URNs and not checked in Digital Links: what was recorded names what it names.
+    What has none (another URI, a malformed URN) is its own canonical identifier, an EPC URN with its prefix in lower
+    case. Check digits are computed for URNs and not checked in Digital Links: what was recorded names what it names.
     """
     if len(identifier) > CHARACTERS_REMEMBERED_MAX:
         return _canonical.__wrapped__(identifier)
@@ -68,9 +73,12 @@ def _shortened(match: re.Match[str] | None) -> str | None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _canonical(identifier: str) -> str:
-    if identifier.startswith("urn:epc:"):
-        return digital_link_of_urn(identifier) or identifier
-    if not identifier.startswith(("http", "HTTP")):
+    if is_epc_urn(identifier):
+        if (link_uri := digital_link_of_urn(identifier)) is not None:
+            return link_uri
+        urn = with_lower_prefix(identifier)
+        return digital_link_of_urn(urn) or urn
+    if identifier[:4].lower() != "http":
         return identifier
     link = parse_digital_link(identifier)
     return identifier if link is None else link.canonical

@@ -13,7 +13,7 @@ from sealtrail.gs1.check_digit import check_digit, has_check_digit
 from sealtrail.gs1.digital_link import DIGITAL_LINK, DigitalLink, parse_digital_link
 from sealtrail.gs1.elements import parse_elements
 from sealtrail.gs1.escapes import encode_value
-from sealtrail.gs1.urn import digital_link_of_urn, is_epc_urn
+from sealtrail.gs1.urn import is_epc_urn
 
 _SCHEMES = {
     "00": "sscc", "253": "gdti", "255": "gcn", "401": "ginc", "402": "gsin", "414": "sgln", "417": "pgln",
@@ -24,6 +24,8 @@ _CHECKED = {
     "00": 18, "01": 14, "253": 13, "255": 13, "402": 17, "414": 13, "417": 13, "8003": 14, "8006": 14,
     "8017": 18, "8018": 18,
 }  # fmt: skip
+# What GS1 numbers and nobody hands on.
+_NO_ITEMS = {"sgln": "a place", "pgln": "a party"}
 _ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
 _LEADING_DIGITS = re.compile(r"[0-9]+").match
 _pack = re.compile(
@@ -54,22 +56,24 @@ def parse_item(text: str) -> Item:
 
     Raises:
         InputError: ``identifier_empty``, ``identifier_unrecognised``, ``identifier_malformed``,
-            ``identifier_check_digit`` or one of the element string's codes.
+            ``identifier_check_digit``, ``identifier_of_no_item`` (a place, a party) or one of the element string's
+            codes.
     """
     text = text.strip()
     if not text:
         raise InputError("identifier_empty", "There is no identifier.", advice=_ADVICE)
     if text.startswith("("):
-        return _from_elements(parse_elements(text))
+        return _require_item(_from_elements(parse_elements(text)))
     if is_epc_urn(text):
-        if (link_uri := digital_link_of_urn(text)) is None and text.count(":") >= 4:
+        item = item_of(text)
+        if item.scheme == "other" and text.count(":") >= 4:
             raise InputError(
                 "identifier_malformed", f"{text[:100]!r} is no well-formed EPC URN.", advice=_ADVICE
             )
-        return item_of(link_uri or text)
+        return _require_item(item)
     if (link := parse_digital_link(text)) is not None:
         _require_check_digit(link.ai, link.value)
-        return _with_query(_item(link), text)
+        return _require_item(_with_query(_item(link), text))
     if _ANY_URI(text):
         return Item(canonical=text, scheme="other")
     raise InputError(
@@ -194,6 +198,16 @@ def _from_elements(elements: dict[str, str]) -> Item:
         qualifiers={q: elements[q] for q in ("21", "10", "235", "254", "8011") if q in elements},
     )
     return msgspec.structs.replace(_item(link), expiry=elements.get("17"))
+
+
+def _require_item(item: Item) -> Item:
+    if item.scheme not in _NO_ITEMS:
+        return item
+    raise InputError(
+        "identifier_of_no_item",
+        f"{item.canonical[:100]!r} names {_NO_ITEMS[item.scheme]}, and an item was expected.",
+        advice="Give an item's identifier; events at a place are found by EQ_readPoint and EQ_bizLocation.",
+    )
 
 
 def _require_check_digit(ai: str, value: str) -> None:

@@ -149,11 +149,22 @@ _ORDINARY = {
     name: scheme for name, scheme in _SCHEMES.items() if "grai" not in name and "pat" not in name
 }
 _SCHEME_CHARACTERS_MIN = min(map(len, _SCHEMES))
+# "urn:epc:", what kind of URN it is, and its scheme
+_prefix = re.compile(r"urn:epc:(?:[a-z0-9\-]+:){0,2}", re.ASCII | re.IGNORECASE).match
 
 
 def is_epc_urn(text: str) -> bool:
-    """Tell whether the text claims to be an EPC URN (well-formed or not)."""
-    return text.startswith("urn:epc:")
+    """Tell whether the text claims to be an EPC URN (well-formed or not), in any case."""
+    return text[:8].lower() == "urn:epc:"
+
+
+def with_lower_prefix(text: str) -> str:
+    """Return an EPC URN with everything up to its scheme in lower case, any other text as it is.
+
+    RFC 8141 section 3.1 has it so for ``urn:epc:``; what follows names no other scheme in capitals either.
+    """
+    match = _prefix(text)
+    return text if match is None else match[0].lower() + text[match.end() :]
 
 
 def digital_link_of_urn(text: str, encode: Encode = encode_value) -> str | None:

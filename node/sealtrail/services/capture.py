@@ -3,7 +3,9 @@
 Write order, and what a crash after each step means:
 
 1. parse, hash, sign in memory: nothing happened.
-2. one transaction: same-or-other decided, entries, leaves, events, items, job written: all or nothing.
+2. one transaction: same-or-other decided, entries, leaves, events, items, job written: all or nothing. A document of
+   which each event stands by itself (``proceed``) goes in by parts, so that others get in between, and the job with the
+   last: the parts before are recorded, and there is no job.
 3. fsync, then receipts: a client that saw none asks again and gets the same ones (duplicates).
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -28,6 +31,9 @@ from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events
 from sealtrail.store.jobs import CaptureJob, insert_job
 from sealtrail.store.log import LogStore
+
+# Events written at a time where each stands by itself: bounds how long a single capture waits behind them.
+PART_EVENTS_MAX = 500
 
 Behaviour: TypeAlias = Literal["rollback", "proceed"]
 Result: TypeAlias = "Placed | SealtrailError"
@@ -109,26 +115,42 @@ class CaptureService:
 
         Raises:
             InputError: the document itself can't be read; nothing was recorded, not even a job.
-            UnavailableError: nothing was recorded; try again.
+            UnavailableError: nothing was recorded, or with ``proceed`` some of it and no job; try again.
         """
         created_ms = self._clock()
         drafts = await self._drafting.draft(data, kind)
         job_id = self._random(16).hex()
+        *before, last = _parts(drafts, behaviour)
+        results, duplicates = await self._record_parts(before, behaviour)
 
-        def write(connection: sqlite3.Connection) -> Captured:
-            results, duplicates = self._record(connection, drafts, behaviour)
-            job = self._job(job_id, created_ms, behaviour, results)
+        def finish(connection: sqlite3.Connection) -> tuple[CaptureJob, tuple[Result, ...], int]:
+            written, again = self._record(last, behaviour, connection)
+            job = self._job(job_id, created_ms, behaviour, results + written)
             insert_job(connection, job)
-            return Captured(
-                job=job,
-                results=results,
-                duplicates=duplicates,
-                anchor_delay_ms=self.anchor_delay_ms,
-            )
+            return job, written, again
 
-        captured = await self._database.write(write)
-        self._count(captured.results, captured.duplicates)
-        return captured
+        job, written, again = await self._database.write(finish)
+        self._count(written, again)
+        self.statistics.documents += 1
+        return Captured(
+            job=job,
+            results=results + written,
+            duplicates=duplicates + again,
+            anchor_delay_ms=self.anchor_delay_ms,
+        )
+
+    async def _record_parts(
+        self, parts: Sequence[Sequence[Draft | InputError]], behaviour: Behaviour
+    ) -> tuple[tuple[Result, ...], int]:
+        """Record what comes before a document's last part; each is durable, and counted, by itself."""
+        results: list[Result] = []
+        duplicates = 0
+        for part in parts:
+            written, again = await self._database.write(partial(self._record, part, behaviour))
+            self._count(written, again)
+            results += written
+            duplicates += again
+        return tuple(results), duplicates
 
     async def capture_event(self, data: bytes, *, kind: Kind = Kind.EVENT) -> tuple[Receipt, bool]:
         """Record one event; return its receipt, durable, and whether it was recorded before.
@@ -145,6 +167,7 @@ class CaptureService:
                 f"{len(drafts)} events where one is expected",
                 advice="send documents to /capture",
             )
+        self.statistics.documents += 1
         if isinstance(drafts[0], InputError):
             self._count(drafts, 0)
             raise drafts[0]
@@ -164,9 +187,9 @@ class CaptureService:
 
     def _record(
         self,
-        connection: sqlite3.Connection,
         drafts: Sequence[Draft | InputError],
         behaviour: Behaviour,
+        connection: sqlite3.Connection,
     ) -> tuple[tuple[Result, ...], int]:
         """Decide and write, in the writer thread; all of it is one savepoint."""
         good = [d for d in drafts if isinstance(d, Draft)]
@@ -220,13 +243,22 @@ class CaptureService:
 
     def _count(self, results: Sequence[object], duplicates: int) -> None:
         refused = sum(isinstance(r, SealtrailError) for r in results)
-        self.statistics.documents += 1
         self.statistics.refused += refused
         self.statistics.duplicates += duplicates
         events = max(0, len(results) - refused - duplicates)
         self.statistics.events += events
         if events and self._recorded is not None:
             self._recorded()
+
+
+def _parts(
+    drafts: Sequence[Draft | InputError], behaviour: Behaviour
+) -> list[Sequence[Draft | InputError]]:
+    """Cut a document into what is written at a time, at least one part."""
+    if behaviour == "rollback" or len(drafts) <= PART_EVENTS_MAX:
+        return [drafts]
+    starts = range(0, len(drafts), PART_EVENTS_MAX)
+    return [drafts[start : start + PART_EVENTS_MAX] for start in starts]
 
 
 def _placed(fresh: Fresh, leaf_index: int) -> Placed:

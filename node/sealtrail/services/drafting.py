@@ -1,8 +1,8 @@
 """Where documents become drafts: in this process, or in processes of their own.
 
 Parsing and signing are most of what an event costs, and one Python process does them on one core. In processes
-of their own they leave the node's to HTTP and the store; and a document that brings a process down does not take the
-node with it, only the small documents that came in the same message, which are refused and may be sent again.
+of their own they leave the node's to HTTP and the store; and a document that brings a process down takes neither the
+node with it nor the documents that came in the same message.
 """
 
 from __future__ import annotations
@@ -14,21 +14,27 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from sealtrail.epcis import Limits
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, UnavailableError
 from sealtrail.services.drafting_process import (
     DraftedDocument,
     DraftingSetup,
     DraftingTask,
     DraftingWorker,
 )
+from sealtrail.services.drafting_turns import Turns
 from sealtrail.services.drafts import Draft, Drafter
 from sealtrail.services.gathering import Gathering
 from sealtrail.signing import Kind
 
 _log = logging.getLogger(__name__)
 
-# Larger documents don't hold up the smaller ones behind them.
+# Larger documents don't hold up the smaller ones behind them: small ones are gathered,
 SMALL_BYTES_MAX = 8 * 1024
+# ordinary ones, a thousand events or half a second's work, take any process, and huge ones leave one to the others.
+ORDINARY_BYTES_MAX = 512 * 1024
+# Small documents of one message that bring the process down: beyond, what is left of the message is refused untried.
+# Each costs two starts of the process, while the small documents behind it wait.
+DEADLY_MAX = 4
 
 
 class Drafting(Protocol):
@@ -71,8 +77,9 @@ class LocalDrafting:
 class ProcessDrafting:
     """Drafts in processes of its own; close it with :meth:`close`.
 
-    The first process takes the small documents, all that have gathered in one go; the others take one larger
-    document each at a time. If there is only one, it does both.
+    The first process takes the small documents, all that have gathered in one go. Larger documents go to one process
+    each: an ordinary one to any, the first as the last choice and one at a time, so that small documents wait
+    for one at most; a huge one to any but the first. If there is only one process, it does all.
 
     Args:
         processes: how many, at least one.
@@ -82,9 +89,7 @@ class ProcessDrafting:
     def __init__(self, setup: DraftingSetup, *, processes: int, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._workers = [DraftingWorker(setup) for _ in range(processes)]
-        self._idle: asyncio.Queue[DraftingWorker] = asyncio.Queue()
-        for worker in self._workers[1:] or self._workers:
-            self._idle.put_nowait(worker)
+        self._turns = Turns(self._workers)
         self._small = Gathering(self._draft_small)
 
     def start(self) -> None:
@@ -96,8 +101,10 @@ class ProcessDrafting:
         """See :class:`Drafting`."""
         if len(data) <= SMALL_BYTES_MAX:
             drafted = await self._small.submit((data, kind))
+            if isinstance(drafted, UnavailableError):
+                raise drafted
         else:
-            (drafted,) = await self._draft_large(DraftingTask([(data, kind)], self._clock()))
+            drafted = await self._draft_large(data, kind)
         if drafted.fault is not None:
             _log.error("a document could not be drafted:\n%s", drafted.fault)
             raise RuntimeError("a document could not be drafted")
@@ -109,18 +116,42 @@ class ProcessDrafting:
 
     async def _draft_small(
         self, documents: Sequence[tuple[bytes, Kind]]
-    ) -> Sequence[DraftedDocument]:
-        return await self._workers[0].draft(DraftingTask(list(documents), self._clock()))
+    ) -> Sequence[DraftedDocument | UnavailableError]:
+        try:
+            return await self._workers[0].draft(DraftingTask(list(documents), self._clock()))
+        except UnavailableError as error:
+            if error.code != "drafting_stopped" or len(documents) == 1:
+                raise
+        return await self._draft_singly(documents)
 
-    async def _draft_large(self, task: DraftingTask) -> Sequence[DraftedDocument]:
-        worker = await self._idle.get()
-        exchange = asyncio.ensure_future(worker.draft(task))
+    async def _draft_singly(
+        self, documents: Sequence[tuple[bytes, Kind]]
+    ) -> Sequence[DraftedDocument | UnavailableError]:
+        """Find out which documents of a message bring the process down, so that only those are refused."""
+        outcomes: list[DraftedDocument | UnavailableError] = []
+        deadly: list[UnavailableError] = []
+        for document in documents:
+            if len(deadly) == DEADLY_MAX:
+                outcomes.append(UnavailableError(deadly[-1].code, deadly[-1].message))
+                continue
+            try:
+                task = DraftingTask([document], self._clock())
+                outcomes += await self._workers[0].draft(task)
+            except UnavailableError as error:
+                outcomes.append(error)
+                deadly.append(error)
+        return outcomes
+
+    async def _draft_large(self, data: bytes, kind: Kind) -> DraftedDocument:
+        number, worker = await self._turns.take(huge=len(data) > ORDINARY_BYTES_MAX)
+        exchange = asyncio.ensure_future(worker.draft(DraftingTask([(data, kind)], self._clock())))
 
         def answered(exchange: asyncio.Future[list[DraftedDocument]]) -> None:
-            self._idle.put_nowait(worker)
+            self._turns.give_back(number)
             if not exchange.cancelled():
                 exchange.exception()  # seen, also where nobody waits for it any more
 
         exchange.add_done_callback(answered)
-        # Shielded: whoever asked may go away, the worker is idle again only when it has answered.
-        return await asyncio.shield(exchange)
+        # Shielded: whoever asked may go away, the worker is free again only when it has answered.
+        (drafted,) = await asyncio.shield(exchange)
+        return drafted
