@@ -37,7 +37,7 @@ def test_the_readmes_tour_works_as_written(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=480,
         check=False,
     )
     said = result.stdout + result.stderr
