@@ -19,7 +19,7 @@ from sealtrail.ledger.anchor_calls import decode_address
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.wire import encode_bytes, parse_bytes
 from sealtrail.membership.encoding import parse_record
-from sealtrail.membership.records import MemberRecord, Purpose, Status
+from sealtrail.membership.records import Key, MemberRecord, Purpose, Status
 from sealtrail.services.follower import Follower
 from sealtrail.signing import Domain
 from sealtrail.store import chain
@@ -104,18 +104,62 @@ def check_membership(
             advice="`sealtrail member request` makes a file for the stewards, who admit you",
         )
     record = parse_record(stored.record, block=stored.block_number)
+    block = _known_block(connection, record)
     for purpose, public in public_keys.items():
-        wanted = public.rjust(32, b"\0")
-        if not any(
-            k.purpose is purpose and k.public == wanted and k.valid_until == 0 for k in record.keys
-        ):
-            raise ConflictError(
-                "key_not_registered",
-                f"the {purpose.name.lower()} key 0x{public.hex()} is not one that the registry has"
-                f" for {record.name} (0x{member.hex()})",
-                pointer=f"keys.{purpose.name.lower()}",
-                advice="use the key files that were registered, or have the new key registered",
-            )
+        _check_key(record, purpose, public, block)
     if record.status is Status.SUSPENDED:
         _log.warning("this member is suspended: its anchors are marked so")
     return record
+
+
+def unfit_keys(
+    connection: Connection, member: bytes, public_keys: Mapping[Purpose, bytes]
+) -> list[str]:
+    """Return what is wrong with the local keys by now: one may be ended while its node runs."""
+    stored = chain.find_record(connection, member, _NEWEST)
+    if stored is None:
+        return []
+    record = parse_record(stored.record, block=stored.block_number)
+    block = _known_block(connection, record)
+    faults = (_fault(record, purpose, public, block) for purpose, public in public_keys.items())
+    return [fault for fault in faults if fault]
+
+
+def _known_block(connection: Connection, record: MemberRecord) -> int:
+    cursor = chain.load_cursor(connection)
+    return max(record.block, cursor.final_block if cursor else 0)
+
+
+def _key(record: MemberRecord, purpose: Purpose, public: bytes) -> Key | None:
+    wanted = public.rjust(32, b"\0")
+    return next((k for k in record.keys if k.purpose is purpose and k.public == wanted), None)
+
+
+def _fault(record: MemberRecord, purpose: Purpose, public: bytes, block: int) -> str | None:
+    key = _key(record, purpose, public)
+    if key is not None and key.valid_at(block):
+        return None
+    found = "not one that the registry has" if key is None else f"not valid at block {block}"
+    return (
+        f"the {purpose.name.lower()} key 0x{public.hex()} is {found}"
+        f" for {record.name} (0x{record.member.hex()})"
+    )
+
+
+def _check_key(record: MemberRecord, purpose: Purpose, public: bytes, block: int) -> None:
+    """Refuse a key that is not the member's at ``block``, and warn of one that will not be for ever."""
+    name = purpose.name.lower()
+    fault = _fault(record, purpose, public, block)
+    if fault:
+        raise ConflictError(
+            "key_not_registered",
+            fault,
+            pointer=f"keys.{name}",
+            advice="name a key file that `sealtrail keys list --registry` shows as valid, or register this one:"
+            f" `sealtrail keys register {name} FILE`",
+        )
+    key = _key(record, purpose, public)
+    if key and key.valid_until:
+        _log.warning("the %s key ends at block %d: register another", name, key.valid_until)
+    if key and key.compromised_since:
+        _log.warning("the %s key is reported compromised: register another", name)

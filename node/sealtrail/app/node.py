@@ -324,6 +324,7 @@ class Node:
         report = SelfReport(
             config=config,
             origin=origin_of(domain, config.member),
+            public_keys=self._public_keys(),
             log=self._tree,
             database=self._database,
             follower=self._follower,

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from sealtrail import __version__
+from sealtrail.app.network_check import unfit_keys
 from sealtrail.config import Config
+from sealtrail.membership.records import Purpose
 from sealtrail.services.anchoring import Anchoring
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
@@ -23,6 +25,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Config
     origin: str
+    public_keys: Mapping[Purpose, bytes]
     log: LogStore
     database: Database
     follower: Follower
@@ -41,6 +44,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "origin": self.origin,
             "url": self.config.public_url,
             "log": {"tree_size": self.log.head().size},
+            "keys": {
+                **{p.name.lower(): "0x" + k.hex() for p, k in self.public_keys.items()},
+                "faults": await self._unfit_keys(),
+            },
             "store": self._store(),
             "anchoring": msgspec.to_builtins(await self.anchoring.status()),
             "chain": {
@@ -60,7 +67,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     async def readiness(self) -> Sequence[str]:
         """Return why the node can't do its work. A chain that is away is no reason: capture goes on."""
         damaged = self.store_check.state.damaged
-        return [f"the store is damaged at {len(damaged)} events; see /v1/status"] if damaged else ()
+        reasons = (
+            [f"the store is damaged at {len(damaged)} events; see /v1/status"] if damaged else []
+        )
+        return reasons + await self._unfit_keys()
 
     def metrics(self) -> Mapping[str, float]:
         """Return values by Prometheus name."""
@@ -79,6 +89,11 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
         }
+
+    async def _unfit_keys(self) -> list[str]:
+        return await self.database.read(
+            lambda c: unfit_keys(c, self.config.member, self.public_keys)
+        )
 
     def _store(self) -> dict[str, Any]:
         state = msgspec.structs.asdict(self.store_check.state)

@@ -11,8 +11,10 @@ import urllib.parse
 
 from sealtrail.cli.chain import expected_identity, open_rpc, require_registry
 from sealtrail.cli.doctor_finding import Check, Finding
+from sealtrail.cli.key_choice import registered_form, standing
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, open_keys
 from sealtrail.cli.member_list import fetch_members
+from sealtrail.cli.own_record import OwnRecord, fetch_own_record
 from sealtrail.config import Config
 from sealtrail.errors import InputError, UnavailableError
 from sealtrail.ledger import registry_calls
@@ -130,20 +132,11 @@ async def check_registry(config: Config) -> list[Finding]:
 
 async def check_member(config: Config) -> list[Finding]:
     """Compare the member's record with the local keys."""
-    members = await fetch_members(config.chain)
-    record = next((m for m in members if m.member == config.member), None)
-    if record is None:
-        return [
-            Finding(
-                check="member",
-                state="problem",
-                message=f"{config.node.member} is no member of this network",
-                fix="`sealtrail member request` makes a file for the stewards",
-            )
-        ]
+    own = await fetch_own_record(config)
+    record = own.record
     findings = [_status(record)]
     for purpose in PURPOSES:
-        findings += _registered(record, purpose, KeyFiles.of(config).label(purpose).public)
+        findings += _registered(own, purpose, KeyFiles.of(config).label(purpose).public)
     if record.node_url != config.public_url:
         findings.append(
             Finding(
@@ -151,7 +144,8 @@ async def check_member(config: Config) -> list[Finding]:
                 state="problem",
                 message=f"the registry has node URL {record.node_url}, the configuration"
                 f" {config.public_url}: peers will not reach this node",
-                fix="set http.public_url to the registered one, or have the registry's changed",
+                fix="set http.public_url to the registered one, or change that:"
+                f" `sealtrail member set-url {config.public_url}`",
             )
         )
     return findings
@@ -168,30 +162,21 @@ def _status(record: MemberRecord) -> Finding:
     return Finding(check="member", state="ok", message=f"{record.name} is an active member")
 
 
-def _registered(record: MemberRecord, purpose: Purpose, public: bytes) -> list[Finding]:
-    wanted = public.rjust(32, b"\0")
-    key = next((k for k in record.keys if k.purpose is purpose and k.public == wanted), None)
+def _registered(own: OwnRecord, purpose: Purpose, public: bytes) -> list[Finding]:
+    wanted = registered_form(public)
     name = purpose.name.lower()
-    if key is None or key.valid_until:
-        state = "is not registered" if key is None else f"ended at block {key.valid_until}"
-        return [
-            Finding(
-                check="member",
-                state="problem",
-                message=f"the {name} key 0x{public.hex()} {state}",
-                fix=f"use the key file that was registered (keys.{name}), or register this key",
-            )
-        ]
-    if key.compromised_since:
-        return [
-            Finding(
-                check="member",
-                state="problem",
-                message=f"the {name} key is reported compromised since block {key.compromised_since}",
-                fix="make and register a new key, and end this one",
-            )
-        ]
-    return []
+    register = f"`sealtrail keys register {name} FILE`"
+    fix = f"make one with `sealtrail keys new {name} FILE`, {register}, name it (keys.{name}), restart"
+    key = next((k for k in own.record.keys if k.purpose is purpose and k.public == wanted), None)
+    if key is None:
+        wrong = "is not registered"
+        fix = f"name the key file that is (keys.{name}), or register this one: {register}"
+    elif key.valid_until or key.compromised_since or key.valid_from > own.head.number:
+        wrong = standing(key, own.head.number)
+    else:
+        return []
+    message = f"the {name} key 0x{public.hex()}: {wrong}"
+    return [Finding(check="member", state="problem", message=message, fix=fix)]
 
 
 async def check_fees(config: Config) -> list[Finding]:

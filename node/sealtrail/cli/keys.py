@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from sealtrail.cli.group import Entry, LazyGroup
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase, open_keys
-from sealtrail.cli.output import common_options, print_json, sign
+from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import load_config
 from sealtrail.errors import SealtrailError
@@ -18,20 +19,42 @@ from sealtrail.store.keystore import generate_private_key, load_label, save_key
 _NAMES = [p.name.lower() for p in Purpose]
 
 
-@click.group("keys")
+_CHANGES = "sealtrail.cli.key_changes"
+_COMMANDS = {
+    "list": Entry(__name__, "keys_list", "List this node's keys, or what the registry has."),
+    "show": Entry(__name__, "keys_show", "Show the public half of one key."),
+    "new": Entry(__name__, "keys_new", "Make a key in a file."),
+    "register": Entry(_CHANGES, "keys_register", "Put a key into the registry."),
+    "end": Entry(_CHANGES, "keys_end", "End a key's validity in the registry."),
+    "compromised": Entry(_CHANGES, "keys_compromised", "Report that others may have had a key."),
+}
+
+
+@click.group("keys", cls=LazyGroup, entries=_COMMANDS)
 def keys_group() -> None:
-    """List, show and make keys."""
+    """List, show and make keys; register and end them."""
 
 
-@keys_group.command("list")
+@click.command("list")
 @click.option("--check", is_flag=True, help="Open each key too, with the passphrase.")
+@click.option(
+    "--registry", is_flag=True, help="List what the registry has, and which of it is configured."
+)
 @config_option
 @common_options
-def keys_list(config_path: Path, check: bool, as_json: bool) -> None:
-    """List this node's keys: what each is for, where it is, and its public half."""
+def keys_list(config_path: Path, check: bool, registry: bool, as_json: bool) -> None:
+    """List this node's keys: what each is for, where it is, and its public half.
+
+    Exit code 1, with --registry: a configured key is not in the registry, not valid now, or reported compromised.
+    """
     config = load_config(config_path)
     if check:
         open_keys(config)
+    if registry:
+        from sealtrail.cli.key_list import list_registered  # imported here: it needs web3
+
+        list_registered(config, as_json=as_json)
+        return
     rows = [_row(purpose, path) for purpose, path in KeyFiles.of(config).paths.items()]
     if as_json:
         print_json(rows)
@@ -59,7 +82,7 @@ def _line(row: dict[str, Any], checked: bool) -> str:
     return f"{sign('ok')} {row['purpose']:9} {row['public']}  {state}  {row['path']}"
 
 
-@keys_group.command("show")
+@click.command("show")
 @click.argument("purpose", type=click.Choice([p.name.lower() for p in PURPOSES]))
 @config_option
 @common_options
@@ -74,7 +97,7 @@ def keys_show(purpose: str, config_path: Path, as_json: bool) -> None:
         click.echo("0x" + label.public.hex())
 
 
-@keys_group.command("new")
+@click.command("new")
 @click.argument("purpose", type=click.Choice(_NAMES))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
@@ -82,7 +105,7 @@ def keys_show(purpose: str, config_path: Path, as_json: bool) -> None:
 def keys_new(purpose: str, file: Path, config_path: Path, as_json: bool) -> None:
     """Make a key for PURPOSE in FILE, under the passphrase of the configuration.
 
-    It counts for nothing until the registry has it and the configuration names it.
+    It counts for nothing until the registry has it (`sealtrail keys register`) and the configuration names it.
     """
     config = load_config(config_path)
     passphrase = None if config.keys.devnet_plaintext else _passphrase(config)
@@ -93,6 +116,7 @@ def keys_new(purpose: str, file: Path, config_path: Path, as_json: bool) -> None
         print_json({"purpose": purpose, "path": str(file), "public": public})
     else:
         click.echo(f"Made {file}: {public}")
+        say(f"Next: `sealtrail keys register {purpose} {file}`.")
 
 
 def _passphrase(config: Any) -> str:

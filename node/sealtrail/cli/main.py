@@ -35,7 +35,7 @@ COMMANDS = {
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
-    "keys": Entry("sealtrail.cli.keys", "keys_group", "List, show and make keys."),
+    "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),
     "member": Entry("sealtrail.cli.member", "member_group", "Ask to be a member; admit members."),
     "network": Entry("sealtrail.cli.network", "network_group", "Found a network on a chain."),

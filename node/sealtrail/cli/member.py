@@ -28,6 +28,7 @@ from sealtrail.cli.member_request import (
     parse_roles,
     save_request,
 )
+from sealtrail.cli.member_url import member_set_url
 from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import ChainSettings, Config, load_config
@@ -39,10 +40,11 @@ from sealtrail.signing import Domain, EventSigner
 
 @click.group("member")
 def member_group() -> None:
-    """Ask to be a member; admit and list members."""
+    """Ask to be a member; admit and list members; say where this one's node is."""
 
 
 member_group.add_command(member_list)
+member_group.add_command(member_set_url)
 
 
 def request_membership(

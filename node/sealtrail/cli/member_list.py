@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from sealtrail.cli.chain import fee_mode, open_rpc, require_registry
+from sealtrail.cli.chain import open_rpc
 from sealtrail.cli.member_request import role_names
-from sealtrail.cli.network import fetch_anchors_address
 from sealtrail.cli.output import common_options, print_json
+from sealtrail.cli.own_record import open_ledger
 from sealtrail.cli.target import config_option
 from sealtrail.config import ChainSettings, load_config
-from sealtrail.ledger.chain import ChainLedger, Contracts
-from sealtrail.ledger.finality import parse_finality
 from sealtrail.membership.encoding import parse_record
 from sealtrail.membership.records import MemberRecord
 
@@ -25,17 +23,8 @@ async def fetch_members(chain: ChainSettings) -> list[MemberRecord]:
     Raises:
         InputError: no network is configured. UnavailableError: the chain could not be asked.
     """
-    registry = require_registry(chain)
     async with open_rpc(chain) as rpc:
-        ledger = ChainLedger(
-            rpc,
-            contracts=Contracts(
-                registry=registry, anchors=await fetch_anchors_address(rpc, registry)
-            ),
-            finality=parse_finality(chain.finality),
-            fees=fee_mode(chain),
-            chain_id=chain.chain_id,
-        )
+        ledger = await open_ledger(rpc, chain)
         head = await ledger.head()
         _, records = await ledger.changes(chain.start_block, head.number)
     latest = {r.member: parse_record(r.record, block=r.block_number) for r in records}

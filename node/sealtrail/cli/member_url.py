@@ -1,0 +1,57 @@
+"""``sealtrail member set-url``: where the other members' nodes find this one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from sealtrail.cli.keyring import open_keys
+from sealtrail.cli.output import common_options, print_json, say, sign
+from sealtrail.cli.own_record import change_own_record
+from sealtrail.cli.target import config_option
+from sealtrail.config import load_config
+from sealtrail.ledger import registry_calls
+from sealtrail.ledger.envelope import OperatorKey
+from sealtrail.membership.records import Purpose
+from sealtrail.peers.client import PlainHttp, check_url
+
+
+@click.command("set-url")
+@click.argument("url")
+@config_option
+@common_options
+def member_set_url(url: str, config_path: Path, as_json: bool) -> None:
+    """Put URL into the registry as where this member's node is reached, and wait until that is final.
+
+    The operator key of the configuration signs it. The node must have the same URL as its http.public_url.
+    """
+    config = load_config(config_path)
+    url = url.rstrip("/")
+    # what no peer would call is refused here: the contract can't tell
+    check_url(url, PlainHttp.allowed_to(url, anywhere=config.peers.plain_http))
+    operator = OperatorKey(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR])
+    change = asyncio.run(
+        change_own_record(
+            config, operator, lambda own: registry_calls.set_node_url(own.record, url)
+        )
+    )
+    if as_json:
+        print_json(
+            {
+                "member": "0x" + change.record.member.hex(),
+                "node_url": change.record.node_url,
+                "block": change.block,
+                "transaction_hash": "0x" + change.transaction_hash.hex(),
+            }
+        )
+        return
+    click.echo(
+        f"{sign('ok')} The registry has {change.record.node_url} since block {change.block}."
+    )
+    if url != config.public_url:
+        say(
+            f'Next: set `public_url = "{url}"` under [http] in {config_path}, and restart the node:'
+        )
+        say("it refuses requests that were signed for another URL.")
