@@ -323,9 +323,12 @@ async def test_a_key_that_was_replaced_signs_no_more(pair: Pair) -> None:
     await pair.refused(body, 401, "peer_key_unknown")
 
 
-async def test_a_record_time_beyond_what_can_be_stored_is_refused(pair: Pair) -> None:
+@pytest.mark.parametrize("record_time_ms", [2**64 - 1, 253_402_300_800_000])
+async def test_a_record_time_beyond_what_can_be_stored_or_spelt_is_refused(
+    pair: Pair, record_time_ms: int
+) -> None:
     record = pair.records()[0]
-    entry = msgspec.structs.replace(parse_leaf(record.leaf).entry, record_time_ms=2**64 - 1)
+    entry = msgspec.structs.replace(parse_leaf(record.leaf).entry, record_time_ms=record_time_ms)
     digest = entry_id(entry, pair.world.domain)
     leaf = encode_leaf(SignedEntry(entry, pair.maker.signer.sign(digest)))
     body = pair.maker.package(

@@ -37,7 +37,8 @@ from sealtrail.store.events import insert_events, known_contents, load_by_entrie
 from sealtrail.store.identity import Identity
 from sealtrail.store.peer_nonces import take_nonce
 
-RECORD_TIME_MS_MAX = (1 << 53) - 1
+# The last millisecond of the year 9999: what an answer can spell.
+RECORD_TIME_MS_MAX = 253_402_300_799_999
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
