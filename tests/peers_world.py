@@ -127,6 +127,7 @@ class Peer(Node):
             networks=self.networks,
             now_ms=_now_ms,
             limits=package_limits or PackageLimits(),
+            received=lambda: self.outgoing.proofs_arrived(),
         )
         self._serving = AsyncExitStack()
         self._delivering = AsyncExitStack()

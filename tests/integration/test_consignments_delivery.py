@@ -85,6 +85,78 @@ async def test_the_third_node_gets_the_first_ones_entries_from_the_second(
     assert maker.others() == set()
 
 
+async def passed_on(world: PeersWorld) -> tuple[list[bytes], list[bytes]]:
+    """The maker's pack is at the pharmacy, whose wholesaler's entries are anchored, and the maker's are not."""
+    maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
+    pharmacy = await world.peer(PHARMACY)
+    first = await maker.record(
+        commissioning(MAKER, 10, PACK), shipping(MAKER, WHOLESALER, 20, PACK)
+    )
+    await until(lambda: wholesaler.holds(first))
+    second = await wholesaler.record(
+        event(WHOLESALER, "receiving", 30, PACK), shipping(WHOLESALER, PHARMACY, 40, PACK)
+    )
+    await until(lambda: pharmacy.holds([*first, *second]))
+    await wholesaler.anchor()
+    await until(lambda: wholesaler.undelivered("anchored") == 0)
+    await pharmacy.follower.check_now()
+    assert grades(await pharmacy.view(PACK)) == {"signature-proven", "chain-proven"}
+    return first, second
+
+
+async def test_history_that_is_anchored_after_it_was_passed_on_is_proven_in_the_end(
+    world: PeersWorld,
+) -> None:
+    first, _ = await passed_on(world)
+    maker, wholesaler, pharmacy = (world.peers[a.name] for a in (MAKER, WHOLESALER, PHARMACY))
+    assert wholesaler.undelivered() == 1
+    waiting = wholesaler.sql("SELECT entry_id FROM delivery_unproven")
+    assert {row[0] for row in waiting} == set(first)
+    await wholesaler.follower.check_now()  # the maker's anchor is seen before its proof is here
+    await maker.anchor()
+    await until(lambda: maker.undelivered() == 0)
+    await wholesaler.follower.check_now()
+    await until(lambda: wholesaler.undelivered() == 0)
+    await pharmacy.follower.check_now()
+    assert grades(await pharmacy.view(PACK)) == {"chain-proven"}
+    assert wholesaler.sql("SELECT entry_id FROM delivery_unproven") == []
+
+
+async def test_what_waits_for_the_proof_of_history_outlives_a_restart_and_a_receiver_that_is_down(
+    world: PeersWorld,
+) -> None:
+    await passed_on(world)
+    maker, wholesaler, pharmacy = (world.peers[a.name] for a in (MAKER, WHOLESALER, PHARMACY))
+    await wholesaler.stop_delivering()
+    await pharmacy.hang_up()
+    await maker.anchor()
+    await until(lambda: maker.undelivered() == 0)
+    await wholesaler.follower.check_now()
+    await wholesaler.deliver()
+    await until(lambda: wholesaler.outgoing.counts.failed_attempts > 0)
+    assert wholesaler.undelivered() == 1
+    await pharmacy.listen()
+    await until(lambda: wholesaler.undelivered() == 0)
+    await pharmacy.follower.check_now()
+    assert grades(await pharmacy.view(PACK)) == {"chain-proven"}
+
+
+async def test_history_that_was_erased_meanwhile_keeps_nobody_waiting(world: PeersWorld) -> None:
+    first, _ = await passed_on(world)
+    maker, wholesaler = world.peers[MAKER.name], world.peers[WHOLESALER.name]
+    erased = first[0]
+    for table, column in (("event", "content"), ("foreign_entry", "seed")):
+        wholesaler.database.write_sync(
+            lambda c, t=table, k=column: c.execute(  # type: ignore[misc]
+                f"UPDATE {t} SET {k} = NULL WHERE entry_id = ?", (erased,)
+            )
+        )
+    await maker.anchor()
+    await until(lambda: maker.undelivered() == 0)
+    await wholesaler.follower.check_now()
+    await until(lambda: wholesaler.undelivered() == 0)
+
+
 async def test_nothing_goes_to_members_not_concerned_nor_to_parties_outside(
     world: PeersWorld,
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sealtrail.errors import InputError, IntegrityError, UnavailableError
 from sealtrail.store.database import Database
-from sealtrail.store.migrate import migrations
+from sealtrail.store.migrate import APPLICATION_ID, migrations
 
 
 @pytest.fixture
@@ -209,3 +209,25 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="store_unopenable"):
         Database.open(tmp_path / "file" / "node.db")
+
+
+def test_deliveries_of_the_first_schema_are_kept(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "node.db", isolation_level=None)
+    connection.executescript(
+        f"{migrations()[0][1]}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
+    )
+    rows = [
+        (3, b"r" * 20, b"e" * 32, "announced", 2, 17, "down", None),
+        (7, b"r" * 20, b"e" * 32, "anchored", 0, 1 << 62, None, None),
+    ]
+    connection.executemany("INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.close()
+    database = Database.open(tmp_path / "node.db")
+    kept = database.read_sync(lambda c: c.execute("SELECT * FROM delivery").fetchall())
+    indexes = database.read_sync(
+        lambda c: c.execute(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'delivery_due'"
+        ).fetchone()
+    )
+    database.close()
+    assert (kept, indexes) == (rows, (1,))

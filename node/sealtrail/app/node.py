@@ -316,6 +316,7 @@ class Node:
             networks=self._networks,
             now_ms=now_ms,
             limits=PackageLimits(),
+            received=self._outgoing.proofs_arrived,
         )
         self._keep_running("delivering to peers", self._outgoing.run(), cancel=True)
 

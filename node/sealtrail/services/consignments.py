@@ -1,6 +1,7 @@
 """Consignments: what this member ships to another, and its corrections, reach that member's node.
 
-An entry is sent at once, so that the receiver can rely on it, and once more when the chain proves it.
+An entry is sent at once, so that the receiver can rely on it, and once more when the chain proves it; what of its
+history the chain proves later still, because others' anchors arrived here later, is sent when it does.
 Sending order, and what a crash after each step means:
 
 1. events are looked through, deliveries noted and the cursor moved in one transaction: all or nothing.
@@ -30,7 +31,7 @@ from sealtrail.membership.records import Status
 from sealtrail.peers.client import PeerClient
 from sealtrail.services.addressees import SHIPPING_STEPS, addressees_of
 from sealtrail.services.network import FollowedNetworks
-from sealtrail.services.parcels import Parcels
+from sealtrail.services.parcels import Parcel, Parcels
 from sealtrail.store import chain, deliveries
 from sealtrail.store.database import Database
 from sealtrail.store.deliveries import UNTIL_ANCHORED, Delivery, Stage
@@ -91,13 +92,20 @@ class Outgoing:
         # Between choosing what to show and noting that it is shown, no correction may be looked at.
         self._choosing = asyncio.Lock()
         self._looked: tuple[int, int] | None = None  # event row: in hand, saved
-        self._final_block = -1
+        self._proofs_arrived = 0
+        # Final block, and arrivals, for which what waits for an anchor was looked through.
+        self._seen = (-1, 0)
         self._failure: str | None = None
         self._sending: dict[bytes, asyncio.Task[None]] = {}
         self._resting: dict[bytes, int] = {}
 
     def wake(self) -> None:
         """Look for something to send soon: events were recorded."""
+        self._wake.set()
+
+    def proofs_arrived(self) -> None:
+        """Look for what can be proven by now: another member's entries were received."""
+        self._proofs_arrived += 1
         self._wake.set()
 
     async def run(self) -> None:
@@ -161,7 +169,7 @@ class Outgoing:
                 await self._database.write(lambda c: self._note(c, to_send, last))
         self._looked = (last, saved)
         if to_send:
-            self._final_block = -1  # the chain may have the anchor of what was noted just now
+            self._seen = (-1, 0)  # the chain may have the anchor of what was noted just now
         return len(to_send), last != since
 
     def _find(
@@ -191,16 +199,19 @@ class Outgoing:
 
     async def _release_anchored(self) -> None:
         """Make due what waited for its anchor, whenever the chain has gone on."""
-        final_block, found = await self._database.read(self._anchored)
+        arrived = self._proofs_arrived
+        final_block, found = await self._database.read(lambda c: self._anchored(c, arrived))
         if found:
             now = self._now_ms()
             await self._database.write(lambda c: deliveries.make_due(c, found, now))
-        self._final_block = final_block
+        self._seen = (final_block, arrived)
 
-    def _anchored(self, connection: sqlite3.Connection) -> tuple[int, list[int]]:
+    def _anchored(self, connection: sqlite3.Connection, arrived: int) -> tuple[int, list[int]]:
         cursor = chain.load_cursor(connection)
-        if cursor is None or cursor.final_block == self._final_block:
-            return self._final_block, []
+        if cursor is None:
+            return -1, []
+        if (cursor.final_block, arrived) == self._seen:
+            return cursor.final_block, []
         found = deliveries.anchored_by(connection, self._identity.member, cursor.final_block)
         return cursor.final_block, found
 
@@ -243,6 +254,9 @@ class Outgoing:
                     await self._failed(delivery, error)
 
     async def _send(self, delivery: Delivery) -> None:
+        if delivery.stage is Stage.COMPLETED:
+            await self._send_proofs(delivery)
+            return
         recipient = delivery.recipient
         url = await self._database.read(lambda c: self._url(c, recipient))
         async with self._choosing:
@@ -251,23 +265,51 @@ class Outgoing:
             )
             shown = [entry_id for part in parts for entry_id in part]
             await self._database.write(lambda c: disclose(c, shown, recipient))
-        proven = True
+        unproven: set[bytes] = set()
         for part in parts:
-            parcel = await self._database.read(
-                lambda c, part=part: self._parcels.pack(c, delivery.entry_id, part, recipient)  # type: ignore[misc]
-            )
-            proven = proven and parcel.proven
-            if delivery.stage is Stage.ANCHORED and not proven:  # its anchor was undone meanwhile
-                await self._database.write(
-                    lambda c: deliveries.postponed(c, delivery.delivery_id, UNTIL_ANCHORED, None)
-                )
+            parcel = await self._pack(delivery, part)
+            unproven |= parcel.unproven
+            if delivery.stage is Stage.ANCHORED and delivery.entry_id in unproven:
+                await self._wait_on(delivery)  # its anchor was undone meanwhile
                 return
             await self._client.deliver(url, parcel.data)
-        now, all_proven = self._now_ms(), proven
-        await self._database.write(
-            lambda c: deliveries.acknowledged(c, delivery, now, proven=all_proven)
-        )
+        now = self._now_ms()
+        await self._database.write(lambda c: _sent(c, delivery, unproven, now))
         self.counts.delivered += 1
+
+    async def _send_proofs(self, delivery: Delivery) -> None:
+        """Send history again that the chain proves by now."""
+        url = await self._database.read(lambda c: self._url(c, delivery.recipient))
+        for part in await self._database.read(lambda c: self._proofs(c, delivery)):
+            parcel = await self._pack(delivery, part)
+            await self._client.deliver(url, parcel.data)
+            done = (
+                set(part) - parcel.unproven
+            )  # what is damaged or erased by now is done with as well
+            now = self._now_ms()
+            await self._database.write(
+                lambda c, done=done, now=now: deliveries.proof_sent(c, delivery, done, now)  # type: ignore[misc]
+            )
+        await self._database.write(lambda c: deliveries.proof_sent(c, delivery, (), self._now_ms()))
+        self.counts.delivered += 1
+
+    def _proofs(
+        self, connection: sqlite3.Connection, delivery: Delivery
+    ) -> tuple[tuple[bytes, ...], ...]:
+        cursor = chain.load_cursor(connection)
+        block = -1 if cursor is None else cursor.final_block
+        proven = deliveries.proven_since(connection, delivery, self._identity.member, block)
+        return self._parcels.proofs(connection, delivery.entry_id, proven) if proven else ()
+
+    async def _pack(self, delivery: Delivery, part: tuple[bytes, ...]) -> Parcel:
+        return await self._database.read(
+            lambda c: self._parcels.pack(c, delivery.entry_id, part, delivery.recipient)
+        )
+
+    async def _wait_on(self, delivery: Delivery) -> None:
+        await self._database.write(
+            lambda c: deliveries.postponed(c, delivery.delivery_id, UNTIL_ANCHORED, None)
+        )
 
     def _url(self, connection: sqlite3.Connection, recipient: bytes) -> str:
         record = self._networks.view(connection).record(recipient, None)
@@ -286,3 +328,13 @@ class Outgoing:
         )
         self.counts.failed_attempts += 1
         return next_ms
+
+
+def _sent(
+    connection: sqlite3.Connection, delivery: Delivery, unproven: set[bytes], now_ms: int
+) -> None:
+    """Note that a peer has a delivery, and what of it is to be sent once the chain proves it."""
+    proven = delivery.entry_id not in unproven
+    deliveries.acknowledged(connection, delivery, now_ms, proven=proven)
+    if proven and unproven:
+        deliveries.await_proof(connection, delivery, unproven)

@@ -60,12 +60,14 @@ class Intake:
         networks: FollowedNetworks,
         now_ms: Callable[[], int],
         limits: PackageLimits,
+        received: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._identity = identity
         self._networks = networks
         self._now_ms = now_ms
         self.limits = limits
+        self._received = received
 
     async def authenticate(
         self, verify: Callable[[Callable[[PeerKeyId], bool]], SignedBy]
@@ -105,7 +107,10 @@ class Intake:
             VerificationError: something in it does not hold; nothing of it was kept.
         """
         shown = await self._database.read(lambda c: self._verify(c, data, sender))
-        return await self._database.write(lambda c: self._keep(c, shown, sender))
+        kept = await self._database.write(lambda c: self._keep(c, shown, sender))
+        if self._received is not None:
+            self._received()
+        return kept
 
     def _verify(self, connection: sqlite3.Connection, data: bytes, sender: bytes) -> list[_Shown]:
         received = parse_package(data, self.limits)

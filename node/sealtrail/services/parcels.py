@@ -37,10 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """A package's bytes; ``proven`` if it proves its subject to the chain."""
+    """A package's bytes; ``unproven`` are those of its entries that it does not prove to the chain."""
 
     data: bytes
-    proven: bool
+    unproven: frozenset[bytes]
 
 
 class Parcels:
@@ -76,6 +76,12 @@ class Parcels:
         if event is None:
             raise NotFoundError("content_erased", "the event is no longer here to be sent")
         entry_ids = self._chosen(connection, event)
+        return split(subject, entry_ids, content_sizes(connection, entry_ids))
+
+    def proofs(
+        self, connection: sqlite3.Connection, subject: bytes, entry_ids: list[bytes]
+    ) -> tuple[tuple[bytes, ...], ...]:
+        """Return entries that were sent with a subject before, to be sent again, a tuple for each package."""
         return split(subject, entry_ids, content_sizes(connection, entry_ids))
 
     def _chosen(self, connection: sqlite3.Connection, event: StoredEvent) -> tuple[bytes, ...]:
@@ -130,8 +136,8 @@ class Parcels:
             subjects=(subject,),
             entries=tuple(_in_one_form(record) for record in shown.values()),
         )
-        proven = shown[subject].proof is not None
-        return Parcel(data=encode_package(package, self._signer), proven=proven)
+        unproven = frozenset(e for e, r in shown.items() if not (r.proof and r.proof.anchor))
+        return Parcel(data=encode_package(package, self._signer), unproven=unproven)
 
 
 def split(

@@ -12,10 +12,12 @@ UNTIL_ANCHORED = 1 << 62  # a delivery's next_ms while what it waits for is its 
 
 
 class Stage(StrEnum):
-    """Why an entry is sent: at once, so that it can be relied on, and again once the chain proves it."""
+    """Why an entry is sent: at once, so that it can be relied on; again once the chain proves it; and, with what of
+    its history the chain did not prove by then, once it does."""
 
     ANNOUNCED = "announced"
     ANCHORED = "anchored"
+    COMPLETED = "completed"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,28 +95,85 @@ def add(connection: sqlite3.Connection, recipient: bytes, entry_id: bytes, now_m
     )
 
 
+def await_proof(
+    connection: sqlite3.Connection, delivery: Delivery, entry_ids: Iterable[bytes]
+) -> None:
+    """Note that a member was shown these entries beside a delivery's own, without proof of their anchors."""
+    row = connection.execute(
+        "INSERT INTO delivery (recipient, entry_id, stage, next_ms) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET delivered_ms = NULL, next_ms = excluded.next_ms"
+        " RETURNING delivery_id",
+        (delivery.recipient, delivery.entry_id, Stage.COMPLETED, UNTIL_ANCHORED),
+    ).fetchone()
+    connection.executemany(
+        "INSERT OR IGNORE INTO delivery_unproven (delivery_id, entry_id) VALUES (?, ?)",
+        [(row[0], entry_id) for entry_id in entry_ids],
+    )
+
+
+def proof_sent(
+    connection: sqlite3.Connection, delivery: Delivery, entry_ids: Iterable[bytes], now_ms: int
+) -> None:
+    """Note that nothing more is to be sent of these entries; the delivery waits for the others, if there are any."""
+    connection.executemany(
+        "DELETE FROM delivery_unproven WHERE delivery_id = ? AND entry_id = ?",
+        [(delivery.delivery_id, entry_id) for entry_id in entry_ids],
+    )
+    connection.execute(
+        "UPDATE delivery SET last_error = NULL, next_ms = ?1,"
+        " delivered_ms = CASE WHEN EXISTS (SELECT 1 FROM delivery_unproven WHERE delivery_id = ?2)"
+        "  THEN NULL ELSE ?3 END WHERE delivery_id = ?2",
+        (UNTIL_ANCHORED, delivery.delivery_id, now_ms),
+    )
+
+
+# Of entries called "waiting.entry_id": the chain has an anchor over it, of the own log up to a size, or of another's.
+_ANCHORED = (
+    "EXISTS (SELECT 1 FROM event WHERE event.entry_id = waiting.entry_id AND event.leaf_index < :size)"
+    " OR EXISTS (SELECT 1 FROM foreign_entry AS other JOIN chain_anchor AS anchor"
+    "  ON anchor.checkpoint_hash = other.checkpoint_hash AND anchor.member = other.member"
+    "  WHERE other.entry_id = waiting.entry_id AND anchor.block_number <= :block)"
+)
+
+
 def anchored_by(connection: sqlite3.Connection, member: bytes, last_block: int) -> list[int]:
     """Return the deliveries that wait for an anchor which is there in ``last_block`` or before.
 
     Args:
         member: the own one; its last anchor covers every entry below the checkpoint's size.
     """
+    values = _anchors(connection, member, last_block)
+    rows = connection.execute(
+        "SELECT delivery_id FROM delivery AS waiting WHERE delivered_ms IS NULL AND next_ms = :until"
+        f" AND stage <> 'completed' AND ({_ANCHORED})"
+        " UNION ALL SELECT delivery_id FROM delivery WHERE delivered_ms IS NULL AND next_ms = :until"
+        " AND stage = 'completed' AND EXISTS (SELECT 1 FROM delivery_unproven AS waiting"
+        f" WHERE waiting.delivery_id = delivery.delivery_id AND ({_ANCHORED}))",
+        values,
+    )
+    return [delivery_id for (delivery_id,) in rows]
+
+
+def proven_since(
+    connection: sqlite3.Connection, delivery: Delivery, member: bytes, last_block: int
+) -> list[bytes]:
+    """Return the entries of :func:`await_proof` whose anchor is there in ``last_block`` or before."""
+    rows = connection.execute(
+        f"SELECT entry_id FROM delivery_unproven AS waiting WHERE delivery_id = :id AND ({_ANCHORED})",
+        {**_anchors(connection, member, last_block), "id": delivery.delivery_id},
+    )
+    return [entry_id for (entry_id,) in rows]
+
+
+def _anchors(connection: sqlite3.Connection, member: bytes, last_block: int) -> dict[str, int]:
     row = connection.execute(
         "SELECT tree_size FROM checkpoint WHERE member = ? AND checkpoint_hash = ("
         " SELECT checkpoint_hash FROM chain_anchor WHERE member = ? AND block_number <= ?"
         " ORDER BY sequence DESC LIMIT 1)",
         (member, member, last_block),
     ).fetchone()
-    rows = connection.execute(
-        "SELECT delivery_id FROM delivery JOIN event USING (entry_id)"
-        " LEFT JOIN foreign_entry AS other USING (entry_id)"
-        " WHERE delivered_ms IS NULL AND next_ms = ? AND (event.leaf_index < ?"
-        " OR event.leaf_index IS NULL AND EXISTS (SELECT 1 FROM chain_anchor AS anchor"
-        "  WHERE anchor.checkpoint_hash = other.checkpoint_hash AND anchor.member = other.member"
-        "  AND anchor.block_number <= ?))",
-        (UNTIL_ANCHORED, 0 if row is None else row[0], last_block),
-    )
-    return [delivery_id for (delivery_id,) in rows]
+    size = 0 if row is None else row[0]
+    return {"until": UNTIL_ANCHORED, "size": size, "block": last_block}
 
 
 def make_due(connection: sqlite3.Connection, delivery_ids: Iterable[int], now_ms: int) -> None:
