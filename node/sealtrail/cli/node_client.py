@@ -169,12 +169,13 @@ def _problem(answer: Answer) -> SealtrailError:
         name,
         str(found.get("detail") or found.get("title") or answer.status),
         pointer=found.get("pointer"),
-        advice=found.get("advice") or _advice(answer.status),
+        advice=_advice(answer.status) or found.get("advice"),
         **{str(k): v for k, v in found.items() if k not in _PROBLEM_MEMBERS},
     )
 
 
 def _advice(status: int) -> str | None:
+    """Return what helps at the command line, where the node would advise on headers."""
     if status == 401:
         return "give a token with --token or SEALTRAIL_TOKEN; `sealtrail token new` makes one"
     if status == 403:
