@@ -52,11 +52,23 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _S,
         "Ask the sender which shipment is this item's, and to record void_shipping for the other.",
     ),
+    "used_after_shipping": (
+        _P,
+        "Sender: record void_shipping if it never left, its return if it came back; else ask its receiver.",
+    ),
     "after_end_of_life": (_S, "The serial's life had ended: do not supply; ask who ended it."),
     "undo_not_allowed": (_P, "Undo only within 10 days, by the same member at the same place."),
     "recall_without_right": (
         _P,
-        "Only the number's holder or a regulator recalls a lot: ask them.",
+        "Only the number's holder or a regulator recalls: ask them.",
+    ),
+    "mark_lifted_by_other": (
+        _P,
+        "The mark stands: ask who declared it whether it is lifted, and to record that.",
+    ),
+    "master_data_contradictory": (
+        _P,
+        "Ask its maker which lot and expiry hold, and to correct the event; do not supply before.",
     ),
     "shipped_not_received": (
         _P,

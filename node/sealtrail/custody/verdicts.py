@@ -112,7 +112,7 @@ def fitness_verdict(
         return Verdict(value="not_fit", reasons=tuple(dict.fromkeys(reasons)))
     unknown = [] if known else ["unknown_item"]
     # what was not read may have been its dispensing
-    unknown += sorted(codes & _UNREAD)
+    unknown += sorted(codes & (_UNREAD | {"master_data_contradictory"}))
     if life.disposition == "returned":
         unknown.append("returned")
     if known and not expiry_known:
