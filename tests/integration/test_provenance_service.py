@@ -24,6 +24,7 @@ from provenance_world import (
     shipping,
 )
 from scenarios import item
+from sealtrail.custody import Parameters
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence import verify_entry
 from sealtrail.gs1 import parse_item
@@ -120,6 +121,22 @@ async def test_before_the_anchor_a_step_is_signature_proven(world: World) -> Non
     assert view["journey"][0]["proof"]["anchor"] is None
     await maker.anchor()
     assert (await maker.view(P1))["journey"][0]["grade"] == "chain-proven"
+
+
+async def test_an_anchor_is_overdue_once_the_chain_has_gone_on_without_it(world: World) -> None:
+    maker = await world.node(MAKER, parameters=Parameters(anchor_delay_seconds_max=60))
+    await maker.record(commissioning(MAKER, 1, P1))
+    maker.now_ms += 3_600_000
+    view = await maker.view(P1)  # the chain stands still
+    assert view["findings"] == []
+    assert view["verdicts"]["provenance"]["verdict"] == "complete"
+    world.chain.mine(700)
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["anchor_overdue"]
+    assert view["verdicts"]["provenance"]["verdict"] == "gap"
+    assert "anchoring" in view["verdicts"]["provenance"]["reasons"]
+    await maker.anchor()
+    assert "anchor_overdue" not in [f["code"] for f in (await maker.view(P1))["findings"]]
 
 
 async def test_what_was_known_before_the_anchor_is_nothing(world: World) -> None:

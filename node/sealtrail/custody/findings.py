@@ -100,6 +100,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         "Record events when they happen; late ones are judged by their event time.",
     ),
     "anchored_late": (_T, "Check the member's connection to the chain."),
+    "anchor_overdue": (
+        _T,
+        "Ask its recorder for the proof of its anchor, and whether its node reaches the chain.",
+    ),
     "event_corrected": (_T, "The history is judged without the corrected event."),
     "correction_by_other": (
         _P,

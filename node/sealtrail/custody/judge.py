@@ -22,7 +22,7 @@ from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
 from sealtrail.custody.master_data import lots_stated
 from sealtrail.custody.timeline import Timeline, settle
-from sealtrail.custody.times import time_findings
+from sealtrail.custody.times import overdue_anchors, time_findings
 from sealtrail.custody.verdicts import (
     Verdicts,
     fitness_verdict,
@@ -71,6 +71,7 @@ class _Rules(msgspec.Struct, frozen=True, kw_only=True):
     cut: bool
     at_us: int
     today: date
+    anchors_until_us: int | None
 
 
 class _Course(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,7 @@ def judge(
     parameters: Parameters | None = None,
     covered: frozenset[bytes] = frozenset(),
     cut: bool = False,
+    anchors_until_us: int | None = None,
 ) -> Judgement:
     """Judge the item of ``question`` by its history.
 
@@ -102,6 +104,8 @@ def judge(
         now_us: the time of asking, microseconds since 1970 UTC; ``question.as_of_us`` replaces it if given.
         covered: members whose whole logs were searched for this history.
         cut: more is recorded than ``history`` has, so that nothing is said of what it leaves open.
+        anchors_until_us: the time of the last block that was read for anchors; None if unknown, and no anchor is
+            overdue then.
     """
     at_us = now_us if question.as_of_us is None else question.as_of_us
     rules = _Rules(
@@ -113,6 +117,7 @@ def judge(
         cut=cut,
         at_us=at_us,
         today=local_date(at_us, "+00:00") or date(1970, 1, 1),
+        anchors_until_us=anchors_until_us,
     )
     return _conclude(rules, _follow(rules, history))
 
@@ -141,6 +146,7 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
             *custody.findings,
             *life.findings,
             *time_findings(touches, parameters),
+            *overdue_anchors(touches, parameters, rules.anchors_until_us),
         ),
     )
 

@@ -87,6 +87,7 @@ def provenance_verdict(
     where = [_where(gap) for gap in gaps if gap not in unseen]
     where += [f.message for f in listed if f.code in _UNREAD]
     where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
+    where += ["anchoring" for f in listed if f.code == "anchor_overdue"]
     if where:
         return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))
     if unseen:
