@@ -607,6 +607,24 @@ async def test_a_recall_of_the_lot_reaches_its_packs(world: World) -> None:
     assert view["journey"][-1]["by_class"]
 
 
+async def test_a_pack_sent_in_two_cases_to_two_parties_is_caught(world: World) -> None:
+    maker = await world.node(MAKER)
+    other = item("C2")
+    await maker.record(
+        commissioning(MAKER, 1, P1),
+        packing(MAKER, 2, CASE, P1),
+        packing(MAKER, 3, other, P1),
+        shipping(MAKER, WHOLESALER, 4, other),
+    )
+    assert [f["code"] for f in (await maker.view(P1))["findings"]] == ["two_parents"]
+    (shipment,) = await maker.record(shipping(MAKER, PHARMACY, 5, CASE))
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["two_parents", "in_two_places"]
+    assert "0x" + shipment.hex() in view["findings"][1]["entries"]
+    assert view["verdicts"]["identifier"] == {"verdict": "conflict", "reasons": ["in_two_places"]}
+    assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+
+
 async def test_a_copied_serial_is_caught(world: World) -> None:
     maker, wholesaler = await shipped(world)
     (copied,) = await maker.record(event(MAKER, "dispensing", 30, P1, disposition="dispensed"))

@@ -90,6 +90,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         "One member's record contradicts the custodian's own: keep the item aside and ask both.",
     ),
     "two_parents": (_P, "Record the unpacking from the first container."),
+    "in_two_places": (
+        _S,
+        "By its containers two parties have it: keep it aside; ask its packer which one it is in.",
+    ),
     "containment_cycle": (_P, "A container cannot stand inside itself: correct the aggregation."),
     "supplied_after_expiry": (_P, "Check the clock and the stock rotation of who supplied it."),
     "expired": (_P, "Do not supply."),

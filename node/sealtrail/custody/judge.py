@@ -23,6 +23,7 @@ from sealtrail.custody.life import Life, follow_life
 from sealtrail.custody.master_data import lots_stated
 from sealtrail.custody.timeline import Timeline, settle
 from sealtrail.custody.times import overdue_anchors, time_findings
+from sealtrail.custody.two_places import two_places
 from sealtrail.custody.verdicts import (
     Verdicts,
     fitness_verdict,
@@ -144,6 +145,7 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
             *traced.findings,
             *birth.findings,
             *custody.findings,
+            *two_places(traced.forks, touches, rules.parties),
             *life.findings,
             *time_findings(touches, parameters),
             *overdue_anchors(touches, parameters, rules.anchors_until_us),

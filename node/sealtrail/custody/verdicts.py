@@ -11,11 +11,12 @@ from sealtrail.custody.hands import Custody, Gap
 from sealtrail.custody.identifier import Birth
 from sealtrail.custody.life import Life
 
-_CONFLICTS = ("commissioned_twice", "two_custodians")
+_CONFLICTS = ("commissioned_twice", "two_custodians", "in_two_places")
 _SUSPECT = frozenset(
     {
         "commissioned_twice",
         "two_custodians",
+        "in_two_places",
         "shipped_twice",
         "commissioned_without_right",
         "used_before_commissioned",
