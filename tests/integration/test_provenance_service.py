@@ -635,6 +635,31 @@ async def test_a_copied_serial_is_caught(world: World) -> None:
     assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
 
 
+async def test_a_commissioning_of_two_expiries_and_two_lots_is_taken_at_its_worst(
+    world: World,
+) -> None:
+    maker = await world.node(MAKER)
+    both = {
+        "cbvmda:lotNumber": ["L2", "L1"],
+        "cbvmda:itemExpirationDate": ["2029-12-31", "2026-01-31"],
+    }
+    await maker.record(
+        commissioning(MAKER, 1, P1) | {"ilmd": both},
+        event(
+            MAKER,
+            "holding",
+            5,
+            disposition="recalled",
+            epcList=None,
+            quantityList=[{"epcClass": LOT}],
+        ),
+    )
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["master_data_contradictory"] * 2
+    assert "recalled" in view["verdicts"]["fitness"]["reasons"]
+    assert (view["state"]["lot"], view["state"]["expiry"]) == (None, "2026-01-31")
+
+
 async def test_a_scan_s_lot_and_expiry_are_compared(world: World) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1))

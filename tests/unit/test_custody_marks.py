@@ -119,6 +119,16 @@ def test_what_is_in_use_again_by_word_on_its_lot_keeps_its_own_mark() -> None:
     assert codes(judged) == []
 
 
+def test_a_recalled_lot_s_pack_that_its_maker_moves_on_is_still_recalled() -> None:
+    story = Story()
+    story.recall_lot(MAKER, "L1", at=1)
+    story.commission(MAKER, "P1", at=2)
+    story.observe(MAKER, "P1", disposition="sellable_accessible")
+    judged = story.judge("P1")
+    assert reasons(judged) == ("recalled",)
+    assert codes(judged) == []
+
+
 def test_a_recall_after_an_end_of_life_forbids_undoing_it() -> None:
     story = delivered()
     story.decommission(WHOLESALER, "P1")

@@ -39,17 +39,17 @@ class Rights:
 
 
 class _Declarer(NamedTuple):
-    """Whose word a mark is: the member's own, or an outsider's that the member keeps."""
+    """Whose word a mark is, and of what: the member's own, or an outsider's that it keeps; of the item or its lot."""
 
     member: bytes
     own: bool
+    by_class: bool
 
 
 class _Declared(NamedTuple):
-    """How a mark was declared: by which entry, of the lot or class, and until it is unset."""
+    """How a mark was declared: by which entry first, and whether it stays until it is unset."""
 
     entry_id: bytes
-    by_class: bool
     persistent: bool
 
 
@@ -98,12 +98,9 @@ class Marks:
             self._recalled(recorded, may)
         for mark in marks:
             declared = self._marks.setdefault(str(mark), {})
-            before = declared.get(_declarer(recorded))
-            declared[_declarer(recorded)] = _Declared(
-                before.entry_id if before else recorded.entry_id,
-                by_class or (before is not None and before.by_class),
-                mark in persistent or (before is not None and before.persistent),
-            )
+            declarer = _declarer(recorded, by_class=by_class)
+            first = declared.get(declarer, _Declared(recorded.entry_id, persistent=False))
+            declared[declarer] = first._replace(persistent=first.persistent or mark in persistent)
 
     def _recalled(self, recorded: Recorded, may: bool) -> None:
         self._recalled_by_right = self._recalled_by_right or may
@@ -111,13 +108,16 @@ class Marks:
             self._recalled_by_others.append(recorded.entry_id)
 
     def lift(self, touch: Touch, *, by_class: bool) -> None:
-        """Lift what the touch lifts: ``unset`` by who may, or its declarer's word that the item is in use again."""
+        """Lift what the touch lifts: ``unset`` by who may, or its declarer's word that the thing is in use again.
+
+        That word is of a lot or of one item: a recalled lot's pack that goes its way is still recalled.
+        """
         recorded, event = touch.recorded, touch.recorded.event
         if event.disposition in RELEASED:  # moving the thing on lifts no one else's mark
             for declared in self._marks.values():
-                mine = declared.get(_declarer(recorded))
-                if mine and not mine.persistent and (mine.by_class or not by_class):
-                    del declared[_declarer(recorded)]
+                declarer = _declarer(recorded, by_class=by_class)
+                if declarer in declared and not declared[declarer].persistent:
+                    del declared[declarer]
         unset = event.persistent_disposition.unset if event.persistent_disposition else ()
         for mark in unset:
             self._unset(mark, recorded)
@@ -128,12 +128,16 @@ class Marks:
             return
         if mark == RECALLED and self._rights.may_recall(recorded.recorder, recorded.time_us):
             declared.clear()
-        elif declared.pop(_declarer(recorded), None) is None:
-            by = ", ".join(sorted(self._parties.member(d.member).label for d in declared))
+            return
+        own = declared.keys() & {_declarer(recorded, by_class=each) for each in (False, True)}
+        for each in own:
+            del declared[each]
+        if not own:
+            by = ", ".join(sorted({self._parties.member(d.member).label for d in declared}))
             message = f"{mark} was unset by {self._parties.member(recorded.member).label}; declared by {by}"
             entries = [*(each.entry_id for each in declared.values()), recorded.entry_id]
             self._findings.append(finding("mark_lifted_by_other", message, entries))
 
 
-def _declarer(recorded: Recorded) -> _Declarer:
-    return _Declarer(recorded.member, recorded.kind != Kind.RECEIVED)
+def _declarer(recorded: Recorded, *, by_class: bool) -> _Declarer:
+    return _Declarer(recorded.member, recorded.kind != Kind.RECEIVED, by_class)
