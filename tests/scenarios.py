@@ -330,9 +330,10 @@ class Story:
         parameters: Parameters | None = None,
         covered: frozenset[bytes] = frozenset(),
         cut: bool = False,
+        anchors_until: float | None = None,
         **question: Any,
     ) -> Judgement:
-        """Judge a thing, an hour after the last step or at an hour of the story."""
+        """Judge a thing, an hour after the last step or at an hour of the story; the chain read until another."""
         now_us = START_US + int((self.hour + 1 if at is None else at) * HOUR_US)
         return judge(
             Question(item=canonical(item(name)), **question),
@@ -342,6 +343,9 @@ class Story:
             parameters=parameters,
             covered=covered,
             cut=cut,
+            anchors_until_us=None
+            if anchors_until is None
+            else START_US + int(anchors_until * HOUR_US),
         )
 
 

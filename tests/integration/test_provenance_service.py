@@ -24,6 +24,7 @@ from provenance_world import (
     shipping,
 )
 from scenarios import item
+from sealtrail.custody import Parameters
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence import verify_entry
 from sealtrail.gs1 import parse_item
@@ -120,6 +121,22 @@ async def test_before_the_anchor_a_step_is_signature_proven(world: World) -> Non
     assert view["journey"][0]["proof"]["anchor"] is None
     await maker.anchor()
     assert (await maker.view(P1))["journey"][0]["grade"] == "chain-proven"
+
+
+async def test_an_anchor_is_overdue_once_the_chain_has_gone_on_without_it(world: World) -> None:
+    maker = await world.node(MAKER, parameters=Parameters(anchor_delay_seconds_max=60))
+    await maker.record(commissioning(MAKER, 1, P1))
+    maker.now_ms += 3_600_000
+    view = await maker.view(P1)  # the chain stands still
+    assert view["findings"] == []
+    assert view["verdicts"]["provenance"]["verdict"] == "complete"
+    world.chain.mine(700)
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["anchor_overdue"]
+    assert view["verdicts"]["provenance"]["verdict"] == "gap"
+    assert "anchoring" in view["verdicts"]["provenance"]["reasons"]
+    await maker.anchor()
+    assert "anchor_overdue" not in [f["code"] for f in (await maker.view(P1))["findings"]]
 
 
 async def test_what_was_known_before_the_anchor_is_nothing(world: World) -> None:
@@ -590,6 +607,24 @@ async def test_a_recall_of_the_lot_reaches_its_packs(world: World) -> None:
     assert view["journey"][-1]["by_class"]
 
 
+async def test_a_pack_sent_in_two_cases_to_two_parties_is_caught(world: World) -> None:
+    maker = await world.node(MAKER)
+    other = item("C2")
+    await maker.record(
+        commissioning(MAKER, 1, P1),
+        packing(MAKER, 2, CASE, P1),
+        packing(MAKER, 3, other, P1),
+        shipping(MAKER, WHOLESALER, 4, other),
+    )
+    assert [f["code"] for f in (await maker.view(P1))["findings"]] == ["two_parents"]
+    (shipment,) = await maker.record(shipping(MAKER, PHARMACY, 5, CASE))
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["two_parents", "in_two_places"]
+    assert "0x" + shipment.hex() in view["findings"][1]["entries"]
+    assert view["verdicts"]["identifier"] == {"verdict": "conflict", "reasons": ["in_two_places"]}
+    assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+
+
 async def test_a_copied_serial_is_caught(world: World) -> None:
     maker, wholesaler = await shipped(world)
     (copied,) = await maker.record(event(MAKER, "dispensing", 30, P1, disposition="dispensed"))
@@ -598,6 +633,31 @@ async def test_a_copied_serial_is_caught(world: World) -> None:
     view = await wholesaler.view(P1)
     assert view["verdicts"]["identifier"] == {"verdict": "conflict", "reasons": ["two_custodians"]}
     assert view["verdicts"]["fitness"]["verdict"] == "not_fit"
+
+
+async def test_a_commissioning_of_two_expiries_and_two_lots_is_taken_at_its_worst(
+    world: World,
+) -> None:
+    maker = await world.node(MAKER)
+    both = {
+        "cbvmda:lotNumber": ["L2", "L1"],
+        "cbvmda:itemExpirationDate": ["2029-12-31", "2026-01-31"],
+    }
+    await maker.record(
+        commissioning(MAKER, 1, P1) | {"ilmd": both},
+        event(
+            MAKER,
+            "holding",
+            5,
+            disposition="recalled",
+            epcList=None,
+            quantityList=[{"epcClass": LOT}],
+        ),
+    )
+    view = await maker.view(P1)
+    assert [f["code"] for f in view["findings"]] == ["master_data_contradictory"] * 2
+    assert "recalled" in view["verdicts"]["fitness"]["reasons"]
+    assert (view["state"]["lot"], view["state"]["expiry"]) == (None, "2026-01-31")
 
 
 async def test_a_scan_s_lot_and_expiry_are_compared(world: World) -> None:

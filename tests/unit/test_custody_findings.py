@@ -10,12 +10,14 @@ from scenarios import (
     OUTSIDER,
     PHARMACY,
     REGULATOR,
+    START_US,
     WHOLESALER,
     Story,
     codes,
     values,
 )
-from sealtrail.custody import FindingClass, Judgement
+from sealtrail.config import AnchoringSettings
+from sealtrail.custody import FindingClass, Grade, Judgement, Parameters
 from sealtrail.epcis.events import PersistentDisposition
 from sealtrail.signing import Kind
 
@@ -297,6 +299,36 @@ def test_an_event_from_the_future_and_a_late_record_are_technical() -> None:
     assert codes(judged) == ["anchored_late", "event_time_in_future", "recorded_late"]
     assert {f.finding_class for f in judged.findings} == {FindingClass.TECHNICAL}
     assert values(judged)[2] == "fit"
+
+
+def unanchored(grade: Grade) -> Story:
+    story = delivered()
+    story.observe(PHARMACY, "P1", anchored_after=None, grade=grade, at=10)
+    return story
+
+
+def test_an_anchor_that_is_overdue_by_the_last_block_read_is_found() -> None:
+    story = unanchored(Grade.SIGNATURE_PROVEN)
+    judged = story.judge("P1", at=40, anchors_until=35)
+    assert codes(judged) == ["anchor_overdue"]
+    assert entries(judged, "anchor_overdue") == (story.history[-1].entry_id,)
+    assert judged.findings[0].finding_class is FindingClass.TECHNICAL
+    assert values(judged) == ("known_matching", "gap", "fit")
+    assert judged.verdicts.provenance.reasons == ("anchoring",)
+    assert codes(story.judge("P1", anchors_until=35, known_at=START_US // 1_000_000 + 86_400)) == []
+
+
+def test_an_anchor_not_yet_due_or_that_no_block_read_could_show_is_not_overdue() -> None:
+    story = unanchored(Grade.SIGNATURE_PROVEN)
+    for until in (None, 11, 34):
+        judged = story.judge("P1", at=1000, anchors_until=until)
+        assert codes(judged) == []
+        assert judged.verdicts.provenance.value == "complete"
+    assert codes(unanchored(Grade.PEER_ASSERTED).judge("P1", at=1000, anchors_until=900)) == []
+
+
+def test_the_delay_that_a_receipt_promises_is_one_number() -> None:
+    assert AnchoringSettings().delay_seconds_max == Parameters().anchor_delay_seconds_max
 
 
 def test_a_receipt_a_little_before_its_shipment_is_a_matter_of_clocks() -> None:

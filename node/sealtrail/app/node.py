@@ -217,7 +217,8 @@ class Node:
             store_check=lambda: self._store_check.state,
             clock=now_ms,
             parameters=Parameters(
-                transit_seconds_max=round(self._config.custody.transit_limit_hours * 3600)
+                transit_seconds_max=round(self._config.custody.transit_limit_hours * 3600),
+                anchor_delay_seconds_max=self._config.anchoring.delay_seconds_max,
             ),
         )
         self._keep_running("following the chain", self._follower.run(self._stop))

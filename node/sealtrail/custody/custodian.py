@@ -82,6 +82,10 @@ class Parties:
         """Return the member's record."""
         return self._by_member.get(member)
 
+    def any_may_number(self, digits: str, unix_seconds: int) -> bool:
+        """Tell whether any member held a right to number these digits at that time."""
+        return any(m.may_number(digits, unix_seconds) for m in self._by_member.values())
+
 
 def _member_party(record: MemberRecord, gln: str | None) -> Party:
     return Party(

@@ -52,11 +52,23 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _S,
         "Ask the sender which shipment is this item's, and to record void_shipping for the other.",
     ),
+    "used_after_shipping": (
+        _P,
+        "Sender: record void_shipping if it never left, its return if it came back; else ask its receiver.",
+    ),
     "after_end_of_life": (_S, "The serial's life had ended: do not supply; ask who ended it."),
     "undo_not_allowed": (_P, "Undo only within 10 days, by the same member at the same place."),
     "recall_without_right": (
         _P,
-        "Only the number's holder or a regulator recalls a lot: ask them.",
+        "Only the number's holder or a regulator recalls: ask them.",
+    ),
+    "mark_lifted_by_other": (
+        _P,
+        "The mark stands: ask who declared it whether it is lifted, and to record that.",
+    ),
+    "master_data_contradictory": (
+        _P,
+        "Ask its maker which lot and expiry hold, and to correct the event; do not supply before.",
     ),
     "shipped_not_received": (
         _P,
@@ -78,6 +90,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         "One member's record contradicts the custodian's own: keep the item aside and ask both.",
     ),
     "two_parents": (_P, "Record the unpacking from the first container."),
+    "in_two_places": (
+        _S,
+        "By its containers two parties have it: keep it aside; ask its packer which one it is in.",
+    ),
     "containment_cycle": (_P, "A container cannot stand inside itself: correct the aggregation."),
     "supplied_after_expiry": (_P, "Check the clock and the stock rotation of who supplied it."),
     "expired": (_P, "Do not supply."),
@@ -88,6 +104,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         "Record events when they happen; late ones are judged by their event time.",
     ),
     "anchored_late": (_T, "Check the member's connection to the chain."),
+    "anchor_overdue": (
+        _T,
+        "Ask its recorder for the proof of its anchor, and whether its node reaches the chain.",
+    ),
     "event_corrected": (_T, "The history is judged without the corrected event."),
     "correction_by_other": (
         _P,

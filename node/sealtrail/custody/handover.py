@@ -28,8 +28,12 @@ from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.hands import Custody, Gap, Hands, Transit
 from sealtrail.custody.history import Parameters, Recorded
 from sealtrail.custody.life import ending
+from sealtrail.custody.lifecycle import declares_recall
+from sealtrail.custody.marks import Rights
 from sealtrail.custody.on_behalf import moved_for_another
+from sealtrail.custody.sender_acts import PAPERS, SenderActs
 from sealtrail.epcis.events import AssociationEvent
+from sealtrail.gs1 import numbering_digits
 from sealtrail.membership.records import Role
 from sealtrail.signing import Kind
 
@@ -37,7 +41,10 @@ from sealtrail.signing import Kind
 class _Line:
     """The state while touches go by."""
 
-    def __init__(self, parties: Parties, parameters: Parameters, covered: frozenset[bytes]) -> None:
+    def __init__(
+        self, rights: Rights, parties: Parties, parameters: Parameters, covered: frozenset[bytes]
+    ) -> None:
+        self.rights = rights
         self.parties = parties
         self.parameters = parameters
         self.covered = covered
@@ -47,6 +54,7 @@ class _Line:
         self.unshipped: Touch | None = None  # a receipt whose shipment is still to be seen
         self.gaps: list[Gap] = []
         self.rivals: dict[frozenset[str], list[bytes]] = {}
+        self.sender_acts = SenderActs(self._tolerance_us)
         self.out_of_order: list[bytes] = []
         self.findings: list[Finding] = []
         self.outside = False
@@ -64,14 +72,21 @@ class _Line:
             self._receive(index, touch, here)
         elif step == "void_shipping":
             self._void(touch, here)
-        elif not (self.now.custodian or self.now.transit) or not self._looks_on(touch, here):
+        elif not self._moves_nothing(touch, here):
             self._act(index, touch, here)
         self._own(recorded)
 
-    def _looks_on(self, touch: Touch, here: Custodian) -> bool:
-        """Tell whether the event moves nothing: on the way, or seen by a regulator or a carrier."""
+    def _moves_nothing(self, touch: Touch, here: Custodian) -> bool:
+        """Tell whether the event is no claim: a recall by who may, on the way, seen by a regulator or a carrier."""
+        recorded = touch.recorded
+        if declares_recall(recorded.event) and self.rights.may_recall(
+            recorded.recorder, recorded.time_us
+        ):
+            return True
+        if not (self.now.custodian or self.now.transit):
+            return False
         carried = here.party.roles == Role.CARRIER and ending(touch) is None
-        return touch.recorded.event.biz_step in ON_THE_WAY or here.party.bystander or carried
+        return recorded.event.biz_step in ON_THE_WAY or here.party.bystander or carried
 
     def _ship(self, index: int, touch: Touch, here: Custodian) -> None:
         keys = self._keys(touch, here)
@@ -138,13 +153,15 @@ class _Line:
 
     def _receive(self, index: int, touch: Touch, here: Custodian) -> None:
         keys = self._keys(touch, here)
-        transit, holder = self.now.transit, self.now.custodian
+        holder = self.now.custodian
+        transit = self.now.transit or self.sender_acts.dispatched(holder)
         if transit is not None:
             self._received_from(transit, touch, here, keys)
         elif holder is not None and holder.party.key not in keys:
             self._unannounced(index, touch, here, holder)
         elif holder is None and self.holding is None:
             self.outside = self.outside or self._from_outside(touch.recorded)
+        self.sender_acts.receive(touch, keys)
         self._hold(touch, here)
         self.moved = True
 
@@ -175,8 +192,9 @@ class _Line:
         return source is not None and source.party.member is None
 
     def _void(self, touch: Touch, here: Custodian) -> None:
-        transit = self.now.transit
-        if transit is not None and transit.sender.key in self._keys(touch, here):
+        transit, keys = self.now.transit, self._keys(touch, here)
+        self.sender_acts.void(keys)
+        if transit is not None and transit.sender.key in keys:
             self._hold(touch, Custodian(party=transit.sender, derived=here.derived))
 
     def _act(self, index: int, touch: Touch, here: Custodian) -> None:
@@ -184,11 +202,27 @@ class _Line:
         transit = self.now.transit
         if transit is None:
             self._claim(index, touch, here, keys)
-        elif transit.sender.key in keys and touch.recorded.event.biz_step in (None, "inspecting"):
+        elif transit.sender.key in keys and touch.recorded.event.biz_step in PAPERS:
             return  # the sender's papers, or a last look
+        elif self._is_sender(touch, here, transit):
+            self.sender_acts.note(index, touch, transit)
+            if ending(touch) is None and not _leaves_network(transit):
+                return  # still expected by its receiver: the sender's word alone takes nothing back
         elif transit.sender.key not in keys:
             self._onward(index, touch, here, keys, transit)
         self._hold(touch, here, keys)
+
+    def _is_sender(self, touch: Touch, here: Custodian, transit: Transit) -> bool:
+        """Tell whether the sender itself says that it has what it shipped to another.
+
+        Between its own places, or to no one in particular, it may be the receiver too; and imported history
+        leaves returns out.
+        """
+        if not transit.towards or transit.sender.key in transit.towards:
+            return False
+        recorded = touch.recorded
+        itself = here.party.key == transit.sender.key and recorded.member == transit.sender.member
+        return itself and not self._edge(touch)
 
     def _claim(self, index: int, touch: Touch, here: Custodian, keys: frozenset[str]) -> None:
         """Note it if another holds the thing that ``here`` acts on."""
@@ -250,10 +284,17 @@ class _Line:
         return self.parameters.clock_seconds_tolerance * 1_000_000
 
 
+def _leaves_network(transit: Transit) -> bool:
+    """Tell whether it was shipped to an outsider, of whom no receipt is to be expected."""
+    return transit.receiver is not None and transit.receiver.member is None
+
+
 def follow_custody(
     touches: Sequence[Touch],
+    item: str,
     parties: Parties,
     parameters: Parameters,
+    *,
     now_us: int,
     covered: frozenset[bytes] = frozenset(),
 ) -> Custody:
@@ -263,7 +304,8 @@ def follow_custody(
         covered: members whose whole logs were searched: what they did not record, they did not record.
         now_us: when the question is asked, or as of when: decides whether a shipment is overdue.
     """
-    line = _Line(parties, parameters, covered)
+    rights = Rights(numbering_digits(item), parties)
+    line = _Line(rights, parties, parameters, covered)
     hands: list[tuple[Hands, Hands]] = []
     for index, touch in enumerate(touches):
         before = line.now
@@ -273,8 +315,10 @@ def follow_custody(
         *line.findings,
         *_order_findings(line),
         *_gap_findings(line, touches),
+        *line.sender_acts.findings(),
         *moved_for_another(touches, hands, parties),
     ]
+    line.gaps += line.sender_acts.gaps()
     _overdue(line, findings, len(touches), now_us)
     return Custody(
         hands=tuple(hands),
@@ -311,8 +355,8 @@ def _overdue(line: _Line, findings: list[Finding], end: int, now_us: int) -> Non
     transit = line.now.transit
     if transit is None:
         return
-    if transit.receiver is not None and transit.receiver.member is None:
-        return  # it left the network: nobody there records a receipt
+    if _leaves_network(transit):
+        return  # nobody there records a receipt
     seconds = (now_us - transit.touch.recorded.time_us) // 1_000_000
     if seconds <= line.parameters.transit_seconds_max:
         return

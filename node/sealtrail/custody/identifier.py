@@ -13,6 +13,7 @@ from sealtrail.custody.expiry import parse_expiry
 from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.history import Parameters, Question
 from sealtrail.custody.life import Life
+from sealtrail.custody.master_data import MasterData
 from sealtrail.epcis.events import AssociationEvent
 from sealtrail.gs1 import item_of, numbering_digits
 from sealtrail.membership.records import Network
@@ -126,15 +127,17 @@ def _premature(
     return finding("used_before_commissioned", message, entries)
 
 
-def mismatches(question: Question, life: Life, today: date) -> tuple[str, ...]:
+def mismatches(question: Question, data: MasterData, today: date) -> tuple[str, ...]:
     """Return which of the scan's statements differ from the record: lot, expiry.
 
-    What the record does not say can't differ.
+    What the record does not say can't differ; what it contradicts itself in, nothing agrees with.
     """
     found = []
-    if question.stated_lot and life.lot and question.stated_lot != life.lot:
+    lot_differs = data.lot and question.stated_lot != data.lot
+    if question.stated_lot and (lot_differs or "lot" in data.contradictory):
         found.append("lot")
     stated = parse_expiry(question.stated_expiry, today) if question.stated_expiry else None
-    if question.stated_expiry and life.expiry and stated != life.expiry:
+    expiry_differs = data.expiry and stated != data.expiry
+    if question.stated_expiry and (expiry_differs or "expiry" in data.contradictory):
         found.append("expiry")
     return tuple(found)

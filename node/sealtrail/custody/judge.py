@@ -20,8 +20,10 @@ from sealtrail.custody.history import Parameters, Question, Recorded
 from sealtrail.custody.identifier import Birth, follow_birth, mismatches
 from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
+from sealtrail.custody.master_data import lots_stated
 from sealtrail.custody.timeline import Timeline, settle
-from sealtrail.custody.times import time_findings
+from sealtrail.custody.times import overdue_anchors, time_findings
+from sealtrail.custody.two_places import two_places
 from sealtrail.custody.verdicts import (
     Verdicts,
     fitness_verdict,
@@ -70,6 +72,7 @@ class _Rules(msgspec.Struct, frozen=True, kw_only=True):
     cut: bool
     at_us: int
     today: date
+    anchors_until_us: int | None
 
 
 class _Course(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +95,7 @@ def judge(
     parameters: Parameters | None = None,
     covered: frozenset[bytes] = frozenset(),
     cut: bool = False,
+    anchors_until_us: int | None = None,
 ) -> Judgement:
     """Judge the item of ``question`` by its history.
 
@@ -101,6 +105,8 @@ def judge(
         now_us: the time of asking, microseconds since 1970 UTC; ``question.as_of_us`` replaces it if given.
         covered: members whose whole logs were searched for this history.
         cut: more is recorded than ``history`` has, so that nothing is said of what it leaves open.
+        anchors_until_us: the time of the last block that was read for anchors; None if unknown, and no anchor is
+            overdue then.
     """
     at_us = now_us if question.as_of_us is None else question.as_of_us
     rules = _Rules(
@@ -112,6 +118,7 @@ def judge(
         cut=cut,
         at_us=at_us,
         today=local_date(at_us, "+00:00") or date(1970, 1, 1),
+        anchors_until_us=anchors_until_us,
     )
     return _conclude(rules, _follow(rules, history))
 
@@ -138,8 +145,10 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
             *traced.findings,
             *birth.findings,
             *custody.findings,
+            *two_places(traced.forks, touches, rules.parties),
             *life.findings,
             *time_findings(touches, parameters),
+            *overdue_anchors(touches, parameters, rules.anchors_until_us),
         ),
     )
 
@@ -147,13 +156,20 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
 def _custody(rules: _Rules, touches: tuple[Touch, ...]) -> Custody:
     if item_of(rules.question.item).scheme in CLASS_SCHEMES:  # a lot is in many hands
         return Custody(hands=tuple((Hands(), Hands()) for _ in touches))
-    return follow_custody(touches, rules.parties, rules.parameters, rules.at_us, rules.covered)
+    return follow_custody(
+        touches,
+        rules.question.item,
+        rules.parties,
+        rules.parameters,
+        now_us=rules.at_us,
+        covered=rules.covered,
+    )
 
 
 def _conclude(rules: _Rules, course: _Course) -> Judgement:
     question, touches, life = rules.question, course.touches, course.life
-    differing = mismatches(question, life, rules.today)
-    expiry = life.expiry or _stated_expiry(question, rules.today)
+    differing = mismatches(question, life.data, rules.today)
+    expiry = life.data.expiry or _stated_expiry(question, rules.today)
     expired = expiry is not None and _today_there(touches, rules.at_us, rules.today) > expiry
     known = any(not t.by_class for t in touches)
     findings = [
@@ -193,21 +209,28 @@ def classes_of(item: str, events: Iterable[Recorded]) -> frozenset[str]:
 
 
 def _lots(recorded: Recorded, item: str, gtin: str) -> set[str]:
-    """Return the lot that an event gives a pack; where it names several of one GTIN, the pack's link has to say."""
+    """Return the lots that an event gives a pack.
+
+    Where it names several of one GTIN, the pack's link and the event's master data have to say; by a recall each
+    counts that it is given, though they contradict each other.
+    """
     lots = {m.item for m in recorded.mentions if m.place == "lot" and m.item.startswith(gtin + "/")}
     if len(lots) < 2:
         return lots
     named = (*getattr(recorded.event, "epc_list", ()), *getattr(recorded.event, "child_epcs", ()))
-    return {lot for e in named if canonical(e) == item and (lot := lot_in(e)) is not None}
+    linked = {lot for e in named if canonical(e) == item and (lot := lot_in(e)) is not None}
+    stated = lots_stated(recorded)
+    return linked | {lot for lot in lots if item_of(lot).lot in stated}
 
 
 def _with_lot(life: Life, classes: frozenset[str]) -> Life:
     """Take the lot from the pack's Digital Link where no master data was recorded."""
     lots = [item_of(each).lot for each in classes]
     named = [lot for lot in lots if lot is not None]
-    if life.lot is not None or len(named) != 1:
+    if life.data.lot is not None or len(named) != 1:
         return life
-    return msgspec.structs.replace(life, lot=named[0])
+    data = msgspec.structs.replace(life.data, lot=named[0])
+    return msgspec.structs.replace(life, data=data)
 
 
 def _set_apart(
@@ -275,7 +298,7 @@ def _scan_findings(
 
 
 def _state(life: Life, custody: Custody, touches: Sequence[Touch]) -> State:
-    hands = custody.last
+    hands, data = custody.last, life.data
     transit = hands.transit
     return State(
         custodian=hands.custodian,
@@ -286,6 +309,6 @@ def _state(life: Life, custody: Custody, touches: Sequence[Touch]) -> State:
         containers=touches[-1].containers if touches else (),
         disposition=life.disposition,
         end_of_life=life.end.reason if life.end else None,
-        lot=life.lot,
-        expiry=life.expiry.isoformat() if life.expiry else life.expiry_text,
+        lot=data.lot,
+        expiry=data.expiry.isoformat() if data.expiry else data.expiry_text,
     )

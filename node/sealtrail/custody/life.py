@@ -9,13 +9,13 @@ import msgspec
 
 from sealtrail.custody.containment import CLASS_PLACES, Touch
 from sealtrail.custody.custodian import Parties
-from sealtrail.custody.expiry import local_date, parse_expiry
+from sealtrail.custody.expiry import local_date
 from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.history import Parameters, Recorded
 from sealtrail.custody.lifecycle import (
-    RELEASED,
     STICKY,
     commissions,
+    declares_recall,
     end_of_life,
     reaches_contents,
     refines,
@@ -23,17 +23,15 @@ from sealtrail.custody.lifecycle import (
     undoes,
     unfit_for,
 )
+from sealtrail.custody.marks import Marks, Rights
+from sealtrail.custody.master_data import MasterData, master_data
 from sealtrail.epcis.events import (
     AggregationEvent,
     AssociationEvent,
-    Extension,
     ObjectEvent,
     TransformationEvent,
 )
 from sealtrail.gs1 import numbering_digits
-from sealtrail.membership.records import Role
-
-CBV_MDA = "urn:epcglobal:cbv:mda"
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +48,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None = None
     disposition: str | None = None
     unfit: tuple[str, ...] = ()
-    lot: str | None = None
-    expiry: date | None = None
-    expiry_text: str | None = None
+    data: MasterData = MasterData()
     findings: tuple[Finding, ...] = ()
 
 
@@ -60,23 +56,23 @@ class _Course:
     """The state while touches go by."""
 
     def __init__(self, item: str, parties: Parties, parameters: Parameters, expiry: date | None):
-        self.digits = numbering_digits(item)
-        self.parties = parties
+        self.marks = Marks(Rights(numbering_digits(item), parties), parties)
         self.parameters = parameters
         self.expiry = expiry
         self.end: End | None = None
         self.disposition: str | None = None
-        self.sticky: dict[str, Recorded] = {}
         self.persistent: set[str] = set()
         self.findings: list[Finding] = []
         self.after_end: list[bytes] = []
 
     def pass_by(self, touch: Touch) -> None:
         if touch.by_class or touch.place in CLASS_PLACES:
-            self._class_disposition(touch)
+            self.marks.declare(touch, by_class=True)
+            self.marks.lift(touch, by_class=True)
             return
         if isinstance(touch.recorded.event, AssociationEvent):
             return
+        self.marks.declare(touch, by_class=False)  # after an end too: it may be undone
         if self.end is not None and not self._after_end(touch, self.end):
             return
         reason = ending(touch)
@@ -84,7 +80,7 @@ class _Course:
             self.end = End(reason=reason, touch=touch)
             if reason in ("dispensed", "sold"):
                 self._check_supply(touch)
-        self._dispose(touch.recorded)
+        self._dispose(touch)
 
     def _after_end(self, touch: Touch, end: End) -> bool:
         """Judge a touch after the end; tell whether it is to be followed."""
@@ -109,10 +105,12 @@ class _Course:
     def _harmless(self, touch: Touch, same_member: bool) -> bool:
         """What may follow an end: being unpacked or filed late, looked at, reported; or its own outputs."""
         event, place = touch.recorded.event, touch.place
+        if declares_recall(event):
+            return True
         if isinstance(event, ObjectEvent) and event.action == "OBSERVE":
             if event.biz_step in ("inspecting", "sampling") or event.disposition in STICKY:
                 return True
-            return same_member and event.biz_step in ("removing", "holding")
+            return same_member and event.biz_step in ("removing", "holding", "void_shipping")
         if isinstance(event, TransformationEvent) or touch.via is not None:
             return isinstance(event, TransformationEvent) and place == "output"
         unpacked = isinstance(event, AggregationEvent) and event.action == "DELETE"
@@ -123,9 +121,8 @@ class _Course:
         before, now = end.touch.recorded, touch.recorded
         if not undoable(end.reason):
             return f"{end.reason} is for good"
-        marked = sorted(STICKY & (self.sticky.keys() | self.persistent))
-        if marked:
-            return f"the item is {marked[0]}"
+        if self.marks.standing:
+            return f"the item is {self.marks.standing[0]}"
         day = local_date(now.time_us, now.event.event_time_zone_offset)
         if self.expiry and day and day > self.expiry:
             return "the item is expired"
@@ -144,54 +141,19 @@ class _Course:
             message = f"supplied on {day}, last valid day {self.expiry}"
             self.findings.append(finding("supplied_after_expiry", message, [recorded.entry_id]))
 
-    def _dispose(self, recorded: Recorded) -> None:
-        event = recorded.event
+    def _dispose(self, touch: Touch) -> None:
+        event = touch.recorded.event
         persistent = event.persistent_disposition
         if persistent is not None:
-            self.persistent |= set(persistent.set)
+            self.persistent |= set(persistent.set) - STICKY
             self.persistent -= set(persistent.unset)
-            for each in persistent.unset:
-                self.sticky.pop(each, None)
-        if event.disposition is None:
-            return
-        self.disposition = event.disposition
-        if event.disposition in STICKY:
-            self.sticky.setdefault(event.disposition, recorded)
-        elif event.disposition in RELEASED:
-            # a recall or theft is lifted only by who declared it: moving the thing on doesn't
-            self.sticky = {d: r for d, r in self.sticky.items() if r.member != recorded.member}
-
-    def _class_disposition(self, touch: Touch) -> None:
-        """Apply a recall of the lot or class, if by one who may recall it."""
-        recorded, event = touch.recorded, touch.recorded.event
-        persistent = event.persistent_disposition
-        marks = {event.disposition, *(persistent.set if persistent else ())} & STICKY
-        lifted = set(persistent.unset if persistent else ()) & STICKY
-        if event.disposition in RELEASED:
-            lifted |= {d for d, r in self.sticky.items() if r.member == recorded.member}
-        if not marks and not lifted:
-            return
-        if not self._may_recall(recorded):
-            message = "the lot was marked by a member that neither numbers it nor regulates"
-            self.findings.append(finding("recall_without_right", message, [recorded.entry_id]))
-            return
-        for mark in marks:
-            self.sticky.setdefault(str(mark), recorded)
-        for mark in lifted:
-            self.sticky.pop(mark, None)
-
-    def _may_recall(self, recorded: Recorded) -> bool:
-        record = self.parties.record(recorded.member)
-        if record is None:
-            return False
-        seconds = recorded.time_us // 1_000_000
-        numbers = self.digits is not None and record.may_number(self.digits, seconds)
-        return numbers or bool(record.roles & Role.REGULATOR)
+        self.disposition = event.disposition or self.disposition
+        self.marks.lift(touch, by_class=False)
 
     def unfit(self) -> tuple[str, ...]:
         """Return why the item is not fit, most lasting reason first."""
         reasons = [self.end.reason] if self.end else []
-        reasons += sorted(self.sticky)
+        reasons += self.marks.standing
         current = {self.disposition} if self.disposition and not self.end else set()
         for disposition in sorted(self.persistent | (current - STICKY)):
             reason = unfit_for(disposition)
@@ -221,9 +183,8 @@ def follow_life(
         for t in touches
         if not t.by_class and t.via is None and commissions(t.recorded.event, t.place)
     )
-    lot, expiry_text = _master_data(commissionings, touches)
-    expiry = parse_expiry(expiry_text, today) if expiry_text else None
-    course = _Course(item, parties, parameters, expiry)
+    data = master_data(commissionings, touches, today)
+    course = _Course(item, parties, parameters, data.expiry)
     for touch in touches:
         course.pass_by(touch)
     if course.after_end and course.end is not None:
@@ -235,31 +196,9 @@ def follow_life(
         end=course.end,
         disposition=course.disposition,
         unfit=course.unfit(),
-        lot=lot,
-        expiry=expiry,
-        expiry_text=expiry_text,
-        findings=tuple(course.findings),
+        data=data,
+        findings=(*data.findings, *course.marks.findings(), *course.findings),
     )
-
-
-def _master_data(
-    commissionings: Sequence[Touch], touches: Sequence[Touch]
-) -> tuple[str | None, str | None]:
-    """Return lot and expiry from the first commissioning that has them, else from the lot's own."""
-    lot = expiry = None
-    by_class = [t for t in touches if t.by_class and commissions(t.recorded.event, "epc")]
-    for touch in (*commissionings, *by_class):
-        ilmd: tuple[Extension, ...] = getattr(touch.recorded.event, "ilmd", ())
-        lot = lot or _ilmd(ilmd, "lotNumber")
-        expiry = expiry or _ilmd(ilmd, "itemExpirationDate")
-    return lot, expiry
-
-
-def _ilmd(ilmd: Sequence[Extension], local: str) -> str | None:
-    for each in ilmd:
-        if each.local == local and each.namespace.rstrip(":/#") == CBV_MDA:
-            return each.text
-    return None
 
 
 def _place(recorded: Recorded) -> str | None:

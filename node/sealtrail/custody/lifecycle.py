@@ -47,7 +47,10 @@ _NOT_FIT = {
 RELEASED = frozenset(
     {"active", "available", "conformant", "sellable_accessible", "sellable_not_accessible"}
 )
-STICKY = frozenset({"recalled", "stolen"})
+RECALLED = "recalled"
+STICKY = frozenset({RECALLED, "stolen"})
+# business steps by which a thing is spoken of, wherever it is; all others of the CBV handle it
+_SPOKEN_OF = frozenset({None, "holding", "inspecting", "other"})
 
 
 def commissions(event: AnyEvent, place: str) -> bool:
@@ -101,6 +104,17 @@ def undoes(event: AnyEvent) -> bool:
     if not isinstance(event, ObjectEvent) or event.action != "OBSERVE":
         return False
     return event.disposition in RELEASED and event.biz_step not in ("shipping", "receiving")
+
+
+def declares_recall(event: AnyEvent) -> bool:
+    """Tell whether the event merely declares a recall or lifts one, and doesn't handle the thing."""
+    if not isinstance(event, ObjectEvent) or event.action != "OBSERVE":
+        return False
+    persistent = event.persistent_disposition
+    marks = (*persistent.set, *persistent.unset) if persistent else ()
+    step = event.biz_step
+    spoken_of = step in _SPOKEN_OF or (step is not None and ":" in step)  # a URI is no CBV word
+    return spoken_of and RECALLED in (event.disposition, *marks)
 
 
 def undoable(reason: str) -> bool:

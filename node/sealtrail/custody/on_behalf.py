@@ -1,4 +1,4 @@
-"""Custody that one member's event moves to or from another: shown, for the other did not say so itself.
+"""What one member's event says of another's thing: custody moved, or its life ended; the other did not say so itself.
 
 Ordinary: an event at the recorder's own place (a logistics provider's, for its customer), one that moves nothing,
 and a shipment that the other records too. What the other's own events contradict is a reason to suspect the item.
@@ -13,6 +13,7 @@ from sealtrail.custody.custodian import Parties, Party, custodian_at, is_shippin
 from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.hands import Hands
 from sealtrail.custody.history import Recorded
+from sealtrail.custody.life import ending
 from sealtrail.signing import Kind
 
 Change = tuple[Hands, Hands]
@@ -21,11 +22,15 @@ Change = tuple[Hands, Hands]
 def moved_for_another(
     touches: Sequence[Touch], hands: Sequence[Change], parties: Parties
 ) -> list[Finding]:
-    """Return a finding for each event that moves another member's custody; ``hands`` before and after each touch."""
+    """Return a finding for each event that moves what another member has, or ends it.
+
+    Args:
+        hands: before and after each touch.
+    """
     found = []
     for index, (touch, (before, after)) in enumerate(zip(touches, hands, strict=True)):
         other = _other(touch.recorded, parties)
-        if other is None or _held(before) == _held(after):
+        if other is None or (_held(before) == _held(after) and ending(touch) is None):
             continue
         later = next((t for t in touches[index + 1 :] if _own(t.recorded, other)), None)
         against = _taken_back(touch, before, other) or _denied(touch, later)

@@ -1,4 +1,4 @@
-"""What an event's times say: in the future, recorded late, anchored late. Technical findings, never more."""
+"""What an event's times say: in the future, recorded late, anchored late or not yet. Technical findings, never more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sealtrail.custody.containment import Touch
 from sealtrail.custody.findings import Finding, finding
-from sealtrail.custody.history import Parameters, Recorded
+from sealtrail.custody.history import Grade, Parameters, Recorded
 from sealtrail.signing import Kind
 
 
@@ -22,6 +22,29 @@ def time_findings(touches: Iterable[Touch], parameters: Parameters) -> list[Find
         "anchored_late": f"anchored more than {parameters.anchoring_seconds_max} seconds after it was recorded",
     }
     return [finding(code, messages[code], entries) for code, entries in sorted(late.items())]
+
+
+def overdue_anchors(
+    touches: Iterable[Touch], parameters: Parameters, anchors_until_us: int | None
+) -> list[Finding]:
+    """Return a finding on the entries whose anchor should have been there by the last block that was read.
+
+    Args:
+        anchors_until_us: the time of that block; None if it isn't known, and nothing is said then. A chain that
+            stands still, or is not reached, delays everybody's anchors, and is no one's fault.
+    """
+    if anchors_until_us is None:
+        return []
+    seconds = parameters.anchor_delay_seconds_max
+    entries = [
+        t.recorded.entry_id
+        for t in touches
+        if t.recorded.grade is Grade.SIGNATURE_PROVEN
+        and t.recorded.anchor_time is None
+        and anchors_until_us - t.recorded.record_time_ms * 1_000 > seconds * 1_000_000
+    ]
+    message = f"no anchor is known, more than {seconds} seconds after it was recorded"
+    return [finding("anchor_overdue", message, entries)] if entries else []
 
 
 def _codes(recorded: Recorded, parameters: Parameters) -> list[str]:

@@ -11,11 +11,12 @@ from sealtrail.custody.hands import Custody, Gap
 from sealtrail.custody.identifier import Birth
 from sealtrail.custody.life import Life
 
-_CONFLICTS = ("commissioned_twice", "two_custodians")
+_CONFLICTS = ("commissioned_twice", "two_custodians", "in_two_places")
 _SUSPECT = frozenset(
     {
         "commissioned_twice",
         "two_custodians",
+        "in_two_places",
         "shipped_twice",
         "commissioned_without_right",
         "used_before_commissioned",
@@ -87,6 +88,7 @@ def provenance_verdict(
     where = [_where(gap) for gap in gaps if gap not in unseen]
     where += [f.message for f in listed if f.code in _UNREAD]
     where += ["commissioning" for f in listed if f.code == "commissioned_without_right"]
+    where += ["anchoring" for f in listed if f.code == "anchor_overdue"]
     if where:
         return Verdict(value="gap", reasons=tuple(dict.fromkeys(where)))
     if unseen:
@@ -112,7 +114,7 @@ def fitness_verdict(
         return Verdict(value="not_fit", reasons=tuple(dict.fromkeys(reasons)))
     unknown = [] if known else ["unknown_item"]
     # what was not read may have been its dispensing
-    unknown += sorted(codes & _UNREAD)
+    unknown += sorted(codes & (_UNREAD | {"master_data_contradictory"}))
     if life.disposition == "returned":
         unknown.append("returned")
     if known and not expiry_known:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Mention, Recorded, classes_of
-from sealtrail.custody.containment import parent_of
+from sealtrail.custody.forks import FOLLOWED_SECONDS_MAX
+from sealtrail.custody.nesting import parent_of
 from sealtrail.epcis import event_hash_uri, read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
 from sealtrail.errors import InputError
@@ -303,18 +304,27 @@ def _stays(found: Iterable[Found], item: str) -> list[_Stay]:
             continue
         if "epc" not in recorded.places(item):
             continue
-        until_us = next(
-            (r.time_us for r in ordered[index + 1 :] if _leaves(r, item, parent)), _NEVER
-        )
+        until_us = _until(ordered[index + 1 :], item, parent)
         stays.append(_Stay(parent, recorded.time_us, until_us))
     return stays
 
 
-def _leaves(recorded: Recorded, item: str, container: str) -> bool:
-    event = recorded.event
-    if not isinstance(event, AggregationEvent) or "epc" not in recorded.places(item):
-        return False
-    return (event.action == "DELETE") == (parent_of(recorded) == container)
+def _until(later: Iterable[Recorded], item: str, container: str) -> int:
+    """Return when the item left the container; packed again without that, it may be in both for a while."""
+    until_us = _NEVER
+    for recorded in later:
+        event, same = recorded.event, parent_of(recorded) == container
+        if recorded.time_us > until_us:
+            break
+        if not isinstance(event, AggregationEvent) or "epc" not in recorded.places(item):
+            continue
+        if event.action == "DELETE" and same:
+            return recorded.time_us
+        if event.action == "OBSERVE" and not same and until_us == _NEVER:
+            return recorded.time_us
+        if event.action == "ADD" and not same:
+            until_us = min(until_us, recorded.time_us + FOLLOWED_SECONDS_MAX * 1_000_000)
+    return until_us
 
 
 def _empties(recorded: Recorded, stay: _Stay) -> bool:

@@ -145,9 +145,11 @@ class ProvenanceService:
         )
         # Before the store is looked at: a check that ends meanwhile has not looked at what this answer sees.
         store = self._store_check()
+        # So with the chain: what was read after this may not be in the answer's snapshot.
+        checked = self._follower.checked
         async with self._turn():
             return await self._database.read(
-                lambda c: view(self._answer(c, item, question, failure, store)),
+                lambda c: view(self._answer(c, item, question, failure, store, checked)),
                 seconds_max=QUERY_SECONDS_MAX,
             )
 
@@ -190,6 +192,7 @@ class ProvenanceService:
         question: Question,
         failure: SealtrailError | str | None,
         store: CheckState,
+        checked: Checked | None,
     ) -> Answer:
         view = self._networks.view(connection)
         verifier = Verifier(domain=self._domain, network=view)
@@ -206,6 +209,7 @@ class ProvenanceService:
             parameters=self._parameters,
             covered=frozenset({self._identity.member}),
             cut=history.cut,
+            anchors_until_us=checked.final.time * 1_000_000 if checked else None,
         )
         covered, not_covered = self._coverage(view, network, history)
         return Answer(
