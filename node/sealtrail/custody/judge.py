@@ -20,6 +20,7 @@ from sealtrail.custody.history import Parameters, Question, Recorded
 from sealtrail.custody.identifier import Birth, follow_birth, mismatches
 from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
+from sealtrail.custody.reuse import reused_ids
 from sealtrail.custody.timeline import Timeline, settle
 from sealtrail.custody.times import time_findings
 from sealtrail.custody.verdicts import (
@@ -136,6 +137,7 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
         findings=(
             *(f for f in timeline.findings if shown & set(f.entries)),
             *traced.findings,
+            *reused_ids(traced.touches),
             *birth.findings,
             *custody.findings,
             *life.findings,
