@@ -18,16 +18,24 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import rfc8785
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from provenance_world import Node, World, derived, record_of
+from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.api import peer as peer_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.config import HttpSettings
-from sealtrail.evidence import Package, PackageLimits, PackageNetwork, encode_package
+from sealtrail.epcis import read_content
+from sealtrail.evidence import (
+    EntryRecord,
+    Package,
+    PackageLimits,
+    PackageNetwork,
+    encode_package,
+)
 from sealtrail.membership.encoding import encode_record
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId, sign_request
@@ -37,12 +45,27 @@ from sealtrail.services.intake import Intake
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.queries import QueryService
 from sealtrail.services.records import load_provable
+from sealtrail.signing import (
+    Entry,
+    Kind,
+    SignedEntry,
+    disclosure_root,
+    encode_leaf,
+    entry_id,
+    item_key,
+    items_root,
+    parse_leaf,
+    references_root,
+)
 
 LIMITS = DeliveryLimits(
     look_seconds=0.05, gather_seconds=0.0, retry_seconds_first=0.05, retry_seconds_max=0.4
 )
 WAIT_SECONDS_MAX = 20.0
-KEPT_TABLES = ("event", "event_item", "foreign_entry", "checkpoint", "disclosed", "delivery")
+KEPT_TABLES = (
+    *("event", "event_item", "foreign_entry", "foreign_log"),
+    *("checkpoint", "disclosed", "delivery"),
+)
 
 
 async def until(condition: Callable[[], Any], what: str = "the condition") -> Any:
@@ -191,6 +214,7 @@ class Peer(Node):
                 networks=self.networks,
                 policy=self._policy,
                 now_ms=_now_ms,
+                limits=self.intake.limits,
             ),
             networks=self.networks,
             now_ms=_now_ms,
@@ -266,6 +290,51 @@ class Peer(Node):
             entries=entries,
         )
         return encode_package(msgspec.structs.replace(package, **changes), self.peer_signer)
+
+    def entry(
+        self, event: dict[str, Any], *, salt: bytes | None = None, record_time_ms: int | None = None
+    ) -> EntryRecord:
+        """Return a signed entry of an event, whatever this node's own log holds."""
+        content = rfc8785.dumps({"@context": CONTEXT, **event})
+        recorded = read_content(content, "application/ld+json")
+        seed, salt = secrets.token_bytes(32), salt or self.identity.item_salt
+        entry = Entry(
+            kind=Kind.EVENT,
+            member=self.actor.member,
+            record_time_ms=record_time_ms or _now_ms(),
+            disclosure_root=disclosure_root(seed, (recorded.content_hash, recorded.event_hash)),
+            items_root=items_root({item_key(salt, mention.item) for mention in recorded.items}),
+            references_root=references_root(()),
+        )
+        digest = entry_id(entry, self.world.domain)
+        return EntryRecord(
+            leaf=encode_leaf(SignedEntry(entry, self.signer.sign(digest))),
+            content=content,
+            media_type=recorded.media_type,
+            seed=seed,
+            item_salt=salt,
+        )
+
+    def without_salt(self, record: EntryRecord, keys: Iterable[bytes] | None = None) -> EntryRecord:
+        """Return the entry with its items' keys, or with those that are given instead, and no salt."""
+        assert record.content is not None
+        items = read_content(record.content, record.media_type).items
+        salt = self.identity.item_salt
+        known = {item_key(salt, mention.item) for mention in items} if keys is None else set(keys)
+        entry = msgspec.structs.replace(parse_leaf(record.leaf).entry, items_root=items_root(known))
+        leaf = encode_leaf(SignedEntry(entry, self.signer.sign(entry_id(entry, self.world.domain))))
+        return msgspec.structs.replace(
+            record, leaf=leaf, item_salt=None, item_keys=tuple(sorted(known))
+        )
+
+    def id_of(self, record: EntryRecord) -> bytes:
+        """Return an entry's id."""
+        return entry_id(parse_leaf(record.leaf).entry, self.world.domain)
+
+    def package_of(self, recipient: Actor, *entries: EntryRecord, **changes: Any) -> bytes:
+        """Return a signed package of these entries, about the last of them."""
+        subjects = (self.id_of(entries[-1]),)
+        return self.package(recipient, (), entries=entries, subjects=subjects, **changes)
 
     async def post(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,7 +22,9 @@ from sealtrail.evidence import EntryRecord, PackageLimits, PackageNetwork, parse
 from sealtrail.membership.records import Status
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import PeerKeyId, sign_request
+from sealtrail.services.views import query_document
 from sealtrail.signing import Ed25519Signer, SignedEntry, encode_leaf, entry_id, parse_leaf
+from sealtrail.store.events import load_by_entries
 
 PACK = "urn:epc:id:sgtin:4012345.011122.P1"
 
@@ -138,6 +142,54 @@ async def test_a_package_of_another_network_is_refused(pair: Pair) -> None:
     subject = entry_id(parse_leaf(pair.records()[0].leaf).entry, elsewhere.domain)
     body = pair.maker.package(WHOLESALER, pair.entry_ids, network=elsewhere, subjects=(subject,))
     await pair.refused(body, 422, "package_of_another_network")
+
+
+async def test_a_package_about_another_contract_of_anchors_is_refused(pair: Pair) -> None:
+    identity = msgspec.structs.asdict(pair.world.identity)
+    elsewhere = PackageNetwork(**{**identity, "anchors": bytes(20)})
+    body = pair.maker.package(WHOLESALER, pair.entry_ids, network=elsewhere)
+    await pair.refused(body, 422, "package_of_another_network")
+
+
+async def test_a_second_item_salt_for_a_log_is_refused(pair: Pair) -> None:
+    maker, wholesaler = pair.maker, pair.wholesaler
+    assert (await maker.post(wholesaler, maker.package(WHOLESALER, pair.entry_ids)))[0] == 200
+    other = maker.entry(event(MAKER, "storing", 30, PACK), salt=bytes(range(32)))
+    await pair.refused(maker.package_of(WHOLESALER, other), 422, "item_salt_differs")
+
+
+async def test_of_two_item_salts_that_come_at_once_one_is_kept(pair: Pair) -> None:
+    maker, wholesaler = pair.maker, pair.wholesaler
+    both = [
+        maker.entry(event(MAKER, "storing", 30 + n, PACK), salt=bytes([n]) * 32) for n in range(2)
+    ]
+    answers = await asyncio.gather(
+        *(maker.post(wholesaler, maker.package_of(WHOLESALER, each)) for each in both)
+    )
+    assert sorted(answer[0] for answer in answers) == [200, 422]
+    assert len(wholesaler.others()) == 1
+
+
+async def test_two_events_of_a_member_with_one_id_are_taken_and_told_of(pair: Pair) -> None:
+    maker, wholesaler = pair.maker, pair.wholesaler
+    both = [
+        maker.entry(event(MAKER, "storing", 30 + n, PACK, eventID="urn:uuid:same"))
+        for n in range(2)
+    ]
+    answer = await maker.post(wholesaler, maker.package_of(WHOLESALER, *both))
+    assert answer[:2] == (200, {"accepted": 2, "known": 0})
+    findings = (await wholesaler.view(PACK))["findings"]
+    assert "event_id_reused" in {each["code"] for each in findings}
+
+
+async def test_an_entry_without_items_cannot_give_a_log_its_salt(pair: Pair) -> None:
+    maker, wholesaler = pair.maker, pair.wholesaler
+    nothing = {**event(MAKER, "storing", 30), "epcList": []}
+    any_salt = maker.entry(nothing, salt=bytes(32))
+    assert (await maker.post(wholesaler, maker.package_of(WHOLESALER, any_salt)))[0] == 200
+    assert wholesaler.sql("SELECT item_salt FROM foreign_entry") == [(None,)]
+    true = maker.package(WHOLESALER, pair.entry_ids)
+    assert (await maker.post(wholesaler, true))[:2] == (200, {"accepted": 2, "known": 0})
 
 
 async def test_a_purpose_that_is_not_known_is_refused(pair: Pair) -> None:
@@ -338,3 +390,33 @@ async def test_a_record_time_beyond_what_can_be_stored_or_spelt_is_refused(
         subjects=(digest,),
     )
     await pair.refused(body, 422, "record_time_out_of_range")
+
+
+async def test_an_absurd_record_time_that_is_stored_already_breaks_no_answer(pair: Pair) -> None:
+    maker, wholesaler = pair.maker, pair.wholesaler
+    made = maker.entry(event(MAKER, "storing", 30, PACK))
+    later = maker.entry(event(MAKER, "storing", 30, PACK), record_time_ms=2**53 - 1)
+    assert (await maker.post(wholesaler, maker.package_of(WHOLESALER, made)))[0] == 200
+
+    def as_it_was_once_taken(c: sqlite3.Connection) -> None:
+        ids = (maker.id_of(later), maker.id_of(made))
+        c.execute(
+            "UPDATE event SET entry_id = ?, record_time_ms = (1 << 53) - 1 WHERE entry_id = ?", ids
+        )
+        c.execute(
+            "UPDATE foreign_entry SET entry_id = ?, leaf = ?, seed = ? WHERE entry_id = ?",
+            (ids[0], later.leaf, later.seed, ids[1]),
+        )
+
+    await wholesaler.database.write(as_it_was_once_taken)
+    (stored,) = wholesaler.database.read_sync(
+        lambda c: load_by_entries(c, [maker.id_of(later)]).values()
+    )
+    (shown,) = orjson.loads(query_document([stored], now_ms=0))["epcisBody"]["queryResults"][
+        "resultsBody"
+    ]["eventList"]
+    assert "recordTime" not in shown
+    journey = (await wholesaler.view(PACK))["journey"]
+    (step,) = (each for each in journey if each["content_hash"])
+    assert step["record_time"] is None
+    assert step["entry_grade"] == "signature-proven"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sealtrail.epcis import DEFAULT
 from sealtrail.errors import InputError
+from sealtrail.evidence import PackageLimits
 from sealtrail.peers.client import PlainHttp, check_url
 from sealtrail.services.parcels import (
     ENTRY_BYTES,
@@ -12,6 +14,7 @@ from sealtrail.services.parcels import (
     PART_ENTRIES_MAX,
     split,
 )
+from sealtrail.store.events import EntrySize
 
 SUBJECT = b"subject"
 
@@ -36,14 +39,42 @@ def test_no_package_has_more_entries_than_checkpoints_are_allowed() -> None:
 
 
 def test_a_package_ends_where_its_contents_reach_the_limit() -> None:
-    half = PART_BYTES_MAX // 2 - ENTRY_BYTES
+    half = EntrySize(PART_BYTES_MAX // 2 - ENTRY_BYTES)
     parts = split(SUBJECT, ids(3), dict.fromkeys(ids(3), half))
     assert parts == ((b"0", b"1", SUBJECT), (b"2", SUBJECT))
 
 
 def test_a_content_over_the_limit_goes_alone() -> None:
-    parts = split(SUBJECT, ids(3), {b"1": PART_BYTES_MAX * 2})
+    parts = split(SUBJECT, ids(3), {b"1": EntrySize(PART_BYTES_MAX * 2)})
     assert parts == ((b"0", SUBJECT), (b"1", SUBJECT), (b"2", SUBJECT))
+
+
+LIMITS = PackageLimits(values_max=100, items_max=10, references_max=10)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        EntrySize(content_bytes=80),  # 40 values at most
+        EntrySize(item_keys_bytes=4 * 32),
+        EntrySize(references_bytes=4 * 33),
+    ],
+)
+def test_a_package_ends_where_its_entries_have_what_a_receiver_takes(size: EntrySize) -> None:
+    three = dict.fromkeys([*ids(3), SUBJECT], size)
+    parts = split(SUBJECT, ids(3), three, LIMITS)
+    assert parts == ((b"0", SUBJECT), (b"1", SUBJECT), (b"2", SUBJECT))
+
+
+@pytest.mark.parametrize("size", [EntrySize(400), EntrySize(0, 11 * 32), EntrySize(0, 0, 11 * 33)])
+def test_an_entry_that_no_receiver_takes_is_left_out(size: EntrySize) -> None:
+    assert split(SUBJECT, ids(3), {b"1": size}, LIMITS) == ((b"0", b"2", SUBJECT),)
+
+
+def test_every_event_that_can_be_recorded_goes_beside_any_other() -> None:
+    largest = EntrySize(DEFAULT.content_bytes_max, 32 * (3 * DEFAULT.items_count_max + 1))
+    parts = split(SUBJECT, ids(1), dict.fromkeys([b"0", SUBJECT], largest))
+    assert parts == ((b"0", SUBJECT),)
 
 
 @pytest.mark.parametrize(

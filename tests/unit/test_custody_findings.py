@@ -415,3 +415,25 @@ def test_a_shipment_to_the_same_destination_again_or_after_a_void_is_not() -> No
     voided.ship(MAKER, WHOLESALER, "P1", biz_step="void_shipping")
     voided.ship(MAKER, PHARMACY, "P1")
     assert "shipped_twice" not in codes(voided.judge("P1"))
+
+
+def test_one_id_for_two_events_of_a_member_is_named_with_both() -> None:
+    story = Story()
+    story.commission(MAKER, "P1")
+    one = story.observe(MAKER, "P1", event_id="urn:uuid:same")
+    other = story.observe(MAKER, "P1", event_id="urn:uuid:same")
+    story.observe(WHOLESALER, "P1", event_id="urn:uuid:same", kind=Kind.RECEIVED)
+    story.observe(MAKER, "P1", event_id="urn:uuid:another")
+    story.declare_error(story.observe(PHARMACY, "P1", event_id="urn:uuid:mended"))
+    story.observe(PHARMACY, "P1", event_id="urn:uuid:mended")
+    (found,) = [f for f in story.judge("P1").findings if f.code == "event_id_reused"]
+    assert found.finding_class is FindingClass.PROCEDURAL
+    assert set(found.entries) == {one.entry_id, other.entry_id}
+
+
+def test_one_id_of_two_members_is_no_finding() -> None:
+    story = Story()
+    story.commission(MAKER, "P1")
+    story.observe(MAKER, "P1", event_id="urn:uuid:same")
+    story.observe(WHOLESALER, "P1", event_id="urn:uuid:same")
+    assert "event_id_reused" not in codes(story.judge("P1"))

@@ -332,6 +332,16 @@ def test_limits_are_enforced_with_their_numbers() -> None:
     assert found.code == "too_many_items"
 
 
+def test_packs_and_lot_numbers_do_not_multiply_beyond_the_limit() -> None:
+    gtins = [f"urn:epc:id:sgtin:4012345.0{n:05d}.1" for n in range(300)]
+    lots = [f"L{n}" for n in range(200)]
+    many = changed(epcList=gtins, ilmd={"cbvmda:lotNumber": lots}, action="ADD")
+    found = parse_document(document(many)).events[0]
+    assert isinstance(found, TooLargeError)
+    assert found.code == "too_many_items"
+    assert "50000 lots" in found.message
+
+
 def _values_by_hand(tree: Any) -> int:
     children = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
     return 1 + sum(_values_by_hand(child) for child in children)

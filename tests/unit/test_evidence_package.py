@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
+import rfc8785
 
 from evidence_world import ANCHORS, DOMAIN, Party, View, digest_of, event_content
+from sealtrail.epcis import DEFAULT
+from sealtrail.epcis.bounds import content_values_at_most, values_of_size
 from sealtrail.errors import InputError, SealtrailError, TooLargeError, UnavailableError
 from sealtrail.evidence import (
     AnchorReference,
@@ -116,6 +120,7 @@ def test_a_subject_outside_the_package_is_not_sent() -> None:
         (PackageLimits(entries_max=1), "/entries"),
         (PackageLimits(checkpoints_max=0), "/checkpoints"),
         (PackageLimits(content_bytes_max=10), "/entries/0/content"),
+        (PackageLimits(proof_hashes_max=3), "/entries"),
     ],
 )
 def test_what_is_over_a_limit_is_too_large(limits: PackageLimits, pointer: str | None) -> None:
@@ -125,16 +130,55 @@ def test_what_is_over_a_limit_is_too_large(limits: PackageLimits, pointer: str |
     assert e.value.pointer == pointer
 
 
+def event_of_values(count: int) -> bytes:
+    """An event's content with so many values in an extension, beside some of its own."""
+    event = json.loads(event_content(9))
+    event["@context"].append({"x": "https://x.example/"})
+    return rfc8785.dumps({**event, "x:numbers": [0] * count})
+
+
+def test_what_all_entries_have_together_is_limited_with_its_number() -> None:
+    party = Party("full")
+    for count in (1_000, 2_000):
+        party.append(event_of_values(count))
+    full = package(*party.records, issuer=party.member, subjects=(id_of(party.records[0]),))
+    keys = tuple(sorted(digest_of(n) for n in range(5)))
+    keyed = [replace(each, item_salt=None, item_keys=keys) for each in party.records]
+    referring = [replace(each, references=(b"\x01" + bytes(32)) * 5) for each in party.records]
+    for entries, limits, said in (
+        (party.records, PackageLimits(values_max=3_000), "values in the contents, at most 3000"),
+        (keyed, PackageLimits(item_keys_max=9), "10 item keys, at most 9"),
+        (referring, PackageLimits(references_max=9), "10 references, at most 9"),
+    ):
+        data = encode_package(replace(full, entries=tuple(entries)), party.peer_signer)
+        with pytest.raises(TooLargeError, match=said):
+            parse_package(data, limits)
+    parse_package(data, PackageLimits(values_max=3_100, references_max=10))
+
+
+def test_no_content_counts_for_more_values_than_are_read() -> None:
+    assert content_values_at_most(b'{"a":"' + b"," * 1_000_000 + b'"}') == DEFAULT.event_values_max
+    assert content_values_at_most(b'{"a":[0,1,2]}') == 5
+    assert content_values_at_most(b'{"a":",,,,,,,,,,"}') <= values_of_size(18)
+
+
 def issuer_refusal(view: View, sent: Package, signer: Ed25519Signer, domain: Domain) -> str:
     received = parse_package(encode_package(sent, signer))
     with pytest.raises(SealtrailError) as e:
-        verify_issuer(received, domain=domain, network=view)
+        verify_issuer(received, domain=domain, anchors=ANCHORS, network=view)
     return e.value.code
+
+
+def test_a_package_about_another_contract_of_anchors_is_of_another_network() -> None:
+    elsewhere = replace(NETWORK, anchors=b"\xa4" * 20)
+    sent = package(MAKER.records[0], network=elsewhere)
+    code = issuer_refusal(View(MAKER), sent, MAKER.peer_signer, DOMAIN)
+    assert code == "package_of_another_network"
 
 
 def test_the_issuers_peer_key_is_accepted() -> None:
     received = parse_package(encode_package(package(MAKER.records[0]), MAKER.peer_signer))
-    verify_issuer(received, domain=DOMAIN, network=View(MAKER))
+    verify_issuer(received, domain=DOMAIN, anchors=ANCHORS, network=View(MAKER))
 
 
 def test_another_members_peer_key_is_refused() -> None:
@@ -179,4 +223,4 @@ def test_an_unreachable_chain_refuses_nobody() -> None:
     view.down = True
     received = parse_package(encode_package(package(MAKER.records[0]), MAKER.peer_signer))
     with pytest.raises(UnavailableError):
-        verify_issuer(received, domain=DOMAIN, network=view)
+        verify_issuer(received, domain=DOMAIN, anchors=ANCHORS, network=view)

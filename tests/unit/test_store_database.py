@@ -173,6 +173,39 @@ def test_the_schema_version_is_the_newest_migration(tmp_path: Path) -> None:
     assert [v for v, _ in migrations()] == list(range(1, version + 1))
 
 
+def test_the_first_item_salt_of_each_log_is_kept_when_an_older_database_is_opened(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "node.db"
+    old = sqlite3.connect(path)
+    old.executescript(
+        f"{migrations()[0][1]} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
+    )
+    rows = [
+        (b"1", b"A", b"k", b"first", 1),
+        (b"2", b"A", b"k", b"second", 2),
+        (b"3", b"B", b"", b"any", 1),  # names no item: vouches for nothing
+        (b"4", b"B", b"k", b"true", 2),
+    ]
+    old.executemany(
+        "INSERT INTO foreign_entry (entry_id, member, item_keys, item_salt, received_ms, leaf, refs,"
+        " received_from) VALUES (?, ?, ?, ?, ?, x'', x'', x'')",
+        rows,
+    )
+    old.commit()
+    old.close()
+    database = Database.open(path)
+    logs = database.read_sync(
+        lambda c: dict(c.execute("SELECT member, item_salt FROM foreign_log"))
+    )
+    entries = database.read_sync(
+        lambda c: dict(c.execute("SELECT entry_id, item_salt FROM foreign_entry"))
+    )
+    database.close()
+    assert logs == {b"A": b"first", b"B": b"true"}
+    assert entries == {b"1": b"first", b"2": None, b"3": None, b"4": b"true"}
+
+
 def _with_pragma(path: Path, pragma: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA {pragma}")

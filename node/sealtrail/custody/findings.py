@@ -117,6 +117,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _T,
         "The declared event is not held here: fetch it from its recorder.",
     ),
+    "event_id_reused": (
+        _P,
+        "Ask the recorder which of the events is true, and to declare the other erroneous.",
+    ),
     "content_withheld": (
         _T,
         "The entry proves that an event was recorded; ask its recorder for the content.",

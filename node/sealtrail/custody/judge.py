@@ -21,6 +21,7 @@ from sealtrail.custody.identifier import Birth, follow_birth, mismatches
 from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
 from sealtrail.custody.master_data import lots_stated
+from sealtrail.custody.reuse import reused_ids
 from sealtrail.custody.timeline import Timeline, settle
 from sealtrail.custody.times import overdue_anchors, time_findings
 from sealtrail.custody.two_places import two_places
@@ -143,6 +144,7 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
         findings=(
             *(f for f in timeline.findings if shown & set(f.entries)),
             *traced.findings,
+            *reused_ids(traced.touches),
             *birth.findings,
             *custody.findings,
             *two_places(traced.forks, touches, rules.parties),

@@ -13,7 +13,7 @@ import orjson
 
 from sealtrail.epcis.envelope import Envelope
 from sealtrail.epcis.fields import located
-from sealtrail.epcis.limits import Limits
+from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.errors import TooLargeError
 
 _ITEM_LISTS = frozenset((
@@ -109,6 +109,20 @@ def _values_at_most(data: bytes, limits: Limits) -> int:
     """Return a number of values that the document does not exceed: quick to tell, and seldom far off."""
     if len(data) <= _BYTES_A_VALUE * limits.event_values_max:
         return 0
+    return _count_marks(data)
+
+
+def content_values_at_most(content: bytes, limits: Limits = DEFAULT) -> int:
+    """Return a number of values that reading a content does not exceed, without reading it."""
+    return min(values_of_size(len(content), limits), _count_marks(content))
+
+
+def values_of_size(content_bytes: int, limits: Limits = DEFAULT) -> int:
+    """Return the most values that a content of that many bytes can have and still be read."""
+    return min((content_bytes + 1) // _BYTES_A_VALUE, limits.event_values_max)
+
+
+def _count_marks(data: bytes) -> int:
     return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
 
 

@@ -17,7 +17,9 @@ from sealtrail.epcis.events import (
     TransactionEvent,
     TransformationEvent,
 )
+from sealtrail.epcis.limits import DEFAULT
 from sealtrail.epcis.records import ItemMention, Place
+from sealtrail.errors import TooLargeError
 from sealtrail.gs1 import canonical, gtin_of_pack, lot_identifier, lot_in
 from sealtrail.gs1.packs import PACKS_MIN, Packs, read_packs
 
@@ -29,7 +31,11 @@ Found = dict[tuple[str, Place], None]
 
 
 def items_of(event: AnyEvent) -> tuple[ItemMention, ...]:
-    """Return what the event names, each item once a place, in the order of the event's fields."""
+    """Return what the event names, each item once a place, in the order of the event's fields.
+
+    Raises:
+        TooLargeError: ``too_many_items``, its packs' GTINs times its lot numbers.
+    """
     found: Found = {}
     if isinstance(event, TransformationEvent):
         used = _add_packs(found, event.input_epc_list, "input")
@@ -82,4 +88,11 @@ def _lots(gtins: Iterable[str], ilmd: tuple[Extension, ...]) -> tuple[str, ...]:
         if element.local == "lotNumber" and element.namespace in _MASTER_DATA and element.text
         if (number := element.text.strip())
     ]
-    return tuple([lot_identifier(gtin, number) for gtin in gtins for number in numbers])
+    named = tuple(gtins)
+    if len(named) * len(numbers) > DEFAULT.items_count_max:
+        raise TooLargeError(
+            "too_many_items",
+            f"{len(named)} GTINs with {len(numbers)} lot numbers name more than"
+            f" {DEFAULT.items_count_max} lots.",
+        )
+    return tuple([lot_identifier(gtin, number) for gtin in named for number in numbers])

@@ -5,6 +5,7 @@ Bytes and values in, a report out: no I/O, no clock. Nodes, peers and the offlin
 
 from sealtrail.evidence.container import (
     PackageLimits,
+    count_items,
     encode_package,
     parse_package,
     verify_issuer,
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "VerifiedEntry",
     "Verifier",
+    "count_items",
     "encode_package",
     "parse_package",
     "verify_entry",

@@ -8,8 +8,12 @@ Source: docs/protocol.md section 9.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from sealtrail.epcis import RecordedEvent
+from sealtrail.epcis.bounds import content_values_at_most
 from sealtrail.errors import InputError, TooLargeError, VerificationError
 from sealtrail.evidence.package import Package, PackageNetwork, ReceivedPackage
 from sealtrail.evidence.record import EntryRecord, NetworkView
@@ -30,19 +34,40 @@ from sealtrail.evidence.wire import (
     from_hex,
     to_hex,
 )
+from sealtrail.log.tree import HASH_BYTES
 from sealtrail.membership.records import Purpose
-from sealtrail.signing import Domain, Ed25519Signer, entry_id, parse_leaf, verify_ed25519
+from sealtrail.signing import (
+    REFERENCE_BYTES,
+    Domain,
+    Ed25519Signer,
+    entry_id,
+    parse_leaf,
+    verify_ed25519,
+)
 
 _SIGNED_PREFIX = FORMAT.encode() + b"\n"  # no other message signed by a peer key begins so
 
 
 class PackageLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The most that a package may have; counts and bytes."""
+    """The most that a package may have; counts and bytes.
+
+    What stands in all entries together is counted as well as each of them: bytes alone do not bound what they cost.
+    """
 
     package_bytes_max: int = 64 * 1024 * 1024
     content_bytes_max: int = 16 * 1024 * 1024
     entries_max: int = 50_000
     checkpoints_max: int = 1_000
+    values_max: int = 2_000_000  # of all contents, counted as content_values_at_most does
+    items_max: int = 400_000  # that entries name, each counted in every entry that names it
+    item_keys_max: int = 400_000  # given in place of a log's salt
+    references_max: int = 100_000
+    proof_hashes_max: int = 1_000_000
+
+
+def count_items(event: RecordedEvent) -> int:
+    """Return how many items an entry of that event counts for, of ``items_max``."""
+    return len({mention.item for mention in event.items})
 
 
 def encode_package(package: Package, signer: Ed25519Signer) -> bytes:
@@ -90,8 +115,13 @@ def parse_package(data: bytes, limits: PackageLimits = PackageLimits()) -> Recei
     return ReceivedPackage(package=package, public_key=public_key)
 
 
-def verify_issuer(received: ReceivedPackage, *, domain: Domain, network: NetworkView) -> None:
+def verify_issuer(
+    received: ReceivedPackage, *, domain: Domain, anchors: bytes, network: NetworkView
+) -> None:
     """Check that the package is of this network and was signed by a peer key that is its issuer's now.
+
+    Args:
+        anchors: address of the network's contract of anchors.
 
     Raises:
         VerificationError: ``package_of_another_network``, ``issuer_unknown``, ``issuer_key_unknown``,
@@ -102,6 +132,11 @@ def verify_issuer(received: ReceivedPackage, *, domain: Domain, network: Network
     if package.network.domain != domain:
         raise VerificationError(
             "package_of_another_network", f"made for chain {package.network.chain_id}"
+        )
+    if package.network.anchors != anchors:
+        raise VerificationError(
+            "package_of_another_network",
+            f"made for anchors in {to_hex(package.network.anchors)}, not {to_hex(anchors)}",
         )
     record = network.record(package.issuer, None)
     if record is None:
@@ -179,6 +214,7 @@ def _check_counts(wire: WirePackage, limits: PackageLimits) -> None:
     ):
         if found > most:
             raise TooLargeError("package_too_large", f"{found}, at most {most}", pointer=place)
+    _check_totals(wire, limits)
     for n, entry in enumerate(wire.entries):
         if entry.content is not None and len(entry.content) > limits.content_bytes_max:
             raise TooLargeError(
@@ -186,6 +222,31 @@ def _check_counts(wire: WirePackage, limits: PackageLimits) -> None:
                 f"content of {len(entry.content)} bytes, at most {limits.content_bytes_max}",
                 pointer=f"/entries/{n}/content",
             )
+
+
+def _check_totals(wire: WirePackage, limits: PackageLimits) -> None:
+    """Hold what all entries have together to the limits, before any of it is taken apart."""
+    entries = wire.entries
+    contents = (each.content for each in entries if each.content is not None)
+    proofs = (each.proof for each in entries if each.proof is not None)
+    for what, found, most in (
+        ("values in the contents", sum(map(content_values_at_most, contents)), limits.values_max),
+        ("item keys", _joined(e.item_keys for e in entries) // HASH_BYTES, limits.item_keys_max),
+        (
+            "references",
+            _joined(e.references for e in entries) // REFERENCE_BYTES,
+            limits.references_max,
+        ),
+        ("proof hashes", _joined(p.hashes for p in proofs) // HASH_BYTES, limits.proof_hashes_max),
+    ):
+        if found > most:
+            raise TooLargeError(
+                "package_too_large", f"{found} {what}, at most {most}", pointer="/entries"
+            )
+
+
+def _joined(parts: Iterable[bytes]) -> int:
+    return sum(map(len, parts))
 
 
 def _check_subjects(

@@ -280,26 +280,27 @@ class Outgoing:
     async def _send_proofs(self, delivery: Delivery) -> None:
         """Send history again that the chain proves by now."""
         url = await self._database.read(lambda c: self._url(c, delivery.recipient))
-        for part in await self._database.read(lambda c: self._proofs(c, delivery)):
+        proven, parts = await self._database.read(lambda c: self._proofs(c, delivery))
+        unproven: set[bytes] = set()
+        for part in parts:
             parcel = await self._pack(delivery, part)
+            unproven |= parcel.unproven
             await self._client.deliver(url, parcel.data)
-            done = (
-                set(part) - parcel.unproven
-            )  # what is damaged or erased by now is done with as well
-            now = self._now_ms()
-            await self._database.write(
-                lambda c, done=done, now=now: deliveries.proof_sent(c, delivery, done, now)  # type: ignore[misc]
-            )
-        await self._database.write(lambda c: deliveries.proof_sent(c, delivery, (), self._now_ms()))
+        # what was damaged or erased meanwhile is done with as well
+        done, now = set(proven) - unproven, self._now_ms()
+        await self._database.write(lambda c: deliveries.proof_sent(c, delivery, done, now))
         self.counts.delivered += 1
 
     def _proofs(
         self, connection: sqlite3.Connection, delivery: Delivery
-    ) -> tuple[tuple[bytes, ...], ...]:
+    ) -> tuple[list[bytes], tuple[tuple[bytes, ...], ...]]:
+        """Return the entries of earlier sendings that the chain proves by now, and in which packages they go."""
         cursor = chain.load_cursor(connection)
         block = -1 if cursor is None else cursor.final_block
         proven = deliveries.proven_since(connection, delivery, self._identity.member, block)
-        return self._parcels.proofs(connection, delivery.entry_id, proven) if proven else ()
+        if not proven:
+            return [], ()
+        return proven, self._parcels.proofs(connection, delivery.entry_id, proven)
 
     async def _pack(self, delivery: Delivery, part: tuple[bytes, ...]) -> Parcel:
         return await self._database.read(

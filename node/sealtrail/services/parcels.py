@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from sealtrail.epcis import read_content
+from sealtrail.epcis.bounds import values_of_size
 from sealtrail.errors import InputError, IntegrityError, NotFoundError
-from sealtrail.evidence import EntryRecord, Package, PackageNetwork, Verifier, encode_package
+from sealtrail.evidence import (
+    EntryRecord,
+    Package,
+    PackageLimits,
+    PackageNetwork,
+    Verifier,
+    count_items,
+    encode_package,
+)
+from sealtrail.log.tree import HASH_BYTES
 from sealtrail.services.addressees import corrected_by
 from sealtrail.services.handovers import Policy, history_of
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.services.records import Provable, load_provable
-from sealtrail.signing import Ed25519Signer
-from sealtrail.store.events import StoredEvent, content_sizes, load_by_entries, require_content
+from sealtrail.signing import REFERENCE_BYTES, Ed25519Signer
+from sealtrail.store.events import (
+    EntrySize,
+    StoredEvent,
+    entry_sizes,
+    load_by_entries,
+    require_content,
+)
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
 
@@ -55,6 +71,7 @@ class Parcels:
         networks: FollowedNetworks,
         policy: Policy,
         now_ms: Callable[[], int],
+        limits: PackageLimits = PackageLimits(),  # noqa: B008 frozen
     ) -> None:
         self._log = log
         self._identity = identity
@@ -62,6 +79,7 @@ class Parcels:
         self._networks = networks
         self._policy = policy
         self._now_ms = now_ms
+        self._limits = limits
 
     def contents(
         self, connection: sqlite3.Connection, subject: bytes
@@ -76,13 +94,15 @@ class Parcels:
         if event is None:
             raise NotFoundError("content_erased", "the event is no longer here to be sent")
         entry_ids = self._chosen(connection, event)
-        return split(subject, entry_ids, content_sizes(connection, entry_ids))
+        return split(subject, entry_ids, entry_sizes(connection, entry_ids), self._limits)
 
     def proofs(
         self, connection: sqlite3.Connection, subject: bytes, entry_ids: list[bytes]
     ) -> tuple[tuple[bytes, ...], ...]:
         """Return entries that were sent with a subject before, to be sent again, a tuple for each package."""
-        return split(subject, entry_ids, content_sizes(connection, entry_ids))
+        return split(
+            subject, entry_ids, entry_sizes(connection, [*entry_ids, subject]), self._limits
+        )
 
     def _chosen(self, connection: sqlite3.Connection, event: StoredEvent) -> tuple[bytes, ...]:
         content = require_content(event)
@@ -119,7 +139,7 @@ class Parcels:
         loaded = load_provable(
             connection, self._log, self._identity, entry_ids, last_block=view.block
         )
-        shown = {each.event.entry_id: each.record for each in loaded if _holds(verifier, each)}
+        shown = self._shown(verifier, loaded)
         if subject not in shown:
             raise IntegrityError("entry_damaged", "the event, or what proves it, is damaged here")
         package = Package(
@@ -139,39 +159,108 @@ class Parcels:
         unproven = frozenset(e for e, r in shown.items() if not (r.proof and r.proof.anchor))
         return Parcel(data=encode_package(package, self._signer), unproven=unproven)
 
+    def _shown(self, verifier: Verifier, loaded: Sequence[Provable]) -> dict[bytes, EntryRecord]:
+        """Return what the receiver will take, in the same order; the subject, which is last, comes before all else."""
+        room = self._limits.items_max
+        shown = []
+        for each in reversed(loaded):
+            items = _items_shown(verifier, each)
+            if items is None:
+                continue
+            if items > room:  # more than its item keys, which nobody could compare with the content
+                _log.warning("entry 0x%s names too many items", each.event.entry_id.hex())
+                continue
+            room -= items
+            shown.append((each.event.entry_id, each.record))
+        return dict(reversed(shown))
+
+
+class _Room:
+    """What may still go into a package beside its subject."""
+
+    def __init__(self, subject: EntrySize, limits: PackageLimits) -> None:
+        self._left = [
+            PART_BYTES_MAX,
+            *(most - taken for most, taken in zip(_most(limits), _counts(subject), strict=True)),
+        ]
+
+    def take(self, size: EntrySize) -> bool:
+        """Take an entry's counts out of the room; tell whether they fit."""
+        octets = ENTRY_BYTES + size.content_bytes + size.item_keys_bytes + size.references_bytes
+        left = [
+            have - need for have, need in zip(self._left, (octets, *_counts(size)), strict=True)
+        ]
+        self._left = left
+        return min(left) >= 0
+
+
+def _most(limits: PackageLimits) -> tuple[int, ...]:
+    items = min(limits.items_max, limits.item_keys_max)
+    return limits.values_max, items, limits.references_max
+
+
+def _counts(size: EntrySize) -> tuple[int, ...]:
+    """Return the entry's values (at most), items, and references."""
+    return (
+        values_of_size(size.content_bytes),
+        size.item_keys_bytes // HASH_BYTES,
+        size.references_bytes // REFERENCE_BYTES,
+    )
+
 
 def split(
-    subject: bytes, entry_ids: Iterable[bytes], content_sizes: dict[bytes, int]
+    subject: bytes,
+    entry_ids: Iterable[bytes],
+    sizes: dict[bytes, EntrySize],
+    limits: PackageLimits = PackageLimits(),  # noqa: B008 frozen
 ) -> tuple[tuple[bytes, ...], ...]:
-    """Spread entries over packages of about ``PART_BYTES_MAX``, in their order, the subject last in each."""
+    """Spread entries over packages of about ``PART_BYTES_MAX``, in their order, the subject last in each.
+
+    None has more in it than a receiver takes: an entry that alone has too much beside the subject is left out.
+    """
+    none = EntrySize()
     parts: list[tuple[bytes, ...]] = []
     part: list[bytes] = []
-    room = PART_BYTES_MAX
+    room = _Room(sizes.get(subject, none), limits)
     for entry_id in entry_ids:
         if entry_id == subject:
             continue
-        size = content_sizes.get(entry_id, 0) + ENTRY_BYTES
-        if part and (size > room or len(part) + 1 == PART_ENTRIES_MAX):
+        size = sizes.get(entry_id, none)
+        if not _fits_alone(size, sizes.get(subject, none), limits):
+            _log.warning("entry 0x%s has too much in it to be sent", entry_id.hex())
+            continue
+        fits = room.take(size)
+        if part and (not fits or len(part) + 1 == PART_ENTRIES_MAX):
             parts.append((*part, subject))
-            part, room = [], PART_BYTES_MAX
+            part, room = [], _Room(sizes.get(subject, none), limits)
+            room.take(size)
         part.append(entry_id)
-        room -= size
     parts.append((*part, subject))
     return tuple(parts)
 
 
-def _holds(verifier: Verifier, provable: Provable) -> bool:
-    """Tell whether the receiver will take the entry: one that is damaged or erased here must not spoil the rest."""
+def _fits_alone(size: EntrySize, subject: EntrySize, limits: PackageLimits) -> bool:
+    both = zip(_most(limits), _counts(size), _counts(subject), strict=True)
+    return all(one + other <= most for most, one, other in both)
+
+
+def _items_shown(verifier: Verifier, provable: Provable) -> int | None:
+    """Return how many items the entry names; None if the receiver will not take it.
+
+    One that is damaged or erased here must not spoil the rest.
+    """
     entry_id = provable.event.entry_id
     try:
         verified = verifier.verify(provable.record)
     except InputError as error:
         _log.error("entry 0x%s is left out of a package: %s", entry_id.hex(), error)
-        return False
+        return None
     if verified.grade is None or verified.entry_id != entry_id:
         _log.error("entry 0x%s is left out of a package: it does not hold", entry_id.hex())
-        return False
-    return verified.event is not None  # None: erased
+        return None
+    if verified.event is None:  # erased
+        return None
+    return count_items(verified.event)
 
 
 def _in_one_form(record: EntryRecord) -> EntryRecord:

@@ -15,7 +15,7 @@ from sealtrail.evidence import LogProof, Outcome
 from sealtrail.membership.records import Anchor, role_names
 from sealtrail.services.history import Found
 from sealtrail.services.provenance import Answer, CoveredLog
-from sealtrail.services.receipts import rfc3339
+from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.services.store_check import CheckState
 
 Json = dict[str, Any]
@@ -131,7 +131,7 @@ def _evidence(found: Found | None) -> Json:
     return {
         "event_id": recorded.event_id,
         "content_hash": _hex(recorded.content_hash),
-        "record_time": rfc3339(recorded.record_time_ms),
+        "record_time": rfc3339_if_spelt(recorded.record_time_ms),
         "entry_kind": recorded.kind.name.lower(),
         "leaf_index": None if proof is None else proof.leaf_index,
         "proof": _proof(found, proof),

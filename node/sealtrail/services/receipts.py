@@ -17,6 +17,9 @@ from sealtrail.errors import IntegrityError
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.log import load_entry
 
+# The last millisecond of the year 9999.
+TIME_MS_MAX = 253_402_300_799_999
+
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Says that an event is durably recorded, where, and by when it will be in an anchored checkpoint.
@@ -41,6 +44,11 @@ def rfc3339(unix_ms: int) -> str:
     """Return a time in milliseconds as RFC 3339 text in UTC, with three fraction digits."""
     moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1000:03d}Z"
+
+
+def rfc3339_if_spelt(unix_ms: int) -> str | None:
+    """Return what :func:`rfc3339` does; None of a time after the year 9999, which RFC 3339 cannot spell."""
+    return rfc3339(unix_ms) if unix_ms <= TIME_MS_MAX else None
 
 
 class Placed(msgspec.Struct, frozen=True):

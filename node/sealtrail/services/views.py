@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from sealtrail.services.receipts import rfc3339
+from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
 SCHEMA_VERSION = "2.0"
@@ -21,12 +21,16 @@ STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 def event_view(event: StoredEvent) -> dict[str, Any]:
     """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with.
 
+    A record time that cannot be spelt is left out; the entry's leaf has it.
+
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
     view: dict[str, Any] = orjson.loads(require_content(event))
     view.setdefault("eventID", event.event_id)
-    view["recordTime"] = rfc3339(event.record_time_ms)
+    record_time = rfc3339_if_spelt(event.record_time_ms)
+    if record_time is not None:
+        view["recordTime"] = record_time
     return view
 
 

@@ -14,6 +14,7 @@ from sealtrail.signing.keys import EventSigner, recover
 from sealtrail.signing.leaf import LEAF_BYTES, encode_leaf, parse_leaf
 from sealtrail.signing.roots import (
     NO_EVENT_HASH,
+    REFERENCE_BYTES,
     SEED_BYTES,
     ZERO_SEED,
     Reference,
@@ -30,6 +31,7 @@ __all__ = [
     "EVENT_KINDS",
     "LEAF_BYTES",
     "NO_EVENT_HASH",
+    "REFERENCE_BYTES",
     "SEED_BYTES",
     "ZERO_SEED",
     "Domain",

@@ -64,6 +64,14 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     record_time_ms: int
 
 
+class EntrySize(msgspec.Struct, frozen=True):
+    """How much an entry and its event have, in bytes; a content that was erased has none."""
+
+    content_bytes: int = 0
+    item_keys_bytes: int = 0
+    references_bytes: int = 0
+
+
 class Known(msgspec.Struct, frozen=True):
     """What tells whether another event is the same, a conflict, or the one that is declared wrong."""
 
@@ -175,16 +183,33 @@ def load_by_entries(
     return found
 
 
-def content_sizes(connection: sqlite3.Connection, entry_ids: Iterable[bytes]) -> dict[bytes, int]:
-    """Return entry id → bytes of the event's content, 0 once erased, without reading the contents."""
-    found: dict[bytes, int] = {}
+def known_entries(connection: sqlite3.Connection, entry_ids: Iterable[bytes]) -> set[bytes]:
+    """Return which of those entries' events are known, without reading the events."""
+    found: set[bytes] = set()
     for chunk in _chunks(list(entry_ids)):
         rows = connection.execute(
-            f"SELECT entry_id, substr(content, 1, {HEAD_BYTES}) FROM event"
-            f" WHERE entry_id IN ({_marks(chunk)})",
+            f"SELECT entry_id FROM event WHERE entry_id IN ({_marks(chunk)})", chunk
+        )
+        found.update(entry_id for (entry_id,) in rows)
+    return found
+
+
+def entry_sizes(
+    connection: sqlite3.Connection, entry_ids: Iterable[bytes]
+) -> dict[bytes, EntrySize]:
+    """Return entry id → how much the entry and its event have, without reading them."""
+    found: dict[bytes, EntrySize] = {}
+    for chunk in _chunks(list(entry_ids)):
+        rows = connection.execute(
+            f"SELECT event.entry_id, substr(content, 1, {HEAD_BYTES}),"
+            " coalesce(length(own.item_keys), length(other.item_keys), 0),"
+            " coalesce(length(own.refs), length(other.refs), 0)"
+            " FROM event LEFT JOIN entry AS own USING (leaf_index)"
+            " LEFT JOIN foreign_entry AS other ON other.entry_id = event.entry_id"
+            f" WHERE event.entry_id IN ({_marks(chunk)})",
             chunk,
         )
-        found.update((entry_id, content_size(head or b"")) for entry_id, head in rows)
+        found.update((row[0], EntrySize(content_size(row[1] or b""), *row[2:])) for row in rows)
     return found
 
 

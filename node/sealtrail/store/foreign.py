@@ -6,9 +6,11 @@ Nothing here was believed before it was verified; what could not be checked then
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+
+from sealtrail.store.bulk import insert_rows
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
@@ -53,44 +55,69 @@ _COLUMNS = (
 )
 
 
-def save_entry(connection: sqlite3.Connection, entry: ForeignEntry) -> bool:
-    """Keep an entry; of one that is known, complete what was missing. Tell whether it is new."""
-    proof = entry.proof
-    fields = (
-        entry.entry_id,
-        entry.member,
-        entry.leaf,
-        entry.seed,
-        entry.refs,
-        entry.item_keys,
-        entry.item_salt,
-        proof.leaf_index if proof else None,
-        proof.checkpoint_hash if proof else None,
-        proof.hashes if proof else None,
-        entry.received_from,
-        entry.received_ms,
-    )
-    added = connection.execute(
-        f"INSERT INTO foreign_entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        fields,
-    )
-    if added.rowcount == 1:
-        return True
-    connection.execute(
-        "UPDATE foreign_entry SET seed = coalesce(seed, ?), item_salt = coalesce(item_salt, ?)"
-        " WHERE entry_id = ?",
-        (entry.seed, entry.item_salt, entry.entry_id),
-    )
-    if proof is not None:
-        # A first proof, or one to a checkpoint that (unlike the last) may have been anchored meanwhile.
-        connection.execute(
-            "UPDATE foreign_entry SET leaf_index = ?, checkpoint_hash = ?, inclusion_proof = ?"
-            " WHERE entry_id = ? AND (checkpoint_hash IS NULL OR checkpoint_hash NOT IN"
-            " (SELECT checkpoint_hash FROM chain_anchor WHERE chain_anchor.member = foreign_entry.member))",
-            (proof.leaf_index, proof.checkpoint_hash, proof.hashes, entry.entry_id),
+# A first proof, or one to a checkpoint that (unlike the last) may have been anchored meanwhile.
+_BETTER_PROVEN = (
+    "excluded.checkpoint_hash IS NOT NULL AND (foreign_entry.checkpoint_hash IS NULL OR NOT EXISTS"
+    " (SELECT 1 FROM chain_anchor WHERE chain_anchor.checkpoint_hash = foreign_entry.checkpoint_hash"
+    " AND chain_anchor.member = foreign_entry.member))"
+)
+_COMPLETE = (
+    "ON CONFLICT (entry_id) DO UPDATE SET seed = coalesce(seed, excluded.seed),"
+    " item_salt = coalesce(item_salt, excluded.item_salt),"
+    f" leaf_index = iif({_BETTER_PROVEN}, excluded.leaf_index, leaf_index),"
+    f" inclusion_proof = iif({_BETTER_PROVEN}, excluded.inclusion_proof, inclusion_proof),"
+    f" checkpoint_hash = iif({_BETTER_PROVEN}, excluded.checkpoint_hash, checkpoint_hash)"
+    " WHERE seed IS NULL AND excluded.seed IS NOT NULL"
+    " OR item_salt IS NULL AND excluded.item_salt IS NOT NULL"
+    f" OR {_BETTER_PROVEN}"
+)
+
+
+def save_entries(connection: sqlite3.Connection, entries: Sequence[ForeignEntry]) -> None:
+    """Keep entries; of those that are known, complete what was missing."""
+    rows = [
+        (
+            entry.entry_id,
+            entry.member,
+            entry.leaf,
+            entry.seed,
+            entry.refs,
+            entry.item_keys,
+            entry.item_salt,
+            entry.proof.leaf_index if entry.proof else None,
+            entry.proof.checkpoint_hash if entry.proof else None,
+            entry.proof.hashes if entry.proof else None,
+            entry.received_from,
+            entry.received_ms,
         )
-    return False
+        for entry in entries
+    ]
+    insert_rows(connection, f"INSERT INTO foreign_entry ({_COLUMNS})", rows, then=_COMPLETE)
+
+
+def save_item_salts(connection: sqlite3.Connection, salts: Mapping[bytes, bytes]) -> None:
+    """Keep the item salts of members' logs, shown and vouched for by an entry; the first of a log stays."""
+    insert_rows(
+        connection,
+        "INSERT INTO foreign_log (member, item_salt)",
+        list(salts.items()),
+        then="ON CONFLICT DO NOTHING",
+    )
+
+
+def load_item_salts(connection: sqlite3.Connection, members: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return member → its log's item salt for those that are kept."""
+    wanted = list(members)
+    found: dict[bytes, bytes] = {}
+    for at in range(0, len(wanted), _CHUNK):
+        chunk = wanted[at : at + _CHUNK]
+        found.update(
+            connection.execute(
+                f"SELECT member, item_salt FROM foreign_log WHERE member IN ({_marks(chunk)})",
+                chunk,
+            )
+        )
+    return found
 
 
 def load_entries(
@@ -108,21 +135,19 @@ def load_entries(
     return found
 
 
-def save_checkpoint(
-    connection: sqlite3.Connection, checkpoint: ForeignCheckpoint, now_ms: int
+def save_checkpoints(
+    connection: sqlite3.Connection, checkpoints: Iterable[ForeignCheckpoint], now_ms: int
 ) -> None:
-    """Keep another member's checkpoint; one that is known stays as it is."""
-    connection.execute(
-        "INSERT INTO checkpoint (checkpoint_hash, member, tree_size, root_hash, note, created_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (
-            checkpoint.checkpoint_hash,
-            checkpoint.member,
-            checkpoint.tree_size,
-            checkpoint.root_hash,
-            checkpoint.note,
-            now_ms,
-        ),
+    """Keep other members' checkpoints; those that are known stay as they are."""
+    rows = [
+        (each.checkpoint_hash, each.member, each.tree_size, each.root_hash, each.note, now_ms)
+        for each in checkpoints
+    ]
+    insert_rows(
+        connection,
+        "INSERT INTO checkpoint (checkpoint_hash, member, tree_size, root_hash, note, created_ms)",
+        rows,
+        then="ON CONFLICT DO NOTHING",
     )
 
 

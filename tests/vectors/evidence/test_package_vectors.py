@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rfc8785
 
-from evidence_world import DOMAIN, Party, View
+from evidence_world import ANCHORS, DOMAIN, Party, View
 from sealtrail.errors import SealtrailError
 from sealtrail.evidence import (
     Grade,
@@ -38,7 +38,7 @@ def test_a_good_packages_entries_are_proven() -> None:
     maker, other = Party("maker"), Party("other")
     view = View(maker, other)
     received = parse_package(GOOD)
-    verify_issuer(received, domain=DOMAIN, network=view)
+    verify_issuer(received, domain=DOMAIN, anchors=ANCHORS, network=view)
     verifier = Verifier(domain=DOMAIN, network=view)
     grades = [verifier.verify(record).grade for record in received.package.records()]
     # Nothing is anchored in this view, and the last entry's item keys are not its own.
