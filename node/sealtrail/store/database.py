@@ -99,7 +99,7 @@ class Database:
         return await future
 
     def write_sync(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Do what :meth:`write` does, blocking this thread (command line, start-up)."""
+        """Do what :meth:`write` does, blocking this thread: for where no event loop runs."""
         future: Future[T] = Future()
 
         def done(result: Any, error: BaseException | None) -> None:
