@@ -7,7 +7,7 @@ lot or class. Which of these really touch the item is for :mod:`sealtrail.custod
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ from sealtrail.errors import InputError
 from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier
 from sealtrail.gs1 import item_of
 from sealtrail.services.integrity import StoreFault, half_erased
+from sealtrail.services.portions import portions
 from sealtrail.services.records import Provable, load_provable
 from sealtrail.signing import Kind, Relation
 from sealtrail.store.history import Mentioned, class_mentions, last_packing, mentions, noted
@@ -153,7 +154,12 @@ class HistoryReader:
         new = [m for e, m in places.items() if e not in self._found]
         room = max(0, self._limits.events_max - len(self._found))
         self._cut = self._cut or len(new) > room
-        for portion in _portions(new[:room]):
+        for portion in portions(
+            new[:room],
+            count_max=_CHUNK,
+            size=lambda m: m.content_bytes,
+            size_max=_CHUNK_BYTES,
+        ):
             if not self._has_room(portion):
                 self._cut = True
                 break
@@ -225,20 +231,6 @@ class HistoryReader:
             mentions=(Mention(item, mentioned.place),),
             anchor_time=verified.anchor.block_time if verified and verified.anchor else None,
         )
-
-
-def _portions(listed: Sequence[Mentioned]) -> Iterator[list[Mentioned]]:
-    """Yield the events in portions that are loaded together, each bounded in number and bytes."""
-    portion: list[Mentioned] = []
-    octets = 0
-    for mentioned in listed:
-        octets += mentioned.content_bytes
-        if portion and (len(portion) == _CHUNK or octets > _CHUNK_BYTES):
-            yield portion
-            portion, octets = [], mentioned.content_bytes
-        portion.append(mentioned)
-    if portion:
-        yield portion
 
 
 def _recorded(verified: VerifiedEntry) -> Recorded:

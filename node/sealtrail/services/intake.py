@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ from sealtrail.peers.client import PACKAGE_PURPOSES, Acknowledgement
 from sealtrail.peers.signatures import AGE_SECONDS_MAX, PeerKeyId, SignedBy
 from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
+from sealtrail.services.portions import portions
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.signing import item_key
 from sealtrail.store import foreign
@@ -128,14 +129,23 @@ class Intake:
         """
         package = await self._read(lambda c: self._open(c, data, sender))
         kept: list[_Kept] = []
-        room = self.limits.items_max
-        for first, records in _portions(package.records()):
-            kept += await self._read(partial(self._verify, first, records, sender, room))
+        for records in portions(
+            package.records(),
+            count_max=PART_ENTRIES_MAX,
+            size=lambda record: len(record.content or b""),
+            size_max=_PORTION_BYTES_MAX,
+        ):
             room = self.limits.items_max - sum(each.items for each in kept)
+            kept += await self._read(partial(self._verify, len(kept), records, sender, room))
         fresh = 0
         others = [each for each in kept if each.entry.member != self._identity.member]
         await self._database.write(partial(_keep_salts, others))
-        for part in _parts(others):
+        for part in portions(
+            others,
+            count_max=PART_ENTRIES_MAX,
+            size=lambda each: each.items,
+            size_max=_PART_ITEMS_MAX,
+        ):
             fresh += await self._database.write(partial(self._keep, part))
         if self._received is not None:
             self._received()
@@ -190,35 +200,6 @@ class Intake:
         foreign.save_checkpoints(connection, checkpoints.values(), self._now_ms())
         foreign.save_entries(connection, [each.entry for each in part])
         return len(fresh)
-
-
-def _portions(records: Sequence[EntryRecord]) -> Iterator[tuple[int, Sequence[EntryRecord]]]:
-    """Cut entries into what is verified at a time, and say where each portion begins."""
-    first, octets = 0, 0
-    for number, record in enumerate(records):
-        size = len(record.content or b"")
-        if number > first and (
-            octets + size > _PORTION_BYTES_MAX or number - first == PART_ENTRIES_MAX
-        ):
-            yield first, records[first:number]
-            first, octets = number, 0
-        octets += size
-    if first < len(records):
-        yield first, records[first:]
-
-
-def _parts(kept: Sequence[_Kept]) -> Iterator[Sequence[_Kept]]:
-    """Cut entries into what is written at a time."""
-    first, items = 0, 0
-    for number, each in enumerate(kept):
-        if number > first and (
-            items + each.items > _PART_ITEMS_MAX or number - first == PART_ENTRIES_MAX
-        ):
-            yield kept[first:number]
-            first, items = number, 0
-        items += each.items
-    if first < len(kept):
-        yield kept[first:]
 
 
 def _unknown(connection: sqlite3.Connection, part: Sequence[_Kept]) -> list[_Kept]:
