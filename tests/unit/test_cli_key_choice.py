@@ -12,7 +12,6 @@ from sealtrail.cli.key_changes import first_block_at
 from sealtrail.cli.key_choice import (
     choose_key_to_end,
     public_hex,
-    registered_form,
     require_unneeded,
     standing,
 )
@@ -20,7 +19,7 @@ from sealtrail.cli.own_record import named_refusal
 from sealtrail.config import Config
 from sealtrail.errors import ConflictError, SealtrailError, VerificationError
 from sealtrail.log.checkpoint import Checkpoint, sign_note
-from sealtrail.membership.records import Key, MemberRecord, Purpose, Role, Status
+from sealtrail.membership.records import Key, MemberRecord, Purpose, Role, Status, registered_form
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store import outbox

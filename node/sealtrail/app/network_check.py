@@ -19,7 +19,7 @@ from sealtrail.ledger.anchor_calls import decode_address
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.wire import encode_bytes, parse_bytes
 from sealtrail.membership.encoding import parse_record
-from sealtrail.membership.records import Key, MemberRecord, Purpose, Status
+from sealtrail.membership.records import MemberRecord, Purpose, Status
 from sealtrail.services.follower import Follower
 from sealtrail.signing import Domain
 from sealtrail.store import chain
@@ -130,13 +130,8 @@ def _known_block(connection: Connection, record: MemberRecord) -> int:
     return max(record.block, cursor.final_block if cursor else 0)
 
 
-def _key(record: MemberRecord, purpose: Purpose, public: bytes) -> Key | None:
-    wanted = public.rjust(32, b"\0")
-    return next((k for k in record.keys if k.purpose is purpose and k.public == wanted), None)
-
-
 def _fault(record: MemberRecord, purpose: Purpose, public: bytes, block: int) -> str | None:
-    key = _key(record, purpose, public)
+    key = record.key(purpose, public)
     if key is not None and key.valid_at(block):
         return None
     found = "not one that the registry has" if key is None else f"not valid at block {block}"
@@ -158,7 +153,7 @@ def _check_key(record: MemberRecord, purpose: Purpose, public: bytes, block: int
             advice="name a key file that `sealtrail keys list --registry` shows as valid, or register this one:"
             f" `sealtrail keys register {name} FILE`",
         )
-    key = _key(record, purpose, public)
+    key = record.key(purpose, public)
     if key and key.valid_until:
         _log.warning("the %s key ends at block %d: register another", name, key.valid_until)
     if key and key.compromised_since:

@@ -11,7 +11,7 @@ import urllib.parse
 
 from sealtrail.cli.chain import expected_identity, open_rpc, require_registry
 from sealtrail.cli.doctor_finding import Check, Finding
-from sealtrail.cli.key_choice import registered_form, standing
+from sealtrail.cli.key_choice import standing
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, open_keys
 from sealtrail.cli.member_list import fetch_members
 from sealtrail.cli.own_record import OwnRecord, fetch_own_record
@@ -163,11 +163,10 @@ def _status(record: MemberRecord) -> Finding:
 
 
 def _registered(own: OwnRecord, purpose: Purpose, public: bytes) -> list[Finding]:
-    wanted = registered_form(public)
     name = purpose.name.lower()
     register = f"`sealtrail keys register {name} FILE`"
     fix = f"make one with `sealtrail keys new {name} FILE`, {register}, name it (keys.{name}), restart"
-    key = next((k for k in own.record.keys if k.purpose is purpose and k.public == wanted), None)
+    key = own.record.key(purpose, public)
     if key is None:
         wrong = "is not registered"
         fix = f"name the key file that is (keys.{name}), or register this one: {register}"

@@ -19,14 +19,15 @@ from sealtrail.cli.key_choice import (
     require_unneeded,
     standing,
 )
-from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase, open_keys
-from sealtrail.cli.output import common_options, print_json, say, sign
+from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase
+from sealtrail.cli.output import common_options, confirm, print_json, say, sign
 from sealtrail.cli.own_record import (
     OwnRecord,
     RecordChange,
     change_own_record,
     fetch_own_record,
     open_ledger,
+    open_operator,
     poll,
 )
 from sealtrail.cli.target import config_option
@@ -128,11 +129,11 @@ def keys_end(
             quiet=as_json,
         )
     when = f"at block {at_block}" if at_block else "now"
-    _confirm(f"End {_name(chosen)} {when}?", yes or as_json)
+    confirm(f"End {_name(chosen)} {when}?", agreed=yes or as_json)
     change = asyncio.run(
         change_own_record(
             config,
-            _operator(config),
+            open_operator(config),
             # keys are only ever appended: a position stays the same key's
             lambda own: registry_calls.end_key(own.record, position, valid_until=at_block or 0),
         )
@@ -173,11 +174,11 @@ def keys_compromised(public: str, since: str, yes: bool, config_path: Path, as_j
     chosen = own.record.keys[position]
     say(f"Report {_name(chosen)}", quiet=as_json)
     say(f"  compromised since block {block}, of {own.head.number}", quiet=as_json)
-    _confirm("This can't be taken back. Report it?", yes or as_json)
+    confirm("This can't be taken back. Report it?", agreed=yes or as_json)
     change = asyncio.run(
         change_own_record(
             config,
-            _operator(config),
+            open_operator(config),
             lambda own: registry_calls.report_compromised(own.record, position, since=block),
         )
     )
@@ -242,30 +243,14 @@ async def first_block_at(ledger: ChainLedger, unix_seconds: float, newest: int) 
     return first
 
 
-def _operator(config: Config) -> OperatorKey:
-    return OperatorKey(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR])
-
-
 def _name(key: Key) -> str:
     return f"the {key.purpose.name.lower()} key {public_hex(key)}"
-
-
-def _confirm(question: str, agreed: bool) -> None:
-    if not agreed and not click.confirm(question, err=True):
-        raise click.Abort
 
 
 def _report(change: RecordChange, position: int, as_json: bool) -> None:
     key = change.record.keys[position]
     if as_json:
-        print_json(
-            {
-                "member": "0x" + change.record.member.hex(),
-                "key": key_json(key, position),
-                "block": change.block,
-                "transaction_hash": "0x" + change.transaction_hash.hex(),
-            }
-        )
+        print_json(change.as_json(key=key_json(key, position)))
         return
     words = standing(key, change.block)
     click.echo(f"{sign('ok')} In the registry, at position {position}: {_name(key)}, {words}.")

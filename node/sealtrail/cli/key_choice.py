@@ -9,7 +9,7 @@ from sealtrail.cli.keyring import KeyFiles
 from sealtrail.config import Config
 from sealtrail.errors import ConflictError, InputError, NotFoundError
 from sealtrail.log.checkpoint import key_id, parse_note
-from sealtrail.membership.records import Key, MemberRecord, Purpose
+from sealtrail.membership.records import Key, MemberRecord, Purpose, registered_form
 from sealtrail.signing import parse_leaf, recover
 from sealtrail.store.unproven import load_unproven
 
@@ -24,11 +24,6 @@ def keys_in_use(config: Config) -> dict[Purpose, bytes]:
     """
     files = KeyFiles.of(config)
     return {purpose: registered_form(files.label(purpose).public) for purpose in files.paths}
-
-
-def registered_form(public: bytes) -> bytes:
-    """Return a public key or an address as the registry has it: 32 bytes."""
-    return public.rjust(32, b"\0")
 
 
 def public_hex(key: Key) -> str:

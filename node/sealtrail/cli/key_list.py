@@ -27,7 +27,7 @@ def list_registered(config: Config, *, as_json: bool) -> None:
     missing = [
         Key(purpose=purpose, public=public, valid_from=0)
         for purpose, public in in_use.items()
-        if not any(k.purpose is purpose and k.public == public for k in own.record.keys)
+        if own.record.key(purpose, public) is None
     ]
     if as_json:
         print_json(_as_json(own, in_use, missing))

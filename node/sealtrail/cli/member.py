@@ -29,7 +29,7 @@ from sealtrail.cli.member_request import (
     save_request,
 )
 from sealtrail.cli.member_url import member_set_url
-from sealtrail.cli.output import common_options, print_json, say, sign
+from sealtrail.cli.output import common_options, confirm, print_json, say, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import ChainSettings, Config, load_config
 from sealtrail.errors import ConflictError, InputError
@@ -183,8 +183,7 @@ def member_admit(
             pointer=str(request_file),
         )
     _show(request)
-    if not (yes or as_json) and not click.confirm("Vote for admitting this member?", err=True):
-        raise click.Abort
+    confirm("Vote for admitting this member?", agreed=yes or as_json)
     key = load_account_key(steward_key, passphrase_file)
     chain = ChainSettings(
         rpc_urls=[rpc_url], chain_id=request.chain_id, genesis_hash=request.genesis_hash

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import click
 
-from sealtrail.cli.keyring import open_keys
 from sealtrail.cli.output import common_options, print_json, say, sign
-from sealtrail.cli.own_record import change_own_record
+from sealtrail.cli.own_record import change_own_record, open_operator
 from sealtrail.cli.target import config_option
 from sealtrail.config import load_config
 from sealtrail.ledger import registry_calls
-from sealtrail.ledger.envelope import OperatorKey
-from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PlainHttp, check_url
 
 
@@ -31,21 +28,13 @@ def member_set_url(url: str, config_path: Path, as_json: bool) -> None:
     url = url.rstrip("/")
     # what no peer would call is refused here: the contract can't tell
     check_url(url, PlainHttp.allowed_to(url, anywhere=config.peers.plain_http))
-    operator = OperatorKey(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR])
     change = asyncio.run(
         change_own_record(
-            config, operator, lambda own: registry_calls.set_node_url(own.record, url)
+            config, open_operator(config), lambda own: registry_calls.set_node_url(own.record, url)
         )
     )
     if as_json:
-        print_json(
-            {
-                "member": "0x" + change.record.member.hex(),
-                "node_url": change.record.node_url,
-                "block": change.block,
-                "transaction_hash": "0x" + change.transaction_hash.hex(),
-            }
-        )
+        print_json(change.as_json(node_url=change.record.node_url))
         return
     click.echo(
         f"{sign('ok')} The registry has {change.record.node_url} since block {change.block}."

@@ -37,6 +37,16 @@ def say(text: str = "", *, quiet: bool = False) -> None:
         click.echo(text, err=True)
 
 
+def confirm(question: str, *, agreed: bool) -> None:
+    """Ask whether to go on, unless that was agreed to by a flag.
+
+    Raises:
+        click.Abort: no.
+    """
+    if not agreed and not click.confirm(question, err=True):
+        raise click.Abort
+
+
 def sign(state: str) -> str:
     """Return the coloured mark of ``ok``, ``problem`` or ``unknown`` (could not check)."""
     mark, colour = SIGNS[state]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from sealtrail.cli.chain import fee_mode, open_rpc, require_registry
+from sealtrail.cli.keyring import open_keys
 from sealtrail.cli.network import fetch_anchors_address
 from sealtrail.config import ChainSettings, Config
 from sealtrail.errors import NotFoundError, SealtrailError, UnavailableError, VerificationError
@@ -26,7 +28,7 @@ from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.transactions import Receipt, send_and_wait
 from sealtrail.ledger.wire import encode_bytes
 from sealtrail.membership.encoding import parse_record
-from sealtrail.membership.records import MemberRecord
+from sealtrail.membership.records import MemberRecord, Purpose
 from sealtrail.ports import Head
 from sealtrail_contracts import artifact
 
@@ -83,6 +85,20 @@ class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     record: MemberRecord
     block: int
     transaction_hash: bytes
+
+    def as_json(self, **changed: Any) -> dict[str, Any]:
+        """Return the change for ``--json``; ``changed`` is what of the record it was about."""
+        return {
+            "member": "0x" + self.record.member.hex(),
+            **changed,
+            "block": self.block,
+            "transaction_hash": "0x" + self.transaction_hash.hex(),
+        }
+
+
+def open_operator(config: Config) -> OperatorKey:
+    """Return the configured operator key, which signs changes. Raises: as :func:`open_keys`."""
+    return OperatorKey(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR])
 
 
 async def open_ledger(rpc: Rpc, chain: ChainSettings) -> ChainLedger:

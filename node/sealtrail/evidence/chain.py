@@ -14,7 +14,7 @@ from sealtrail.evidence.report import Step, StepName
 from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
 from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, parse_note, verify_signed
 from sealtrail.log.tree import leaf_hash, verify_inclusion
-from sealtrail.membership.records import Anchor, Key, MemberRecord, Purpose
+from sealtrail.membership.records import Anchor, Key, MemberRecord, Purpose, registered_form
 from sealtrail.signing import Domain, Entry, origin_of
 
 _NO_PROOF = "no checkpoint covers the entry yet"
@@ -95,7 +95,7 @@ class ChainSteps:
             return could_not_check(name, e.code, e.message, e.advice), False
         if record is None:
             return _unknown_member(name, member, block), False
-        public = signer.rjust(32, b"\x00")
+        public = registered_form(signer)
         if not any(k.public == public for k in record.keys_for(Purpose.EVENT, block)):
             return _not_a_key(name, signer, block), False
         if _compromised(latest or record, public, block):

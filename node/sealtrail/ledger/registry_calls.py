@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sealtrail.ledger.contracts import encode_call, encode_deployment
-from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purpose, Role
+from sealtrail.membership.records import (
+    Key,
+    MemberRecord,
+    NumberingRight,
+    Purpose,
+    Role,
+    registered_form,
+)
 
 
 def deployment(
@@ -85,7 +92,7 @@ def add_key(
 ) -> bytes:
     """Add a key (32 bytes, or an address of 20) to the sender's member, from a block on; 0 means now."""
     return encode_call(
-        "Registry", "addKey", _record(current), int(purpose), public.rjust(32, b"\x00"), valid_from
+        "Registry", "addKey", _record(current), int(purpose), registered_form(public), valid_from
     )
 
 

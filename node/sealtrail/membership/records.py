@@ -63,6 +63,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return self.valid_from <= block and (self.valid_until == 0 or block < self.valid_until)
 
 
+def registered_form(public: bytes) -> bytes:
+    """Return a public key, or the address of one, as records have it: 32 bytes."""
+    return public.rjust(32, b"\0")
+
+
 class NumberingRight(msgspec.Struct, frozen=True, kw_only=True):
     """The right to number: digits from a company prefix to one GTIN, from and until Unix seconds (0: open).
 
@@ -97,6 +102,11 @@ class MemberRecord(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...]
     version: int
     block: int
+
+    def key(self, purpose: Purpose, public: bytes) -> Key | None:
+        """Return the key of that purpose with that public half (or address), valid or not."""
+        wanted = registered_form(public)
+        return next((k for k in self.keys if k.purpose is purpose and k.public == wanted), None)
 
     def keys_for(self, purpose: Purpose, block: int) -> tuple[Key, ...]:
         """Return the keys of that purpose which are valid at ``block``."""

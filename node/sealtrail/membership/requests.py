@@ -11,7 +11,15 @@ from sha3 import keccak_256
 
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.membership.encoding import encode_record
-from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purpose, Role, Status
+from sealtrail.membership.records import (
+    Key,
+    MemberRecord,
+    NumberingRight,
+    Purpose,
+    Role,
+    Status,
+    registered_form,
+)
 from sealtrail.signing.entry import Domain
 from sealtrail.signing.keys import EventSigner, recover
 
@@ -44,7 +52,7 @@ def request_record(
         glns=tuple(glns),
         rights=tuple(rights),
         keys=tuple(
-            Key(purpose=purpose, public=public.rjust(32, b"\x00"), valid_from=0)
+            Key(purpose=purpose, public=registered_form(public), valid_from=0)
             for purpose, public in (first, *keys)
         ),
         version=0,
