@@ -14,7 +14,7 @@ from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.forks import Fork, Forks
 from sealtrail.custody.history import Recorded
 from sealtrail.custody.lifecycle import end_of_life
-from sealtrail.custody.nesting import NAMED, Nesting, parent_of, renews, through
+from sealtrail.custody.nesting import NAMED, Nesting, empties, parent_of, renews, through
 from sealtrail.epcis.events import AggregationEvent
 
 CLASS_PLACES = frozenset({"class", "input_class", "output_class", "lot"})
@@ -96,8 +96,8 @@ class _Course:
             m.item for m in recorded.mentions if m.place == "epc" and m.item in self.tracked
         ]
         if event.action == "DELETE":
-            if parent and not event.child_epcs and not event.child_quantity_list:
-                self.nesting.empty(parent)  # EPCIS 2.0 section 7.4.3: no children means all
+            if parent and empties(event):
+                self.nesting.empty(parent)
             for child in children:
                 if parent is None or self.nesting.parent(child) == parent:
                     self.nesting.take(child)

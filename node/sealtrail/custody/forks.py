@@ -12,7 +12,7 @@ import msgspec
 
 from sealtrail.custody.history import Recorded
 from sealtrail.custody.lifecycle import end_of_life
-from sealtrail.custody.nesting import NAMED, Nesting, parent_of, renews, through
+from sealtrail.custody.nesting import NAMED, Nesting, empties, parent_of, renews, through
 from sealtrail.epcis.events import AggregationEvent
 
 FOLLOWED_SECONDS_MAX = 30 * 86_400  # after the second packing
@@ -56,8 +56,7 @@ class _Open:
         if self._late(recorded):
             return True
         if isinstance(event, AggregationEvent):
-            childless = not event.child_epcs and not event.child_quantity_list
-            named = childless or "epc" in recorded.places(self.child)
+            named = empties(event) or "epc" in recorded.places(self.child)
             return event.action == "DELETE" and named and parent_of(recorded) in (None, self.old)
         ends = any(end_of_life(event, place) for place in recorded.places(chain[0]))
         return ends or any(renews(recorded, place) for place in recorded.places(self.old) & NAMED)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from sealtrail.custody.history import Recorded
 from sealtrail.custody.lifecycle import end_of_life, reaches_contents
-from sealtrail.epcis.events import AssociationEvent, ObjectEvent, TransactionEvent
+from sealtrail.epcis.events import (
+    AggregationEvent,
+    AssociationEvent,
+    ObjectEvent,
+    TransactionEvent,
+)
 
 NAMED = frozenset({"epc", "input", "output", "parent"})
 
@@ -53,6 +58,11 @@ class Nesting:
 def parent_of(recorded: Recorded) -> str | None:
     """Return the event's parent, canonical."""
     return next((m.item for m in recorded.mentions if m.place == "parent"), None)
+
+
+def empties(event: AggregationEvent) -> bool:
+    """Tell whether the event takes everything out of its parent: no children means all (EPCIS 2.0 section 7.4.3)."""
+    return event.action == "DELETE" and not event.child_epcs and not event.child_quantity_list
 
 
 def renews(recorded: Recorded, place: str) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Mention, Recorded, classes_of
 from sealtrail.custody.forks import FOLLOWED_SECONDS_MAX
-from sealtrail.custody.nesting import parent_of
+from sealtrail.custody.nesting import empties, parent_of
 from sealtrail.epcis import event_hash_uri, read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
 from sealtrail.errors import InputError
@@ -325,6 +325,5 @@ def _empties(recorded: Recorded, stay: _Stay) -> bool:
     if not recorded.holds or recorded.withheld or recorded.time_us <= stay.since_us:
         return False
     if isinstance(event, AggregationEvent):
-        childless = not event.child_epcs and not event.child_quantity_list
-        return event.action == "DELETE" and childless and parent_of(recorded) == stay.container
+        return empties(event) and parent_of(recorded) == stay.container
     return isinstance(event, ObjectEvent) and event.action == "ADD"
