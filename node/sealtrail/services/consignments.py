@@ -270,7 +270,9 @@ class Outgoing:
             parcel = await self._pack(delivery, part)
             unproven |= parcel.unproven
             if delivery.stage is Stage.ANCHORED and delivery.entry_id in unproven:
-                await self._wait_on(delivery)  # its anchor was undone meanwhile
+                await self._database.write(  # its anchor was undone meanwhile
+                    lambda c: deliveries.postponed(c, delivery.delivery_id, UNTIL_ANCHORED, None)
+                )
                 return
             await self._client.deliver(url, parcel.data)
         now = self._now_ms()
@@ -300,16 +302,11 @@ class Outgoing:
         proven = deliveries.proven_since(connection, delivery, self._identity.member, block)
         if not proven:
             return [], ()
-        return proven, self._parcels.proofs(connection, delivery.entry_id, proven)
+        return proven, self._parcels.spread(connection, delivery.entry_id, proven)
 
     async def _pack(self, delivery: Delivery, part: tuple[bytes, ...]) -> Parcel:
         return await self._database.read(
             lambda c: self._parcels.pack(c, delivery.entry_id, part, delivery.recipient)
-        )
-
-    async def _wait_on(self, delivery: Delivery) -> None:
-        await self._database.write(
-            lambda c: deliveries.postponed(c, delivery.delivery_id, UNTIL_ANCHORED, None)
         )
 
     def _url(self, connection: sqlite3.Connection, recipient: bytes) -> str:

@@ -94,12 +94,12 @@ class Parcels:
         if event is None:
             raise NotFoundError("content_erased", "the event is no longer here to be sent")
         entry_ids = self._chosen(connection, event)
-        return split(subject, entry_ids, entry_sizes(connection, entry_ids), self._limits)
+        return self.spread(connection, subject, entry_ids)
 
-    def proofs(
-        self, connection: sqlite3.Connection, subject: bytes, entry_ids: list[bytes]
+    def spread(
+        self, connection: sqlite3.Connection, subject: bytes, entry_ids: Sequence[bytes]
     ) -> tuple[tuple[bytes, ...], ...]:
-        """Return entries that were sent with a subject before, to be sent again, a tuple for each package."""
+        """Return entries that go with a subject, a tuple for each package."""
         return split(
             subject, entry_ids, entry_sizes(connection, [*entry_ids, subject]), self._limits
         )
