@@ -6,7 +6,8 @@ Nothing here was believed before it was verified; what could not be checked then
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -107,32 +108,17 @@ def save_item_salts(connection: sqlite3.Connection, salts: Mapping[bytes, bytes]
 
 def load_item_salts(connection: sqlite3.Connection, members: Iterable[bytes]) -> dict[bytes, bytes]:
     """Return member → its log's item salt for those that are kept."""
-    wanted = list(members)
-    found: dict[bytes, bytes] = {}
-    for at in range(0, len(wanted), _CHUNK):
-        chunk = wanted[at : at + _CHUNK]
-        found.update(
-            connection.execute(
-                f"SELECT member, item_salt FROM foreign_log WHERE member IN ({_marks(chunk)})",
-                chunk,
-            )
-        )
-    return found
+    return dict(
+        _select(connection, "SELECT member, item_salt FROM foreign_log WHERE member", members)
+    )
 
 
 def load_entries(
     connection: sqlite3.Connection, entry_ids: Iterable[bytes]
 ) -> dict[bytes, ForeignEntry]:
     """Return entry id → entry for those that are kept."""
-    wanted = list(entry_ids)
-    found: dict[bytes, ForeignEntry] = {}
-    for at in range(0, len(wanted), _CHUNK):
-        chunk = wanted[at : at + _CHUNK]
-        rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM foreign_entry WHERE entry_id IN ({_marks(chunk)})", chunk
-        )
-        found.update((row[0], _entry(row)) for row in rows)
-    return found
+    rows = _select(connection, f"SELECT {_COLUMNS} FROM foreign_entry WHERE entry_id", entry_ids)
+    return {row[0]: _entry(row) for row in rows}
 
 
 def save_checkpoints(
@@ -155,17 +141,18 @@ def load_notes(
     connection: sqlite3.Connection, checkpoint_hashes: Iterable[bytes]
 ) -> dict[bytes, str]:
     """Return checkpoint hash → signed note for those that are kept."""
-    wanted = list(set(checkpoint_hashes))
-    found: dict[bytes, str] = {}
+    select = "SELECT checkpoint_hash, note FROM checkpoint WHERE checkpoint_hash"
+    return dict(_select(connection, select, set(checkpoint_hashes)))
+
+
+def _select(
+    connection: sqlite3.Connection, select: str, keys: Iterable[bytes]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of ``select``, which ends with the column that is one of ``keys``."""
+    wanted = list(keys)
     for at in range(0, len(wanted), _CHUNK):
         chunk = wanted[at : at + _CHUNK]
-        found.update(
-            connection.execute(
-                f"SELECT checkpoint_hash, note FROM checkpoint WHERE checkpoint_hash IN ({_marks(chunk)})",
-                chunk,
-            )
-        )
-    return found
+        yield from connection.execute(f"{select} IN ({_marks(chunk)})", chunk)
 
 
 def _entry(row: tuple[object, ...]) -> ForeignEntry:
