@@ -118,7 +118,17 @@ class Node:
         self.capture = self._capture()
         self.anchoring = self._anchoring()
         self.store_check = StoreCheck(self.database, world.domain)
-        self.provenance = ProvenanceService(
+        self.provenance = self.provenance_service(parameters=parameters)
+
+    async def start(self) -> None:
+        await ensure_genesis(
+            self.database, self.log, self.identity, signer=self.signer, record_time_ms=self.now_ms
+        )
+        await self.follower.check_now()
+
+    def provenance_service(self, **settings: Any) -> ProvenanceService:
+        """Return what answers for this node, set differently."""
+        return ProvenanceService(
             self.database,
             self.log,
             self.identity,
@@ -126,14 +136,8 @@ class Node:
             self.follower,
             store_check=lambda: self.store_check.state,
             clock=lambda: self.now_ms,
-            parameters=parameters,
+            **settings,
         )
-
-    async def start(self) -> None:
-        await ensure_genesis(
-            self.database, self.log, self.identity, signer=self.signer, record_time_ms=self.now_ms
-        )
-        await self.follower.check_now()
 
     def _capture(self) -> CaptureService:
         drafter = Drafter(

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
 
 import pytest
 
@@ -32,7 +31,7 @@ from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
 from sealtrail.services.history import HistoryLimits
 from sealtrail.services.network import FollowedNetwork
-from sealtrail.services.provenance import Answer, ProvenanceService
+from sealtrail.services.provenance import Answer
 from sealtrail.services.store_check import CheckState
 from sealtrail.signing import Ed25519Signer, Kind
 
@@ -263,19 +262,6 @@ async def test_an_event_without_its_entry_is_refused_and_does_not_vanish(world: 
     assert view["verdicts"]["identifier"]["verdict"] == "unknown"
 
 
-def provenance_of(node: Node, **settings: Any) -> ProvenanceService:
-    return ProvenanceService(
-        node.database,
-        node.log,
-        node.identity,
-        node.networks,
-        node.follower,
-        store_check=lambda: node.store_check.state,
-        clock=lambda: node.now_ms,
-        **settings,
-    )
-
-
 @pytest.mark.parametrize(
     ("limits", "steps"),
     [
@@ -294,7 +280,7 @@ async def test_a_history_over_a_limit_says_that_it_is_cut_and_nothing_is_called_
         commissioning(MAKER, 1, P1), *[event(MAKER, "storing", n, P1) | long for n in range(2, 12)]
     )
     assert (await maker.view(P1))["verdicts"]["fitness"]["verdict"] == "fit"
-    maker.provenance = provenance_of(maker, limits=limits)
+    maker.provenance = maker.provenance_service(limits=limits)
     view = await maker.view(P1)
     assert view["coverage"]["cut"]
     assert "history_cut" in [f["code"] for f in view["findings"]]
@@ -312,7 +298,7 @@ async def test_events_on_a_lot_can_not_hide_its_recall(world: World) -> None:
         event(MAKER, "holding", 9, disposition="recalled") | lot,
     )
     assert "recalled" in (await maker.view(P1))["verdicts"]["fitness"]["reasons"]
-    maker.provenance = provenance_of(maker, limits=HistoryLimits(class_events_max=4))
+    maker.provenance = maker.provenance_service(limits=HistoryLimits(class_events_max=4))
     view = await maker.view(P1)
     assert view["coverage"]["cut"]
     assert view["verdicts"]["fitness"]["verdict"] == "unknown"
@@ -323,7 +309,7 @@ async def test_long_answers_leave_readers_to_others_and_questions_wait_their_tur
 ) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1))
-    provenance = provenance_of(maker, turn_seconds_max=0.1)
+    provenance = maker.provenance_service(turn_seconds_max=0.1)
     working, end = threading.Semaphore(0), threading.Event()
 
     def slow(answer: Answer) -> str:
