@@ -7,13 +7,12 @@ lot or class. Which of these really touch the item is for :mod:`sealtrail.custod
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Mention, Recorded, classes_of
-from sealtrail.custody.forks import FOLLOWED_SECONDS_MAX
-from sealtrail.custody.nesting import empties, parent_of
+from sealtrail.custody.stays import Stay, ends_stay, stays_of
 from sealtrail.epcis import event_hash_uri, read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
 from sealtrail.errors import InputError
@@ -27,7 +26,6 @@ from sealtrail.store.history import Mentioned, class_mentions, last_packing, men
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
 
-_NEVER = 1 << 62
 _CHUNK = 64
 _CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -59,14 +57,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     found: dict[bytes, Found]
     cut: bool
-
-
-class _Stay(msgspec.Struct, frozen=True):
-    """A container, and the time (us) during which something asked for stood in it."""
-
-    container: str
-    since_us: int
-    until_us: int
 
 
 class HistoryReader:
@@ -101,14 +91,14 @@ class HistoryReader:
         listed = mentions(self._connection, item, limit=limit)
         self._cut = len(listed) == limit
         own = self._load(item, listed[: limit - 1])
-        self._follow(_stays(own, item))
+        self._follow(stays_of([f.recorded for f in own], item))
         for each in classes_of(item, [f.recorded for f in own]):
             listed = class_mentions(self._connection, each, limit=limits.class_events_max + 1)
             self._cut = self._cut or len(listed) > limits.class_events_max
             self._load(each, listed[: limits.class_events_max])
         return History(found=self._found, cut=self._cut)
 
-    def _follow(self, stays: list[_Stay]) -> None:
+    def _follow(self, stays: list[Stay]) -> None:
         """Gather for each container what happened during the stay, and what it stood in itself."""
         seen: set[tuple[str, int]] = set()
         while stays:
@@ -120,12 +110,10 @@ class HistoryReader:
                 return
             seen.add((stay.container, stay.since_us))
             during, until_us = self._during(stay)
-            stays += [
-                _Stay(s.container, max(s.since_us, stay.since_us), min(s.until_us, until_us))
-                for s in _stays(during, stay.container)
-            ]
+            inner = stays_of([f.recorded for f in during], stay.container)
+            stays += [s.within(stay.since_us, until_us) for s in inner]
 
-    def _during(self, stay: _Stay) -> tuple[list[Found], int]:
+    def _during(self, stay: Stay) -> tuple[list[Found], int]:
         """Return the container's events during a stay, and the stay's end: it may have been emptied before."""
         found: list[Found] = []
         before = last_packing(self._connection, stay.container, stay.since_us)
@@ -141,7 +129,7 @@ class HistoryReader:
         for at in range(0, len(listed), _CHUNK):
             loaded = self._load(stay.container, listed[at : at + _CHUNK], as_container=True)
             found += loaded
-            ends = [f.recorded.time_us for f in loaded if _empties(f.recorded, stay)]
+            ends = [f.recorded.time_us for f in loaded if ends_stay(f.recorded, stay)]
             if ends:
                 return found, min(ends)
         return found, stay.until_us
@@ -281,49 +269,3 @@ def _names_children(provable: Provable) -> bool:
     except InputError:
         return False  # to be verified, and shown
     return isinstance(event, AggregationEvent) and bool(event.child_epcs)
-
-
-def _stays(found: Iterable[Found], item: str) -> list[_Stay]:
-    """Return each container that ``item`` was put into or seen in, and until when by the item's own events."""
-    ordered = sorted(
-        (f.recorded for f in found if f.recorded.holds and not f.recorded.withheld),
-        key=lambda r: r.time_us,
-    )
-    stays = []
-    for index, recorded in enumerate(ordered):
-        event, parent = recorded.event, parent_of(recorded)
-        if not isinstance(event, AggregationEvent) or event.action == "DELETE" or parent is None:
-            continue
-        if "epc" not in recorded.places(item):
-            continue
-        until_us = _until(ordered[index + 1 :], item, parent)
-        stays.append(_Stay(parent, recorded.time_us, until_us))
-    return stays
-
-
-def _until(later: Iterable[Recorded], item: str, container: str) -> int:
-    """Return when the item left the container; packed again without that, it may be in both for a while."""
-    until_us = _NEVER
-    for recorded in later:
-        event, same = recorded.event, parent_of(recorded) == container
-        if recorded.time_us > until_us:
-            break
-        if not isinstance(event, AggregationEvent) or "epc" not in recorded.places(item):
-            continue
-        if event.action == "DELETE" and same:
-            return recorded.time_us
-        if event.action == "OBSERVE" and not same and until_us == _NEVER:
-            return recorded.time_us
-        if event.action == "ADD" and not same:
-            until_us = min(until_us, recorded.time_us + FOLLOWED_SECONDS_MAX * 1_000_000)
-    return until_us
-
-
-def _empties(recorded: Recorded, stay: _Stay) -> bool:
-    """Tell whether the container was emptied after the stay began."""
-    event = recorded.event
-    if not recorded.holds or recorded.withheld or recorded.time_us <= stay.since_us:
-        return False
-    if isinstance(event, AggregationEvent):
-        return empties(event) and parent_of(recorded) == stay.container
-    return isinstance(event, ObjectEvent) and event.action == "ADD"
