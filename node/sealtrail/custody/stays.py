@@ -70,3 +70,25 @@ def _until(later: Iterable[Recorded], item: str, container: str) -> int:
         if event.action == "ADD" and not same:
             until_us = min(until_us, recorded.time_us + FOLLOWED_SECONDS_MAX * 1_000_000)
     return until_us
+
+
+def containers_of(history: Iterable[Recorded], item: str) -> frozenset[str]:
+    """Return every container that the item was inside, directly or in another, by the events given."""
+    ordered = sorted(history, key=lambda r: r.time_us)
+    stays, seen = stays_of(ordered, item), set[tuple[str, int]]()
+    while stays:
+        stay = stays.pop()
+        if (stay.container, stay.since_us) in seen:
+            continue
+        seen.add((stay.container, stay.since_us))
+        named = [r for r in ordered if r.places(stay.container)]
+        during = [r for r in named if stay.since_us <= r.time_us <= stay.until_us]
+        until_us = min([r.time_us for r in during if ends_stay(r, stay)], default=stay.until_us)
+        before = [r for r in named if r.time_us < stay.since_us and _moves(r, stay.container)]
+        inner = stays_of([*before[-1:], *during], stay.container)  # it stood in something already
+        stays += [s.within(stay.since_us, until_us) for s in inner]
+    return frozenset(container for container, _ in seen)
+
+
+def _moves(recorded: Recorded, item: str) -> bool:
+    return isinstance(recorded.event, AggregationEvent) and "epc" in recorded.places(item)

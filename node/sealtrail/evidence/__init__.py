@@ -12,6 +12,7 @@ from sealtrail.evidence.container import (
 )
 from sealtrail.evidence.package import Package, PackageNetwork, ReceivedPackage
 from sealtrail.evidence.record import AnchorReference, EntryRecord, LogProof, NetworkView
+from sealtrail.evidence.recorded import recorded_of
 from sealtrail.evidence.report import Grade, Outcome, Step, VerifiedEntry
 from sealtrail.evidence.verify import Verifier, verify_entry
 
@@ -32,6 +33,7 @@ __all__ = [
     "count_items",
     "encode_package",
     "parse_package",
+    "recorded_of",
     "verify_entry",
     "verify_issuer",
 ]

@@ -51,7 +51,11 @@ class ChainSteps:
         """Find the entry's checkpoint and anchor, and check both (steps 9 and 10)."""
         if record.proof is None:
             return _NOWHERE
-        key = (entry.member, record.proof.note)
+        return self.locate_note(entry.member, record.proof.note)
+
+    def locate_note(self, member: bytes, note: str) -> Located:
+        """Find the anchor of a checkpoint of that member's log, and check both (steps 9 and 10)."""
+        key = (member, note)
         if key not in self._located:
             self._located[key] = self._locate(*key)
         return self._located[key]

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
+
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError, VerificationError
-from sealtrail.evidence.chain import ChainSteps
+from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.record import EntryRecord, NetworkView
 from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
 from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
@@ -34,6 +36,17 @@ from sealtrail.signing import (
     recover,
     references_root,
 )
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry says and who signed it: steps 1 to 6."""
+
+    entry: Entry
+    entry_id: bytes
+    steps: tuple[Step, ...]
+    event: RecordedEvent | None
+    references: tuple[Reference, ...]
+    signer: bytes | None
 
 
 def verify_entry(record: EntryRecord, *, domain: Domain, network: NetworkView) -> VerifiedEntry:
@@ -58,40 +71,86 @@ class Verifier:
         Raises:
             InputError: ``leaf_…``, the leaf's bytes are no entry at all.
         """
-        signed = parse_leaf(record.leaf)
-        entry = signed.entry
-        digest = entry_id(entry, self._domain)
-        event, content, event_hash = _read(record, entry, self._domain)
-        disclosure = _disclosure_step(record, entry, event)
-        references, references_step = _read_references(record, entry)
-        located = self._chain.locate(record, entry)
-        signature, signer = _signature_step(digest, signed.signature)
-        key, tainted = self._chain.event_key_step(entry.member, signer, located)
-        steps = (
+        statement = read_statement(record, self._domain)
+        located = self._chain.locate(record, statement.entry)
+        return conclude(
+            record,
+            statement,
+            located,
+            self._chain,
+            leaf_index=record.proof.leaf_index if record.proof else None,
+        )
+
+
+def read_statement(record: EntryRecord, domain: Domain) -> Statement:
+    """Do steps 1 to 6, which need neither log nor chain.
+
+    Raises:
+        InputError: ``leaf_…``, the leaf's bytes are no entry at all.
+    """
+    signed = parse_leaf(record.leaf)
+    entry = signed.entry
+    digest = entry_id(entry, domain)
+    event, content, event_hash = _read(record, entry, domain)
+    disclosure = _disclosure_step(record, entry, event)
+    references, references_step = _read_references(record, entry)
+    signature, signer = _signature_step(digest, signed.signature)
+    return Statement(
+        entry=entry,
+        entry_id=digest,
+        steps=(
             content,
             event_hash,
             disclosure,
             _items_step(record, entry, event),
             references_step,
             signature,
-            key,
-            self._chain.inclusion_step(record, located),
-            located.checkpoint_step,
-            located.anchor_step,
-        )
-        return VerifiedEntry(
-            entry=entry,
-            entry_id=digest,
-            grade=_grade(steps, record),
-            steps=steps,
-            event=event if disclosure.outcome is Outcome.HOLDS else None,
-            references=references,
-            signer=signer,
-            leaf_index=record.proof.leaf_index if record.proof else None,
-            checkpoint=located.checkpoint,
-            anchor=located.anchor,
-            tainted=tainted,
-        )
+        ),
+        event=event if disclosure.outcome is Outcome.HOLDS else None,
+        references=references,
+        signer=signer,
+    )
+
+
+def conclude(
+    record: EntryRecord,
+    statement: Statement,
+    located: Located,
+    chain: ChainSteps,
+    *,
+    leaf_index: int | None,
+) -> VerifiedEntry:
+    """Do steps 7 to 10 and give the grade.
+
+    Args:
+        leaf_index: where the entry stands in the tree whose head ``located`` is about; shown by a proof in the record,
+            or by the tree that was read.
+    """
+    member = statement.entry.member
+    key, tainted = chain.event_key_step(member, statement.signer, located)
+    inclusion = chain.inclusion_step(record, located)
+    if record.proof is None and leaf_index is not None:
+        inclusion = HOLDS[StepName.INCLUSION]  # by the tree's root, of which this was a part
+    steps = (
+        *statement.steps,
+        key,
+        inclusion,
+        located.checkpoint_step,
+        located.anchor_step,
+    )
+    return VerifiedEntry(
+        entry=statement.entry,
+        entry_id=statement.entry_id,
+        grade=_grade(steps, record),
+        steps=steps,
+        event=statement.event,
+        references=statement.references,
+        signer=statement.signer,
+        leaf_index=leaf_index,
+        checkpoint=located.checkpoint,
+        anchor=located.anchor,
+        tainted=tainted,
+    )
 
 
 def _read(

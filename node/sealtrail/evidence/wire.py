@@ -127,7 +127,7 @@ def decode_wire(data: bytes) -> WirePackage:
     try:
         return _decoder.decode(data)
     except msgspec.ValidationError as e:
-        message, pointer = _split_place(str(e))
+        message, pointer = split_place(str(e))
         raise InputError("package_malformed", message, pointer=pointer) from e
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError("package_malformed", f"not JSON: {e}") from e
@@ -143,7 +143,8 @@ def from_hex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def _split_place(message: str) -> tuple[str, str]:
+def split_place(message: str) -> tuple[str, str]:
+    """Part what msgspec says of a value from where it stands, given as a JSON pointer."""
     found = _PLACE.search(message)
     if found is None:
         return message, ""

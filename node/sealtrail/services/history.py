@@ -13,15 +13,15 @@ import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Mention, Recorded, classes_of
 from sealtrail.custody.stays import Stay, ends_stay, stays_of
-from sealtrail.epcis import event_hash_uri, read_content
+from sealtrail.epcis import read_content
 from sealtrail.epcis.events import AggregationEvent, ObjectEvent, Timestamp
 from sealtrail.errors import InputError
-from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier
+from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier, recorded_of
 from sealtrail.gs1 import item_of
 from sealtrail.services.integrity import StoreFault, half_erased
 from sealtrail.services.portions import portions
 from sealtrail.services.records import Provable, load_provable
-from sealtrail.signing import Kind, Relation
+from sealtrail.signing import Kind
 from sealtrail.store.history import Mentioned, class_mentions, last_packing, mentions, noted
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -183,7 +183,7 @@ class HistoryReader:
         if verified.event is None or why_not is not None:
             recorded = self._noted(provable, item, mentioned, why_not=why_not, verified=verified)
         else:
-            recorded = _recorded(verified)
+            recorded = recorded_of(verified)
         return Found(recorded=recorded, record=provable.record, verified=verified, fault=fault)
 
     def _noted(
@@ -219,24 +219,6 @@ class HistoryReader:
             mentions=(Mention(item, mentioned.place),),
             anchor_time=verified.anchor.block_time if verified and verified.anchor else None,
         )
-
-
-def _recorded(verified: VerifiedEntry) -> Recorded:
-    event = verified.event
-    assert event is not None
-    return Recorded(
-        entry_id=verified.entry_id,
-        member=verified.entry.member,
-        kind=verified.entry.kind,
-        grade=verified.grade,
-        record_time_ms=verified.entry.record_time_ms,
-        content_hash=event.content_hash,
-        event_id=event.event.event_id or event_hash_uri(event.event_hash),
-        event=event.event,
-        mentions=tuple(Mention(m.item, m.place) for m in event.items),
-        anchor_time=verified.anchor.block_time if verified.anchor else None,
-        corrects=tuple(r.entry_id for r in verified.references if r.relation == Relation.CORRECTS),
-    )
 
 
 def _why_not(verified: VerifiedEntry, fault: StoreFault | None) -> str | None:
