@@ -28,7 +28,7 @@ from sealtrail.signing import (
     encode_references,
     entry_id,
     genesis_document,
-    item_key,
+    item_keys,
     items_root,
     origin_of,
     references_root,
@@ -108,7 +108,7 @@ class Party:
         if kind in EVENT_KINDS:
             event = read_content(content, JSON)
             event_hash = event.event_hash
-            keys = [item_key(self.item_salt, mention.item) for mention in event.items]
+            keys = item_keys(self.item_salt, event.items)
         entry = Entry(
             kind=kind,
             member=self.member,

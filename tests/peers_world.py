@@ -52,7 +52,7 @@ from sealtrail.signing import (
     disclosure_root,
     encode_leaf,
     entry_id,
-    item_key,
+    item_keys,
     items_root,
     parse_leaf,
     references_root,
@@ -303,7 +303,7 @@ class Peer(Node):
             member=self.actor.member,
             record_time_ms=record_time_ms or _now_ms(),
             disclosure_root=disclosure_root(seed, (recorded.content_hash, recorded.event_hash)),
-            items_root=items_root({item_key(salt, mention.item) for mention in recorded.items}),
+            items_root=items_root(item_keys(salt, recorded.items)),
             references_root=references_root(()),
         )
         digest = entry_id(entry, self.world.domain)
@@ -320,7 +320,7 @@ class Peer(Node):
         assert record.content is not None
         items = read_content(record.content, record.media_type).items
         salt = self.identity.item_salt
-        known = {item_key(salt, mention.item) for mention in items} if keys is None else set(keys)
+        known = set(item_keys(salt, items) if keys is None else keys)
         entry = msgspec.structs.replace(parse_leaf(record.leaf).entry, items_root=items_root(known))
         leaf = encode_leaf(SignedEntry(entry, self.signer.sign(entry_id(entry, self.world.domain))))
         return msgspec.structs.replace(

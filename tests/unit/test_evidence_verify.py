@@ -13,6 +13,8 @@ from sealtrail.errors import InputError, VerificationError
 from sealtrail.evidence import EntryRecord, Grade, Outcome, VerifiedEntry, Verifier, verify_entry
 from sealtrail.evidence.report import StepName
 from sealtrail.log.checkpoint import Checkpoint, sign_note
+from sealtrail.log.item_index import IndexHead, encode_index_document
+from sealtrail.log.tree import EMPTY_ROOT
 from sealtrail.membership.records import Key, Purpose
 from sealtrail.signing import Domain, Kind, Reference, Relation, encode_references
 
@@ -89,6 +91,32 @@ def test_a_genesis_entry_without_the_salt_is_no_failure(maker: Party, view: View
 def test_a_padding_entry_is_empty(maker: Party, view: View) -> None:
     assert verify(maker.append(b"", Kind.PADDING), view).grade is Grade.SIGNATURE_PROVEN
     refused(verify(maker.append(b"x", Kind.PADDING), view), "content", "content_not_expected")
+
+
+def index_document(covers: int) -> bytes:
+    return encode_index_document(IndexHead(covers=covers, postings=0, root_hash=EMPTY_ROOT))
+
+
+def test_an_index_entry_says_what_it_covers(maker: Party, view: View) -> None:
+    own_leaf = len(maker.records)
+    verified = verify(maker.append(index_document(own_leaf), Kind.INDEX), view)
+    assert verified.grade is Grade.SIGNATURE_PROVEN
+    view.put_anchor(maker, own_leaf + 1, block=60)
+    verified = verify(maker.proven(own_leaf, own_leaf + 1), view)
+    assert verified.grade is Grade.CHAIN_PROVEN
+
+
+def test_an_index_entry_that_covers_more_or_less_is_refused(maker: Party, view: View) -> None:
+    own_leaf = len(maker.records)
+    maker.append(index_document(own_leaf - 1), Kind.INDEX)
+    view.put_anchor(maker, own_leaf + 1, block=60)
+    verified = verify(maker.proven(own_leaf, own_leaf + 1), view)
+    refused(verified, "content", "index_covers_differs")
+
+
+def test_an_index_entry_in_another_form_is_refused(maker: Party, view: View) -> None:
+    content = index_document(7).replace(b",", b", ")
+    refused(verify(maker.append(content, Kind.INDEX), view), "content", "index_document_malformed")
 
 
 def test_an_entry_of_a_reserved_kind_is_no_failure(maker: Party, view: View) -> None:

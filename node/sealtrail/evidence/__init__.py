@@ -3,6 +3,7 @@
 Bytes and values in, a report out: no I/O, no clock. Nodes, peers and the offline tool all decide by this code.
 """
 
+from sealtrail.evidence.complete import CompleteList, verify_complete_list
 from sealtrail.evidence.container import (
     PackageLimits,
     count_items,
@@ -18,6 +19,7 @@ from sealtrail.evidence.verify import Verifier, verify_entry
 
 __all__ = [
     "AnchorReference",
+    "CompleteList",
     "EntryRecord",
     "Grade",
     "LogProof",
@@ -34,6 +36,7 @@ __all__ = [
     "encode_package",
     "parse_package",
     "recorded_of",
+    "verify_complete_list",
     "verify_entry",
     "verify_issuer",
 ]

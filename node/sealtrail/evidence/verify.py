@@ -15,9 +15,10 @@ import msgspec
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError, VerificationError
 from sealtrail.evidence.chain import ChainSteps, Located
-from sealtrail.evidence.record import EntryRecord, NetworkView
+from sealtrail.evidence.record import EntryRecord, LogProof, NetworkView
 from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
 from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
+from sealtrail.log.item_index import parse_index_document
 from sealtrail.log.tree import EMPTY_ROOT
 from sealtrail.signing import (
     EVENT_KINDS,
@@ -29,7 +30,7 @@ from sealtrail.signing import (
     disclosure_root,
     entry_id,
     genesis_document,
-    item_key,
+    item_keys,
     items_root,
     parse_leaf,
     parse_references,
@@ -164,6 +165,8 @@ def _read(
             could_not_check(StepName.CONTENT, "content_withheld", "no content was given", advice),
             could_not_check(StepName.EVENT_HASH, "content_withheld", "no content was given"),
         )
+    if entry.kind is Kind.INDEX:
+        return None, _index_step(record.content, record.proof), HOLDS[StepName.EVENT_HASH]
     if entry.kind not in EVENT_KINDS:
         return None, _other_content_step(record, entry, domain), HOLDS[StepName.EVENT_HASH]
     try:
@@ -205,6 +208,22 @@ def _other_content_step(record: EntryRecord, entry: Entry, domain: Domain) -> St
     return HOLDS[name]
 
 
+def _index_step(content: bytes, proof: LogProof | None) -> Step:
+    """Step 1 of an index entry: what it says of the index, and that it covers all leaves before its own."""
+    name = StepName.CONTENT
+    try:
+        head = parse_index_document(content)
+    except InputError as e:
+        return does_not_hold(name, e.code, e.message)
+    if proof is not None and proof.leaf_index != head.covers:
+        return does_not_hold(
+            name,
+            "index_covers_differs",
+            f"the index covers {head.covers} leaves, and its entry is leaf {proof.leaf_index}",
+        )
+    return HOLDS[name]
+
+
 def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
     """Step 3: content hash and event hash under the entry's seed give the disclosure root that was signed."""
     name = StepName.DISCLOSURE_ROOT
@@ -231,9 +250,8 @@ def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) 
     """Step 4: the items that the content names, under the log's salt, give the items root that was signed."""
     name = StepName.ITEMS_ROOT
     if record.item_salt is not None and event is not None:
-        salt = record.item_salt
-        keys = {item_key(salt, mention.item) for mention in event.items}
-        if record.item_keys and keys.symmetric_difference(record.item_keys):
+        keys = item_keys(record.item_salt, event.items)
+        if record.item_keys and set(keys).symmetric_difference(record.item_keys):
             return does_not_hold(
                 name, "item_keys_differ", "the keys that were given are not those of the content"
             )

@@ -212,22 +212,23 @@ def consistency_proof(first: int, second: int, node: NodeAt) -> list[bytes]:
     return path
 
 
-def verify_inclusion(head: TreeHead, index: int, leaf_hash: bytes, proof: Sequence[bytes]) -> None:
-    """Check that ``leaf_hash`` is leaf ``index`` of the tree with that head.
+def inclusion_root(index: int, size: int, leaf_hash: bytes, proof: Sequence[bytes]) -> bytes:
+    """Return the root that a proof leads to if ``leaf_hash`` is leaf ``index`` of ``size``.
+
+    For who knows the root from elsewhere, or only what is made from it: :func:`verify_inclusion` compares.
 
     Raises:
-        VerificationError: ``leaf_index_out_of_range``, ``proof_too_long``, ``proof_too_short``, ``proof_hash_length``,
-            ``inclusion_root_differs``.
+        VerificationError: ``leaf_index_out_of_range``, ``proof_too_long``, ``proof_too_short``, ``proof_hash_length``.
 
     Source: RFC 9162 section 2.1.3.2.
     """
     # Step 1
-    if not 0 <= index < head.size:
+    if not 0 <= index < size:
         raise VerificationError(
-            "leaf_index_out_of_range", f"leaf {index} of a tree of {head.size} leaves"
+            "leaf_index_out_of_range", f"leaf {index} of a tree of {size} leaves"
         )
     _check_hashes(proof)
-    fn, sn = index, head.size - 1  # step 2
+    fn, sn = index, size - 1  # step 2
     r = leaf_hash  # step 3
     for p in proof:  # step 4
         if sn == 0:  # 4.a
@@ -241,10 +242,23 @@ def verify_inclusion(head: TreeHead, index: int, leaf_hash: bytes, proof: Sequen
             r = sha256(b"\x01" + r + p).digest()
         fn >>= 1  # 4.c
         sn >>= 1
-    # Step 5
+    # Step 5, but for the comparison
     if sn != 0:
         raise VerificationError("proof_too_short", f"{len(proof)} hashes do not reach the root")
-    _check_root("inclusion_root_differs", r, head.root_hash)
+    return r
+
+
+def verify_inclusion(head: TreeHead, index: int, leaf_hash: bytes, proof: Sequence[bytes]) -> None:
+    """Check that ``leaf_hash`` is leaf ``index`` of the tree with that head.
+
+    Raises:
+        VerificationError: ``leaf_index_out_of_range``, ``proof_too_long``, ``proof_too_short``, ``proof_hash_length``,
+            ``inclusion_root_differs``.
+
+    Source: RFC 9162 section 2.1.3.2.
+    """
+    root = inclusion_root(index, head.size, leaf_hash, proof)
+    _check_root("inclusion_root_differs", root, head.root_hash)  # step 5
 
 
 def verify_consistency(first: TreeHead, second: TreeHead, proof: Sequence[bytes]) -> None:

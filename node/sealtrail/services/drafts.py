@@ -25,7 +25,7 @@ from sealtrail.signing import (
     encode_leaf,
     encode_references,
     entry_id,
-    item_key,
+    item_keys,
     items_root,
     references_root,
 )
@@ -110,8 +110,7 @@ class Drafter:
     def _draft(
         self, recorded: RecordedEvent, kind: Kind, record_time_ms: int, seed: bytes
     ) -> Draft:
-        salt = self._item_salt
-        keys = sorted({item_key(salt, mention.item) for mention in recorded.items})
+        keys = item_keys(self._item_salt, recorded.items)
         event = event_row(
             recorded,
             member=self.member,

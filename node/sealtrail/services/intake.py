@@ -35,7 +35,7 @@ from sealtrail.services.drafts import event_row
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks
 from sealtrail.services.portions import portions
 from sealtrail.services.receipts import TIME_MS_MAX
-from sealtrail.signing import item_key
+from sealtrail.signing import item_keys
 from sealtrail.store import foreign
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
@@ -363,4 +363,4 @@ def _item_keys(event: RecordedEvent, record: EntryRecord) -> Iterable[bytes]:
     salt = record.item_salt
     if salt is None:
         return record.item_keys
-    return sorted({item_key(salt, mention.item) for mention in event.items})
+    return item_keys(salt, event.items)

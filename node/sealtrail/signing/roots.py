@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import msgspec
 
+from sealtrail.epcis.records import ItemMention
 from sealtrail.errors import InputError
 from sealtrail.log.tree import EMPTY_ROOT, leaf_hash, root_hash
 
@@ -18,6 +19,7 @@ SEED_BYTES = 32
 ZERO_SEED = bytes(SEED_BYTES)  # of entries that have nothing to hide: genesis, index, padding
 NO_EVENT_HASH = bytes(32)  # disclosure leaf 1 where the content is no event
 REFERENCE_BYTES = 33
+_PACKS = "#packs"  # no canonical identifier of a lot has a fragment
 
 
 class Relation(IntEnum):
@@ -48,9 +50,24 @@ def disclosure_root(seed: bytes, values: Sequence[bytes]) -> bytes:
     )
 
 
-def item_key(item_salt: bytes, canonical: str) -> bytes:
-    """Return what the item index files an item under, from its canonical identifier."""
-    return sha256(item_salt + canonical.encode()).digest()
+def item_key(item_salt: bytes, canonical: str, *, packs: bool = False) -> bytes:
+    """Return what the item index files an item under, from its canonical identifier.
+
+    Args:
+        packs: the item is a lot, and its packs are meant: where events name it beside each of them.
+    """
+    named = canonical + _PACKS if packs else canonical
+    return sha256(item_salt + named.encode()).digest()
+
+
+def item_keys(item_salt: bytes, mentions: Iterable[ItemMention]) -> list[bytes]:
+    """Return the distinct keys of the items that an event names, ascending.
+
+    A lot named beside its packs has another key than a lot named by itself: else the complete list of what concerns
+    the lot as a whole would be as long as that of its packs.
+    """
+    names = {each.item + _PACKS if each.place == "lot" else each.item for each in mentions}
+    return sorted([sha256(item_salt + name.encode()).digest() for name in names])
 
 
 def items_root(item_keys: Iterable[bytes]) -> bytes:

@@ -128,12 +128,16 @@ def roots() -> dict[str, Any]:
         sha256(seed + n.to_bytes(4, "big")).digest() + value for n, value in enumerate(values)
     ]
     items = [
-        "https://id.gs1.org/01/09521234543213/21/1001",
-        "https://id.gs1.org/01/09521234543213/10/LOT-1",
-        "urn:example:tote:7",
-        "https://id.gs1.org/01/09521234543213/21/1001",
+        ["https://id.gs1.org/01/09521234543213/21/1001", "epc"],
+        ["https://id.gs1.org/01/09521234543213/10/LOT-1", "class"],
+        ["urn:example:tote:7", "parent"],
+        ["https://id.gs1.org/01/09521234543213/21/1001", "output"],
+        ["https://id.gs1.org/01/09521234543213/10/LOT-1", "lot"],
     ]
-    keys = [sha256(salt + item.encode()).digest() for item in items]
+    keys = [
+        sha256(salt + item.encode() + (b"#packs" if place == "lot" else b"")).digest()
+        for item, place in items
+    ]
     references = [[1, h("corrected").hex()], [2, h("sent").hex()], [1, h("another").hex()]]
     return {
         "disclosure": {
@@ -144,7 +148,7 @@ def roots() -> dict[str, Any]:
         "items": {
             "item_salt": salt.hex(),
             "items": items,
-            "item_keys": [key.hex() for key in keys],
+            "item_keys": [key.hex() for key in sorted(set(keys))],
             "root": root(sorted(set(keys))).hex(),
         },
         "references": {
