@@ -1,0 +1,212 @@
+"""What follows from a bundle's entries: verdicts, findings, which lists completeness takes, and what is withheld.
+
+The issuer concludes by this code when it makes a bundle, and the reader again: the two must agree.
+
+Source: docs/protocol.md sections 18 and 20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sealtrail.custody import CLASS_SCHEMES, Judgement, Question, Recorded, classes_of, judge
+from sealtrail.custody.lifecycle import RECALLED
+from sealtrail.custody.stays import containers_of
+from sealtrail.evidence.bundle.lines import (
+    AnswerFinding,
+    AnswerLine,
+    AnswerVerdicts,
+    AnyQuestion,
+    Completeness,
+    CompletenessGrade,
+    Covered,
+    ItemQuestion,
+    Verdict,
+    Withheld,
+)
+from sealtrail.evidence.bundle.sections import Section
+from sealtrail.evidence.recorded import recorded_of
+from sealtrail.evidence.wire import to_hex
+from sealtrail.gs1 import item_of
+from sealtrail.membership.records import Network
+
+NOT_CLAIMED: CompletenessGrade = "none"
+ASSERTED: CompletenessGrade = "index-asserted"
+AUDITED: CompletenessGrade = "index-audited"
+
+
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the sections; ``needed`` are the (item, packs) whose lists completeness takes.
+
+    ``missing`` are those that a covered log has no list of, ``withheld_needed`` counts the entries on the lists that
+    are not shown. ``corrected_after_recall`` are entry ids.
+    """
+
+    history: tuple[Recorded, ...]
+    judgement: Judgement | None
+    needed: frozenset[tuple[str, bool]]
+    missing: tuple[tuple[bytes, str], ...]
+    withheld: Withheld
+    withheld_needed: int
+    corrected_after_recall: tuple[bytes, ...]
+
+
+def conclude_sections(
+    question: AnyQuestion, sections: Sequence[Section], network: Network, *, now_seconds: int
+) -> Conclusion:
+    """Conclude from what the sections hold."""
+    kept = [each for section in sections for each in section.kept]
+    withheld = [k for k in kept if k.withheld]
+    history = tuple(recorded_of(k.verified) for k in kept if k.verified.event is not None)
+    counts = Withheld(entries=len(withheld), parts=0)
+    if not isinstance(question, ItemQuestion):
+        return Conclusion(
+            history=history,
+            judgement=None,
+            needed=frozenset(),
+            missing=(),
+            withheld=counts,
+            withheld_needed=0,
+            corrected_after_recall=(),
+        )
+    needed = needed_items(question.item, history)
+    return Conclusion(
+        history=history,
+        judgement=_judge(question.item, sections, history, network, now_seconds, bool(withheld)),
+        needed=needed,
+        missing=_missing(sections, needed),
+        withheld=counts,
+        withheld_needed=_withheld_needed(sections, needed),
+        corrected_after_recall=_corrected_after_recall(history),
+    )
+
+
+def needed_items(item: str, history: Iterable[Recorded]) -> frozenset[tuple[str, bool]]:
+    """Return the items whose complete lists are the item's history, each with whether a lot's packs are meant."""
+    recorded = tuple(history)
+    needed = {(item, False)}
+    if item_of(item).scheme in CLASS_SCHEMES:
+        needed.add((item, True))
+    classes = classes_of(item, recorded)
+    containers = containers_of(recorded, item)
+    return frozenset(needed | {(each, False) for each in classes | containers})
+
+
+def answer_line(
+    question: AnyQuestion,
+    sections: Sequence[Section],
+    conclusion: Conclusion,
+    *,
+    not_covered: Iterable[bytes],
+    auditors: int = 0,
+) -> AnswerLine:
+    """Return the answer that the sections bear out, claiming as much as they show."""
+    covered = [s for s in sections if s.covered and s.anchor is not None]
+    complete = bool(covered) and not conclusion.missing and not conclusion.withheld_needed
+    asked = isinstance(question, ItemQuestion)
+    claimed = AUDITED if auditors else ASSERTED
+    grade = claimed if complete and asked else NOT_CLAIMED
+    return AnswerLine(
+        completeness=Completeness(
+            grade=grade,
+            auditors=auditors if grade == AUDITED else 0,
+            covered=[
+                Covered(member=to_hex(s.member), sequence=s.anchor.sequence, size=s.size)
+                for s in covered
+                if s.anchor is not None
+            ],
+            not_covered=[to_hex(each) for each in sorted(not_covered)],
+        ),
+        verdicts=_verdicts(conclusion.judgement),
+        findings=_findings(conclusion.judgement),
+        withheld=conclusion.withheld,
+    )
+
+
+def _judge(
+    item: str,
+    sections: Sequence[Section],
+    history: Sequence[Recorded],
+    network: Network,
+    now_seconds: int,
+    withheld: bool,
+) -> Judgement:
+    judgement = judge(
+        Question(item=item),
+        history,
+        network,
+        now_us=now_seconds * 1_000_000,
+        covered=frozenset(s.member for s in sections if s.covered),
+        anchors_until_us=now_seconds * 1_000_000,
+    )
+    if not withheld:
+        return judgement
+    return msgspec.structs.replace(
+        judgement, verdicts=judgement.verdicts.with_caveats(("entries_withheld",))
+    )
+
+
+def _missing(
+    sections: Sequence[Section], needed: frozenset[tuple[str, bool]]
+) -> tuple[tuple[bytes, str], ...]:
+    missing = []
+    for section in sections:
+        if section.covered:
+            listed = {(each.item, each.packs) for each in section.lists}
+            missing += [(section.member, item) for item, _ in sorted(needed - listed)]
+    return tuple(missing)
+
+
+def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, bool]]) -> int:
+    count = 0
+    for section in sections:
+        listed = {i for e in section.lists if (e.item, e.packs) in needed for i in e.indices}
+        count += sum(k.withheld and k.index in listed for k in section.kept)
+    return count
+
+
+def _corrected_after_recall(history: Sequence[Recorded]) -> tuple[bytes, ...]:
+    """Return the entries of corrections that were anchored after a recall was."""
+    recalls = [r.anchor_time for r in history if _recalls(r) and r.anchor_time is not None]
+    if not recalls:
+        return ()
+    first = min(recalls)
+    return tuple(
+        r.entry_id
+        for r in history
+        if (r.corrects or r.event.error_declaration is not None)
+        and (r.anchor_time or first) > first
+    )
+
+
+def _recalls(recorded: Recorded) -> bool:
+    event = recorded.event
+    persistent = event.persistent_disposition.set if event.persistent_disposition else ()
+    return recorded.holds and RECALLED in {event.disposition, *persistent}
+
+
+def _verdicts(judgement: Judgement | None) -> AnswerVerdicts | None:
+    if judgement is None:
+        return None
+    verdicts = judgement.verdicts
+    return AnswerVerdicts(
+        **{
+            name: Verdict(verdict=each.value, reasons=list(each.reasons))
+            for name, each in (
+                ("identifier", verdicts.identifier),
+                ("provenance", verdicts.provenance),
+                ("fitness", verdicts.fitness),
+            )
+        }
+    )
+
+
+def _findings(judgement: Judgement | None) -> list[AnswerFinding]:
+    if judgement is None:
+        return []
+    return [
+        AnswerFinding(code=each.code, entries=[to_hex(e) for e in each.entries])
+        for each in judgement.findings
+    ]
