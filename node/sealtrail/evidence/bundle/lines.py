@@ -147,6 +147,7 @@ class LogLine(Line, frozen=True, kw_only=True, tag="log"):
     member: Address
     item_salt: Digest | None = None
     covered: bool = False
+    paths: bool = False
 
 
 class EntryLine(Line, frozen=True, kw_only=True, tag="entry"):
@@ -154,6 +155,7 @@ class EntryLine(Line, frozen=True, kw_only=True, tag="entry"):
 
     index: Count
     gap: bytes = b""
+    path: bytes = b""
     leaf: bytes
     media_type: MediaType
     content: bytes | None = None

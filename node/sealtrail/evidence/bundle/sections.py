@@ -27,10 +27,11 @@ from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.report import Outcome, Step, VerifiedEntry
 from sealtrail.evidence.verify import Statement, conclude, read_statement
 from sealtrail.evidence.wire import from_hex, to_hex
+from sealtrail.log.checkpoint import Checkpoint
 from sealtrail.log.item_index import IndexHead, parse_index_document
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.sparse import SparseTree
-from sealtrail.log.tree import HASH_BYTES, leaf_hash, split_hashes
+from sealtrail.log.tree import HASH_BYTES, leaf_hash, split_hashes, verify_inclusion
 from sealtrail.membership.records import Anchor
 from sealtrail.signing import EVENT_KINDS, Kind, item_key, parse_leaf
 
@@ -104,8 +105,9 @@ class SectionReader:
         self._times = times
         self._keep = keep
         self._limits = limits
+        self._by_paths = line.paths
+        self._paths: list[tuple[int, bytes, tuple[bytes, ...]]] = []
         self._tree = SparseTree()
-        self._broken = False
         self._pending: list[tuple[int, EntryRecord, Statement]] = []
         self._signers: dict[
             bytes, tuple[int, int]
@@ -118,8 +120,8 @@ class SectionReader:
         self._anchor: Anchor | None = None
         self._note = ""
         self._sizes: list[int] = []
-        if line.covered and self._salt is None:
-            raise malformed(number, "", "a covered log without its item salt")
+        if line.covered and (self._salt is None or line.paths):
+            raise malformed(number, "", "a covered log without its item salt, or by paths")
 
     # -- entries -------------------------------------------------------------------------------------
 
@@ -139,8 +141,7 @@ class SectionReader:
             )
         if signed.entry.member != self.member:
             raise malformed(number, "/leaf", f"an entry of {to_hex(signed.entry.member)}")
-        self._skip(line.index, line.gap, number)
-        self._tree.append(leaf_hash(line.leaf))
+        self._place_leaf(line, number)
         record = self._record(line, number)
         statement = read_statement(record, self._domain)
         self._note_steps(line.index, record, statement.steps)
@@ -195,6 +196,37 @@ class SectionReader:
 
     # -- the tree ------------------------------------------------------------------------------------
 
+    def _place_leaf(self, line: EntryLine, number: int) -> None:
+        leaf = leaf_hash(line.leaf)
+        if not self._by_paths:
+            if line.path:
+                raise malformed(number, "/path", "the section's tree is read from left to right")
+            self._skip(line.index, line.gap, number)
+            self._tree.append(leaf)
+            return
+        if line.gap or (self._paths and line.index <= self._paths[-1][0]):
+            raise malformed(number, "/index", "a gap, or not in ascending order")
+        self._paths.append((line.index, leaf, split_hashes(line.path)))
+
+    def _check_paths(self, checkpoint: Checkpoint) -> None:
+        """Check each entry's own path to the section's one checkpoint."""
+        for index, leaf, path in self._paths:
+            try:
+                verify_inclusion(checkpoint.head, index, leaf, path)
+            except VerificationError as e:
+                self._notebook.error(_LOGS, e, self._place(index))
+
+    def _check_root(self, checkpoint: Checkpoint) -> None:
+        if self._tree.head() != checkpoint.head:
+            self._notebook.fails(
+                _LOGS,
+                "checkpoint_root_differs",
+                f"leaves and gaps give {self._tree.head().root_hash.hex()} at {checkpoint.size} leaves, the"
+                f" checkpoint has {checkpoint.root_hash.hex()}",
+                place=self._place(checkpoint.size),
+                advice="an entry was changed, moved or put in that the log does not have there",
+            )
+
     def _skip(self, target: int, gap: bytes, number: int) -> None:
         try:
             self._tree.skip(target, split_hashes(gap))
@@ -212,16 +244,13 @@ class SectionReader:
         assert checkpoint is not None
         if self._sizes and checkpoint.size <= self._sizes[-1]:
             raise malformed(number, "/note", "checkpoints are not in ascending order of their size")
-        self._skip(checkpoint.size, line.gap, number)
-        if self._tree.head() != checkpoint.head:
-            self._notebook.fails(
-                _LOGS,
-                "checkpoint_root_differs",
-                f"leaves and gaps give {self._tree.head().root_hash.hex()} at {checkpoint.size} leaves, the"
-                f" checkpoint has {checkpoint.root_hash.hex()}",
-                place=self._place(checkpoint.size),
-                advice="an entry was changed, moved or put in that the log does not have there",
-            )
+        if self._by_paths:
+            if line.gap or self._sizes:
+                raise malformed(number, "", "a gap, or a second checkpoint, in a section of paths")
+            self._check_paths(checkpoint)
+        else:
+            self._skip(checkpoint.size, line.gap, number)
+            self._check_root(checkpoint)
         self._note_step(_LOGS, located.checkpoint_step, checkpoint.size)
         self._times.checkpoint(self.member, checkpoint.size, located.anchor)
         self._judge_keys(located)
@@ -349,13 +378,17 @@ class SectionReader:
 
     # -- the end -------------------------------------------------------------------------------------
 
+    @property
+    def _size(self) -> int:
+        return self._sizes[-1] if self._by_paths else self._tree.size
+
     def close(self, number: int) -> Section:
         """End the section; line ``number`` is the first behind it.
 
         Raises:
             InputError: ``bundle_malformed``: it does not end with a checkpoint.
         """
-        if not self._sizes or self._sizes[-1] != self._tree.size or self._pending:
+        if not self._sizes or self._pending or self._sizes[-1] != self._size:
             raise malformed(number, "", "the section before it does not end with a checkpoint")
         if self.covered:
             self._check_latest()
@@ -367,7 +400,7 @@ class SectionReader:
             kept=tuple(self._kept),
             lists=tuple(self._lists),
             anchor=self._anchor,
-            size=self._tree.size,
+            size=self._sizes[-1],
             notes=(self._note,),
         )
 

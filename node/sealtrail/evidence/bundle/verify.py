@@ -111,6 +111,7 @@ class Reading:
         self._header: HeaderLine | None = None
         self._chain_closed = False
         self._order: tuple[bytes, int] | None = None
+        self._asked = 0  # entries of the part of the log that is asked for
 
     def take(self, sealed: SealedLine) -> None:
         """Take up the next line."""
@@ -128,6 +129,7 @@ class Reading:
                 self._open_section(line, number)
             case EntryLine():
                 self._open.add_entry(line, number)
+                self._asked += self._is_asked(line)
             case CheckpointLine():
                 self._open.add_checkpoint(line, number)
             case ItemProofLine():
@@ -211,6 +213,15 @@ class Reading:
             raise malformed(number, "", "sections are not in order, or a covered one is not alone")
         self._order = order
         self._sections.append(section)
+
+    def _is_asked(self, line: EntryLine) -> bool:
+        assert self._header is not None
+        question = self._header.question
+        return (
+            isinstance(question, LogQuestion)
+            and self._open.member == from_hex(question.member)
+            and question.first <= line.index < question.until
+        )
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -304,8 +315,14 @@ class Reading:
         assert self._header is not None
         claim = self._answer.completeness
         note = self._notebook
-        if not isinstance(self._header.question, ItemQuestion):
-            note.shows(Step.COMPLETENESS, "not asked for")
+        question = self._header.question
+        if isinstance(question, LogQuestion):
+            self._check_part_of_log(question)
+            return
+        if not isinstance(question, ItemQuestion):
+            note.shows(
+                Step.COMPLETENESS, "the events that the issuer knows; nothing is claimed of others"
+            )
             return
         if claim.grade == NOT_CLAIMED:
             note.shows(Step.COMPLETENESS, "not claimed")
@@ -333,6 +350,17 @@ class Reading:
                 Step.COMPLETENESS,
                 "redacted_not_complete",
                 f"{conclusion.withheld_needed} entries on the item are withheld, and yet it claims to be complete",
+            )
+
+    def _check_part_of_log(self, question: LogQuestion) -> None:
+        """Check that all of the log's entries that are asked for are there: leaf indices ascend, so counting does."""
+        expected = max(0, question.until - question.first)
+        self._notebook.shows(Step.COMPLETENESS, f"{self._asked} entries, one after another")
+        if self._asked != expected:
+            self._notebook.fails(
+                Step.COMPLETENESS,
+                "entry_left_out",
+                f"{self._asked} of the {expected} entries that are asked for are there",
             )
 
     def _check_answer(self, conclusion: Conclusion) -> None:
