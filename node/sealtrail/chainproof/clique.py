@@ -1,6 +1,9 @@
-"""Clique: who sealed a block, and who was allowed to. Bytes in, answers out.
+"""Clique: who sealed a block, and who was allowed to.
 
-Source: EIP-225. A header is given as its RLP items in order (15, or 16 from London on, as bytes each).
+A header's extra data is 32 bytes of anything, at the end of an epoch the list of signers, and the sealer's
+signature over the header without it. A vote stands in beneficiary and nonce.
+What a validator could only know by executing blocks (base fee, gas limit's drift) is not judged here.
+Source: EIP-225; go-ethereum 1.13.15, consensus/clique: where the two differ, what geth does.
 """
 
 from __future__ import annotations
@@ -8,138 +11,188 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import rlp
-from coincurve import PublicKey
-from sha3 import keccak_256
 
+from sealtrail.chainproof import strict_rlp
+from sealtrail.chainproof.consensus import (
+    Form,
+    Validators,
+    Vote,
+    check_next,
+    count_vote,
+    majority_of,
+)
+from sealtrail.chainproof.hashing import NO_UNCLES_HASH, keccak
+from sealtrail.chainproof.headers import Header, encode_header, form_of, header_items
+from sealtrail.chainproof.limits import VALIDATORS_MAX
+from sealtrail.chainproof.seals import SEAL_BYTES, recover
 from sealtrail.errors import VerificationError
 
 VANITY_BYTES = 32
-SEAL_BYTES = 65
-EPOCH_BLOCKS = 30_000
+_ADDRESS_BYTES = 20
+_EXTRA_DATA = 12  # the item's place
+_LONDON = 16  # items; geth's Clique knows no later fork
+_GAS_LIMIT_MAX = 2**63 - 1
+_VOTES_IN, _VOTES_OUT = b"\xff" * 8, bytes(8)
+_IN_TURN, _OUT_OF_TURN = 2, 1
+_SECONDS_MIN = 1  # a chain's own period may be longer; it is not in its headers
 
-_PARENT, _BENEFICIARY, _NUMBER, _EXTRA_DATA, _NONCE = 0, 2, 8, 12, 14
-_VOTES_IN = b"\xff" * 8
 
-HeaderItems = Sequence[bytes]
-
-
-def header_hash(items: HeaderItems) -> bytes:
+def block_hash(header: Header) -> bytes:
     """Return the block's hash."""
-    return bytes(keccak_256(rlp.encode(list(items))).digest())
+    return keccak(encode_header(header))
 
 
-def header_number(items: HeaderItems) -> int:
-    """Return the block's height."""
-    return int.from_bytes(items[_NUMBER], "big")
-
-
-def sealer(items: HeaderItems) -> bytes:
+def sealer(header: Header) -> bytes:
     """Return the address whose key sealed the block.
 
     Raises:
-        VerificationError: there is no seal, or none that a key could have made (``seal_invalid``).
+        VerificationError: the extra data is too short for a seal (``extra_data_malformed``), or no key made it
+            (``seal_invalid``).
     """
-    extra = items[_EXTRA_DATA]
-    if len(extra) < VANITY_BYTES + SEAL_BYTES or extra[-1] > 1:
+    extra = header.extra_data
+    if len(extra) < VANITY_BYTES + SEAL_BYTES:
         raise VerificationError(
-            "seal_invalid", f"block {header_number(items)} has no seal in its extra data"
+            "extra_data_malformed",
+            f"block {header.number} has {len(extra)} bytes of extra data, too few for a seal",
         )
-    unsealed = list(items)
-    unsealed[_EXTRA_DATA] = extra[:-SEAL_BYTES]
-    digest = keccak_256(rlp.encode(unsealed)).digest()
-    try:
-        key = PublicKey.from_signature_and_message(extra[-SEAL_BYTES:], digest, hasher=None)
-    except Exception as error:  # coincurve raises a bare Exception for some
+    items = header_items(header)
+    items[_EXTRA_DATA] = extra[:-SEAL_BYTES]
+    return recover(extra[-SEAL_BYTES:], keccak(strict_rlp.encode(items)), header.number)
+
+
+def listed_signers(header: Header) -> tuple[bytes, ...]:
+    """Return the signers that block 0, or a block at the end of an epoch, lists; in the order in which it does.
+
+    Raises:
+        VerificationError: it lists none, or more than are read (``epoch_signers_missing``).
+    """
+    listed = header.extra_data[VANITY_BYTES:-SEAL_BYTES]
+    if not listed or len(listed) % _ADDRESS_BYTES or len(listed) > VALIDATORS_MAX * _ADDRESS_BYTES:
         raise VerificationError(
-            "seal_invalid", f"block {header_number(items)} has a seal that no key made"
-        ) from error
-    return bytes(keccak_256(key.format(compressed=False)[1:]).digest()[-20:])
+            "epoch_signers_missing", f"block {header.number} lists no signers in its extra data"
+        )
+    return tuple(listed[i : i + _ADDRESS_BYTES] for i in range(0, len(listed), _ADDRESS_BYTES))
 
 
-class Vote(msgspec.Struct, frozen=True):
-    """One signer's standing vote on an address: let it in, or out."""
+def signers_at_epoch(header: Header, form: Form) -> Validators:
+    """Return the signers that block 0 or a block at the end of an epoch lists, believing the block.
 
-    voter: bytes
-    subject: bytes
-    admit: bool
-
-
-class Signers(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may seal the block after ``number``; ``recent`` are the last sealers, oldest first."""
-
-    number: int
-    hash: bytes
-    signers: frozenset[bytes]
-    recent: tuple[bytes, ...] = ()
-    votes: tuple[Vote, ...] = ()
-
-    @property
-    def majority(self) -> int:
-        """How many signers are more than half of them."""
-        return len(self.signers) // 2 + 1
-
-
-def signers_at_epoch(items: HeaderItems) -> Signers:
-    """Return the signers that block 0 or a block at the end of an epoch lists.
+    Who sealed just before is not known then: for block 0 there is nobody.
 
     Raises:
         VerificationError: it lists none (``epoch_signers_missing``).
     """
-    listed = items[_EXTRA_DATA][VANITY_BYTES:-SEAL_BYTES]
-    if not listed or len(listed) % 20:
-        raise VerificationError(
-            "epoch_signers_missing", f"block {header_number(items)} lists no signers"
-        )
-    signers = frozenset(listed[i : i + 20] for i in range(0, len(listed), 20))
-    return Signers(number=header_number(items), hash=header_hash(items), signers=signers)
+    return Validators(
+        form=form,
+        number=header.number,
+        hash=block_hash(header),
+        time=header.time,
+        # as in geth, a genesis block need not list them in order, nor once
+        members=tuple(sorted(set(listed_signers(header)))),
+    )
 
 
-def follow(
-    state: Signers, items: HeaderItems, *, epoch: int = EPOCH_BLOCKS
-) -> tuple[Signers, bytes]:
+def follow(state: Validators, header: Header) -> tuple[Validators, bytes]:
     """Return the signers after the next block, and who sealed it.
 
     Raises:
-        VerificationError: it is not the next block (``header_not_next``), its sealer is no signer
-            (``sealer_unauthorized``) or sealed too recently (``sealer_too_soon``), or ``seal_invalid``.
+        VerificationError: it is not the next block (``header_not_next``, ``header_too_early``), or see
+            :func:`verify_sealed`.
     """
-    number = header_number(items)
-    if items[_PARENT] != state.hash or number != state.number + 1:
-        raise VerificationError(
-            "header_not_next", f"block {number} does not follow block {state.number}"
-        )
-    by = sealer(items)
-    if by not in state.signers:
-        raise VerificationError("sealer_unauthorized", f"0x{by.hex()} may not seal block {number}")
-    # EIP-225: one block out of every floor(N/2) + 1 a signer
-    if by in state.recent[-(state.majority - 1) :] and state.majority > 1:
-        raise VerificationError(
-            "sealer_too_soon", f"0x{by.hex()} sealed one of the blocks just before {number}"
-        )
-    recent = (*state.recent, by)[-state.majority :]
-    after = Signers(
-        number=number,
-        hash=header_hash(items),
-        signers=state.signers,
-        recent=recent,
-        votes=() if number % epoch == 0 else state.votes,
+    check_next(state, header, seconds_min=_SECONDS_MIN)
+    by = verify_sealed(header, state.members, state.recent, epoch=state.form.epoch)
+    at_epoch = header.number % state.form.epoch == 0
+    after = msgspec.structs.replace(
+        state,
+        number=header.number,
+        hash=block_hash(header),
+        time=header.time,
+        recent=(*state.recent, by),
+        votes=() if at_epoch else state.votes,
     )
-    if number % epoch:
-        after = _count(after, by, items)
-    return after, by
+    after = count_vote(after, Vote(by, header.beneficiary, header.nonce == _VOTES_IN))
+    return msgspec.structs.replace(after, recent=after.recent[-after.majority :]), by
 
 
-def _count(state: Signers, voter: bytes, items: HeaderItems) -> Signers:
-    subject, admit = items[_BENEFICIARY], items[_NONCE] == _VOTES_IN
-    if subject == bytes(20):
-        return state
-    # a new vote takes the place of the same voter's earlier one on the same address
-    votes = tuple(v for v in state.votes if (v.voter, v.subject) != (voter, subject))
-    if admit != (subject in state.signers):
-        votes = (*votes, Vote(voter, subject, admit))
-    signers = state.signers
-    if sum(v.subject == subject and v.admit == admit for v in votes) >= state.majority:
-        signers = signers | {subject} if admit else signers - {subject}
-        votes = tuple(v for v in votes if subject not in (v.subject, v.voter))
-    return msgspec.structs.replace(state, signers=signers, votes=votes)
+def verify_sealed(
+    header: Header, members: Sequence[bytes], recent: Sequence[bytes], *, epoch: int
+) -> bytes:
+    """Return who sealed the block, if ``members`` (ascending) may seal it and ``recent`` sealed those before.
+
+    Raises:
+        VerificationError: the header has no Clique form (``header_form_wrong``, ``extra_data_malformed``,
+            ``vote_malformed``, ``epoch_vote``, ``epoch_signers_wrong``, ``difficulty_wrong``), or its sealer is
+            no member (``sealer_unauthorized``), sealed too recently (``sealer_too_soon``), or is nobody
+            (``seal_invalid``).
+    """
+    _check_form(header)
+    _check_vote(header, at_epoch=header.number % epoch == 0)
+    _check_listed(header, members, at_epoch=header.number % epoch == 0)
+    by = sealer(header)
+    if by not in members:
+        raise VerificationError(
+            "sealer_unauthorized",
+            f"0x{by.hex()} sealed block {header.number} and is none of the {len(members)} signers",
+        )
+    # one block out of every floor(N/2) + 1 a signer
+    window = majority_of(len(members)) - 1
+    if window and by in recent[-window:]:
+        raise VerificationError(
+            "sealer_too_soon",
+            f"0x{by.hex()} sealed block {header.number} and one of the {window} before it",
+        )
+    _check_difficulty(header, members, by)
+    return by
+
+
+def _check_form(header: Header) -> None:
+    fault = None
+    if header.number == 0:
+        fault = "it is block 0, which nobody seals"
+    elif form_of(header) > _LONDON:
+        fault = "it has items of a fork after London, which Clique does not have"
+    elif header.mix_hash != bytes(32):
+        fault = "its mix hash is not zero"
+    elif header.uncles_hash != NO_UNCLES_HASH:
+        fault = "it has uncles"
+    elif header.gas_limit > _GAS_LIMIT_MAX or header.gas_used > header.gas_limit:
+        fault = f"{header.gas_used} gas used with a limit of {header.gas_limit}"
+    elif header.difficulty not in (_IN_TURN, _OUT_OF_TURN):
+        fault = f"its difficulty is {header.difficulty}, neither 1 nor 2"
+    if fault:
+        raise VerificationError("header_form_wrong", f"block {header.number}: {fault}")
+
+
+def _check_vote(header: Header, *, at_epoch: bool) -> None:
+    if header.nonce not in (_VOTES_IN, _VOTES_OUT):
+        raise VerificationError(
+            "vote_malformed",
+            f"block {header.number} votes 0x{header.nonce.hex()}: neither zeros nor ones",
+        )
+    if at_epoch and (header.beneficiary != bytes(_ADDRESS_BYTES) or header.nonce != _VOTES_OUT):
+        raise VerificationError(
+            "epoch_vote", f"block {header.number} ends an epoch and votes all the same"
+        )
+
+
+def _check_listed(header: Header, members: Sequence[bytes], *, at_epoch: bool) -> None:
+    listed = header.extra_data[VANITY_BYTES:-SEAL_BYTES]
+    if not at_epoch and len(header.extra_data) > VANITY_BYTES + SEAL_BYTES:
+        raise VerificationError(
+            "extra_data_malformed", f"block {header.number} ends no epoch and has more than a seal"
+        )
+    if at_epoch and listed != b"".join(members):
+        raise VerificationError(
+            "epoch_signers_wrong",
+            f"block {header.number} does not list the {len(members)} signers, in order",
+        )
+
+
+def _check_difficulty(header: Header, members: Sequence[bytes], by: bytes) -> None:
+    in_turn = members[header.number % len(members)] == by
+    if header.difficulty != (_IN_TURN if in_turn else _OUT_OF_TURN):
+        raise VerificationError(
+            "difficulty_wrong",
+            f"block {header.number} has difficulty {header.difficulty} and was sealed"
+            f" {'in' if in_turn else 'out of'} turn",
+        )

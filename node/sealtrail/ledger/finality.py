@@ -7,19 +7,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
-from sealtrail.chainproof.clique import (
-    EPOCH_BLOCKS,
-    Signers,
-    follow,
-    header_hash,
-    signers_at_epoch,
-)
+from sealtrail.chainproof.clique import follow, signers_at_epoch
+from sealtrail.chainproof.consensus import EPOCH_BLOCKS, Form, Validators
+from sealtrail.chainproof.headers import Header
 from sealtrail.errors import InputError, UnavailableError, VerificationError
-from sealtrail.ledger.headers import parse_header_items
+from sealtrail.ledger.headers import parse_header
 from sealtrail.ledger.rpc import Rpc, gather
 
 RuleName = Literal["instant", "signers", "finalized", "depth"]
@@ -57,7 +53,7 @@ def parse_finality(text: str) -> FinalityRule:
 
 
 class _Sealed(msgspec.Struct, frozen=True):
-    state: Signers
+    state: Validators
     sealer: bytes | None
 
 
@@ -69,7 +65,7 @@ class CliqueFinality:
 
     def __init__(self, rpc: Rpc, *, epoch: int = EPOCH_BLOCKS) -> None:
         self._rpc = rpc
-        self._epoch = epoch
+        self._form = Form(name="clique", epoch=epoch)
         self._blocks: list[_Sealed] = []
         self._one_at_a_time = asyncio.Lock()
 
@@ -93,18 +89,18 @@ class CliqueFinality:
 
     async def _follow_to(self, head_number: int) -> None:
         if not self._blocks or head_number < self._blocks[0].state.number:
-            start = await self._header(head_number - head_number % self._epoch)
-            self._blocks = [_Sealed(signers_at_epoch(start), None)]
+            start = await self._header(head_number - head_number % self._form.epoch)
+            self._blocks = [_Sealed(signers_at_epoch(start, self._form), None)]
         while self._blocks and self._blocks[-1].state.number > head_number:
             self._blocks.pop()
         while (tip := self._blocks[-1].state).number < head_number:
             last = min(head_number, tip.number + _FETCH_AT_ONCE)
             headers = await gather(*(self._header(n) for n in range(tip.number + 1, last + 1)))
-            if headers[0][0] != tip.hash:
+            if headers[0].parent_hash != tip.hash:
                 self._step_back()
                 continue
-            for items in headers:
-                state, by = follow(self._blocks[-1].state, items, epoch=self._epoch)
+            for header in headers:
+                state, by = follow(self._blocks[-1].state, header)
                 self._blocks.append(_Sealed(state, by))
             del self._blocks[:-_KEPT_BLOCKS]
 
@@ -122,15 +118,11 @@ class CliqueFinality:
         for block in reversed(self._blocks):
             if block.sealer is not None:
                 seen.add(block.sealer)
-            if len(seen & block.state.signers) >= block.state.majority:
+            if len(seen.intersection(block.state.members)) >= block.state.majority:
                 return block.state.number
         return self._blocks[0].state.number
 
-    async def _header(self, number: int) -> tuple[bytes, ...]:
-        answer: Any = await self._rpc.call("eth_getBlockByNumber", hex(number), False)
-        items = parse_header_items(answer)
-        if header_hash(items).hex() != str(answer.get("hash"))[2:].lower():
-            raise UnavailableError(
-                "rpc_garbage", f"block {number} does not have the hash it claims"
-            )
-        return items
+    async def _header(self, number: int) -> Header:
+        return parse_header(
+            await self._rpc.call("eth_getBlockByNumber", hex(number), False), self._form
+        )

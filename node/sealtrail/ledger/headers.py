@@ -1,34 +1,17 @@
-"""Blocks as an endpoint shows them: parsed to what the node uses, and to the items that a block's hash is made of."""
+"""Blocks as an endpoint shows them: parsed to what the node uses, and to the header that a block's hash is made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sealtrail.chainproof.consensus import Form
+from sealtrail.chainproof.headers import Header, header_from_json
+from sealtrail.chainproof.validators import block_hash
+from sealtrail.errors import SealtrailError
 from sealtrail.ledger.wire import garbage, parse_bytes, parse_object, parse_quantity
 from sealtrail.ports import Head
 
-_ADDRESS, _DIGEST, _BLOOM, _NONCE = 20, 32, 256, 8
-_MAX_QUANTITY = 2**256 - 1
-
-# Yellow Paper section 4.3, and EIP-1559 for the last: the order of a header's items; None marks a number.
-_ITEMS: tuple[tuple[str, int | None], ...] = (
-    ("parentHash", _DIGEST),
-    ("sha3Uncles", _DIGEST),
-    ("miner", _ADDRESS),
-    ("stateRoot", _DIGEST),
-    ("transactionsRoot", _DIGEST),
-    ("receiptsRoot", _DIGEST),
-    ("logsBloom", _BLOOM),
-    ("difficulty", None),
-    ("number", None),
-    ("gasLimit", None),
-    ("gasUsed", None),
-    ("timestamp", None),
-    ("extraData", -1),
-    ("mixHash", _DIGEST),
-    ("nonce", _NONCE),
-    ("baseFeePerGas", None),
-)
+_DIGEST = 32
 
 
 def parse_head(value: Any, what: str) -> Head:
@@ -46,24 +29,18 @@ def parse_head(value: Any, what: str) -> Head:
     )
 
 
-def parse_header_items(value: Any) -> tuple[bytes, ...]:
-    """Return the RLP items of a header up to London (what Clique runs on).
+def parse_header(value: Any, form: Form) -> Header:
+    """Return the header of the block that an endpoint answered with.
 
     Raises:
-        UnavailableError: it is no such header (``rpc_garbage``).
+        UnavailableError: it is none, or does not have the hash it claims (``rpc_garbage``).
     """
     block = parse_object(value, "a block header")
-    return tuple(
-        _item(block, name, length)
-        for name, length in _ITEMS
-        if name in block or name != "baseFeePerGas"
-    )
-
-
-def _item(block: dict[str, Any], name: str, length: int | None) -> bytes:
-    if name not in block:
-        raise garbage(f"a header's {name}", None)
-    if length is None:
-        number = parse_quantity(block[name], name, maximum=_MAX_QUANTITY)
-        return number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return parse_bytes(block[name], name, length=None if length < 0 else length)
+    try:
+        header = header_from_json(block)
+        own = block_hash(header, form)
+    except SealtrailError as error:
+        raise garbage(f"a block header ({error.message})", block.get("number")) from error
+    if own != parse_bytes(block.get("hash"), "block hash", length=_DIGEST):
+        raise garbage("a block header, whose hash is another", block.get("hash"))
+    return header
