@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from abi_hashes import ANCHORED_TOPIC, MEMBER_RECORDED_TOPIC
+from sealtrail.chainproof.consensus import Form
 from sealtrail.errors import UnavailableError
 from sealtrail.ledger.anchor_calls import (
     decode_address,
@@ -15,7 +16,7 @@ from sealtrail.ledger.anchor_calls import (
     parse_log,
     parse_recorded,
 )
-from sealtrail.ledger.headers import parse_head, parse_header_items
+from sealtrail.ledger.headers import parse_head, parse_header
 from sealtrail.ledger.wire import encode_bytes, parse_bytes, parse_quantity
 
 WORD = "0x" + "00" * 31 + "07"
@@ -144,4 +145,4 @@ def test_what_is_no_block_is_garbage(value: Any) -> None:
     with pytest.raises(UnavailableError):
         parse_head(value, "a block")
     with pytest.raises(UnavailableError):
-        parse_header_items(value)
+        parse_header(value, Form(name="none"))
