@@ -22,9 +22,9 @@ from evidence_world import ANCHORS, CONTEXT, JSON, digest_of
 from sealtrail.chainproof.headers import Header, encode_header
 from sealtrail.chainproof.receipts import Log, Receipt, encode_receipt
 from sealtrail.epcis import read_content
-from sealtrail.evidence.bundle.compose import PlacedCheckpoint, section_lines, sign_lines
+from sealtrail.evidence.bundle.compose import BundleSigner, PlacedCheckpoint, section_lines
 from sealtrail.evidence.bundle.contracts import anchor_slots, record_digest_slot
-from sealtrail.evidence.bundle.form import AnyLine, BundleLimits, SealedLine, encode_line
+from sealtrail.evidence.bundle.form import AnyLine, BundleLimits, SealedLine
 from sealtrail.evidence.bundle.items import item_proof_line
 from sealtrail.evidence.bundle.lines import (
     AccountProof,
@@ -588,7 +588,8 @@ def answered(world: World, lines: list[AnyLine]) -> list[AnyLine]:
 
 def signed(lines: Iterable[AnyLine], issuer: Member) -> bytes:
     """Return the bundle's bytes."""
-    return b"".join(sign_lines((encode_line(line) for line in lines), issuer.peer_signer))
+    signing = BundleSigner(issuer.peer_signer)
+    return b"".join([*(signing.line(line) for line in lines), signing.end()])
 
 
 def bundle(world: World, recipe: Recipe) -> bytes:

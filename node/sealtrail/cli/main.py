@@ -34,6 +34,10 @@ COMMANDS = {
     ),
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
+    "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),
+    "trust": Entry(
+        "sealtrail.cli.trust", "trust_group", "Make the file that evidence is read with."
+    ),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),

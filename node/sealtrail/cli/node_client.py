@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from sealtrail.errors import (
 
 TIMEOUT_SECONDS = 120.0
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
+_CHUNK_BYTES = 1 << 16
 _BY_STATUS: Mapping[int, type[SealtrailError]] = {
     401: UnauthorizedError,
     403: ForbiddenError,
@@ -97,15 +98,43 @@ class NodeClient:
         """
         return self._ask("POST", path, body, headers)
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Ask for ``path``, and yield the body as it comes, however long it is.
+
+        Raises:
+            SealtrailError: what the node answered as a problem; ``node_unreachable``; ``answer_broken_off``: it
+                ended before its end.
+        """
+        given = {"Accept": "*/*", **self._authorization()}
+        try:
+            self._connection.request("GET", self._prefix + path, None, given)
+            response = self._connection.getresponse()
+        except (OSError, http.client.HTTPException) as e:
+            raise self._unreachable(e) from e
+        if response.status >= 400:
+            raise _problem(_answer(response, response.read(ANSWER_BYTES_MAX)))
+        try:
+            while chunk := response.read(_CHUNK_BYTES):
+                yield chunk
+        except (OSError, http.client.HTTPException) as e:
+            self._connection.close()
+            raise UnavailableError(
+                "answer_broken_off",
+                f"the node's answer ended before its end: {e or type(e).__name__}",
+                advice="see the node's log for why, and ask again",
+            ) from e
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given.setdefault("Accept", "application/json, application/problem+json")
-        if self._token:
-            given["Authorization"] = f"Bearer {self._token}"
+        given.update(self._authorization())
         try:
             answer = self._exchange(method, path, body, given)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
@@ -132,8 +161,7 @@ class NodeClient:
         content = response.read(ANSWER_BYTES_MAX + 1)
         if len(content) > ANSWER_BYTES_MAX:
             raise UnavailableError("node_garbage", f"an answer of over {ANSWER_BYTES_MAX} bytes")
-        found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(status=response.status, headers=found, body=content)
+        return _answer(response, content)
 
     def _unreachable(self, error: Exception) -> UnavailableError:
         self._connection.close()
@@ -142,6 +170,11 @@ class NodeClient:
             f"no node answers at {self.url}: {error or type(error).__name__}",
             advice="is the node running (`sealtrail run`, `sealtrail devnet`), and is the URL right?",
         )
+
+
+def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(status=response.status, headers=headers, body=body)
 
 
 def _parse_url(url: str) -> tuple[urllib.parse.SplitResult, int | None]:

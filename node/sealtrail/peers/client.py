@@ -14,10 +14,12 @@ import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.errors import InputError, UnavailableError, VerificationError
+from sealtrail.errors import InputError, SealtrailError, UnavailableError, VerificationError
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 
 PACKAGES_PATH = "/peer/v1/packages"
+SECTIONS_PATH = "/peer/v1/log-sections"
+SECTION_BYTES_MAX = 64 << 20
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
 PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
@@ -92,26 +94,42 @@ class PeerClient:
             VerificationError: ``peer_refused``: it refused this package, with its own code and words.
         """
         url = node_url.rstrip("/") + PACKAGES_PATH
+        status, body = await self._post(url, package, PACKAGE_MEDIA_TYPE, ANSWER_BYTES_MAX)
+        return _read_answer(url, status, body)
+
+    async def fetch_section(self, node_url: str, request: bytes) -> bytes:
+        """Ask a peer for a section of its log on an item; what comes is not believed.
+
+        Raises:
+            InputError: ``peer_url_refused``.
+            UnavailableError: ``peer_unreachable``, ``peer_not_taking``, ``peer_answer_malformed``.
+            VerificationError: ``peer_refused``.
+        """
+        url = node_url.rstrip("/") + SECTIONS_PATH
+        status, body = await self._post(url, request, "application/json", SECTION_BYTES_MAX)
+        if status == 200:
+            return body
+        raise _refusal(url, status, body)
+
+    async def _post(
+        self, url: str, body: bytes, media_type: str, answer_bytes_max: int
+    ) -> tuple[int, bytes]:
         check_url(url, self._plain_http)
         headers = sign_request(
             "POST",
             url,
-            package,
+            body,
             key_id=self._key_id,
             private_key=self._private_key,
             created_seconds=int(self._now_seconds()),
             nonce=self._new_nonce(),
         )
-        headers["Content-Type"] = PACKAGE_MEDIA_TYPE
-        status, body = await self._post(url, package, headers)
-        return _read_answer(url, status, body)
-
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        headers["Content-Type"] = media_type
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                answer = await _read_at_most(response, ANSWER_BYTES_MAX)
+                answer = await _read_at_most(response, answer_bytes_max)
                 return response.status, answer
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
@@ -137,14 +155,18 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
             raise UnavailableError(
                 "peer_answer_malformed", f"{url} answered {status}: {error}"
             ) from error
+    raise _refusal(url, status, body)
+
+
+def _refusal(url: str, status: int, body: bytes) -> SealtrailError:
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     said = f"{url} answered {status} {problem.code}: {problem.detail[:500]}"
     if status in REFUSALS:
-        raise VerificationError("peer_refused", said)
-    raise UnavailableError("peer_not_taking", said)
+        return VerificationError("peer_refused", said)
+    return UnavailableError("peer_not_taking", said)
 
 
 def check_url(url: str, plain_http: PlainHttp) -> None:

@@ -148,6 +148,17 @@ def find_record(
     return None if row is None else _record(row)
 
 
+def record_versions(
+    connection: sqlite3.Connection, member: bytes, last_block: int
+) -> list[ChainRecord]:
+    """Return every version of the member's record in ``last_block`` or before, the first one first."""
+    rows = connection.execute(
+        f"SELECT {_RECORD} FROM chain_member WHERE member = ? AND block_number <= ? ORDER BY version",
+        (member, last_block),
+    )
+    return [_record(row) for row in rows]
+
+
 def latest_records(connection: sqlite3.Connection, last_block: int) -> list[ChainRecord]:
     """Return every member's record as it stood after ``last_block``, in the order of their addresses."""
     rows = connection.execute(

@@ -41,60 +41,110 @@ class PlacedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     anchor: LogPlace
 
 
+class SectionWriter:
+    """Writes a section that is read from left to right, as its entries come.
+
+    Args:
+        checkpoints: ascending by size; one that no shown entry comes before is left out, but for the last.
+    """
+
+    def __init__(self, opening: LogLine, checkpoints: Sequence[PlacedCheckpoint]) -> None:
+        self._opening = opening
+        self._checkpoints = list(checkpoints)
+        self._position = 0
+        self._shown_since = False  # the last checkpoint
+
+    def begin(self) -> AnyLine:
+        """Return the first line."""
+        return self._opening
+
+    def add(self, index: int, record: EntryRecord, node: NodeAt) -> Iterator[AnyLine]:
+        """Yield the lines of the next entry, and before it those of checkpoints that end before it.
+
+        Args:
+            index: ascending from entry to entry; below the last checkpoint's size.
+        """
+        while self._checkpoints[0].size <= index:
+            yield from self._pass(self._checkpoints.pop(0), node)
+        yield _entry_line(index, record, self._position, node)
+        self._position, self._shown_since = index + 1, True
+
+    def end(self, node: NodeAt, item_proofs: Iterable[ItemProofLine] = ()) -> Iterator[AnyLine]:
+        """Yield the checkpoints that are left, and the item proofs."""
+        while self._checkpoints:
+            checkpoint = self._checkpoints.pop(0)
+            self._shown_since = self._shown_since or not self._checkpoints
+            yield from self._pass(checkpoint, node)
+        yield from sorted(item_proofs, key=lambda line: (line.item, line.packs))
+
+    def _pass(self, checkpoint: PlacedCheckpoint, node: NodeAt) -> Iterator[AnyLine]:
+        if self._shown_since:
+            yield _checkpoint_line(checkpoint, self._position, node)
+            self._position, self._shown_since = checkpoint.size, False
+
+
 def section_lines(
     opening: LogLine,
-    entries: Mapping[int, EntryRecord] | Iterable[tuple[int, EntryRecord]],
+    entries: Mapping[int, EntryRecord],
     checkpoints: Sequence[PlacedCheckpoint],
     node: NodeAt,
     item_proofs: Iterable[ItemProofLine] = (),
 ) -> Iterator[AnyLine]:
-    """Yield a section's lines.
+    """Yield a section's lines; ``entries`` by leaf index. See :class:`SectionWriter`."""
+    writer = SectionWriter(opening, checkpoints)
+    yield writer.begin()
+    for index, record in sorted(entries.items()):
+        yield from writer.add(index, record, node)
+    yield from writer.end(node, item_proofs)
 
-    Args:
-        entries: by leaf index, ascending; each below the last checkpoint's size.
-        checkpoints: ascending by size; one that no shown entry comes before is left out, but for the last.
-        node: gives the log's tree.
-    """
+
+def path_section_lines(
+    opening: LogLine, records: Iterable[EntryRecord], checkpoint: PlacedCheckpoint
+) -> Iterator[AnyLine]:
+    """Yield a section of entries that each have a path of their own to the checkpoint."""
     yield opening
-    position = 0
-    pending = list(checkpoints)
-    shown_since = False
-    listed = sorted(entries.items()) if isinstance(entries, Mapping) else entries
-    for index, record in listed:
-        while pending[0].size <= index:
-            checkpoint = pending.pop(0)
-            if shown_since:
-                yield _checkpoint_line(checkpoint, position, node)
-                position, shown_since = checkpoint.size, False
-        yield _entry_line(index, record, position, node)
-        position, shown_since = index + 1, True
-    for checkpoint in pending:
-        if shown_since or checkpoint is pending[-1]:
-            yield _checkpoint_line(checkpoint, position, node)
-            position, shown_since = checkpoint.size, False
-    yield from sorted(item_proofs, key=lambda line: (line.item, line.packs))
+    for record in sorted(records, key=_leaf_index):
+        line = _entry_line(_leaf_index(record), record, 0, None)
+        path = record.proof.hashes if record.proof else ()
+        yield msgspec.structs.replace(line, path=b"".join(path))
+    yield CheckpointLine(note=checkpoint.note, anchor=checkpoint.anchor)
 
 
-def sign_lines(lines: Iterable[bytes], signer: Ed25519Signer) -> Iterator[bytes]:
-    """Yield a bundle's lines and, behind them, the issuer's signature over them."""
-    digest = sha256()
-    for data in lines:
-        digest.update(data)
-        yield data
-    yield encode_line(
-        SignatureLine(
-            digest=to_hex(digest.digest()),
-            public_key=to_hex(signer.public_key),
-            value=signer.sign(SIGNED_PREFIX + digest.digest()),
+class BundleSigner:
+    """Encodes lines as they come, and signs over all of them at the end."""
+
+    def __init__(self, signer: Ed25519Signer) -> None:
+        self._signer = signer
+        self._digest = sha256()
+
+    def line(self, line: AnyLine) -> bytes:
+        """Return the next line's bytes."""
+        data = encode_line(line)
+        self._digest.update(data)
+        return data
+
+    def end(self) -> bytes:
+        """Return the last line: the issuer's signature."""
+        digest = self._digest.digest()
+        return encode_line(
+            SignatureLine(
+                digest=to_hex(digest),
+                public_key=to_hex(self._signer.public_key),
+                value=self._signer.sign(SIGNED_PREFIX + digest),
+            )
         )
-    )
 
 
-def _entry_line(index: int, record: EntryRecord, position: int, node: NodeAt) -> EntryLine:
+def _leaf_index(record: EntryRecord) -> int:
+    assert record.proof is not None
+    return record.proof.leaf_index
+
+
+def _entry_line(index: int, record: EntryRecord, position: int, node: NodeAt | None) -> EntryLine:
     recomputable = record.content is not None and record.item_salt is not None
     return EntryLine(
         index=index,
-        gap=_gap(position, index, node),
+        gap=b"" if node is None else _gap(position, index, node),
         leaf=record.leaf,
         media_type=record.media_type,
         content=record.content,

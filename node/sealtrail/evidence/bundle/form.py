@@ -108,6 +108,26 @@ def read_lines(source: Iterable[bytes], limits: BundleLimits) -> Iterator[Sealed
         raise malformed(number + 1, "", f"the file ends {_after(before)}; it is not whole")
 
 
+def parse_section(source: Iterable[bytes], limits: BundleLimits | None = None) -> list[AnyLine]:
+    """Return the lines of one section by itself, as nodes send them to each other.
+
+    Raises:
+        InputError: ``bundle_malformed``.
+        TooLargeError: ``bundle_line_too_long``.
+    """
+    limits = limits or BundleLimits()
+    lines: list[AnyLine] = []
+    for number, data in enumerate(source, start=1):
+        line = _read_line(data, number, limits)
+        before = type(lines[-1]) if lines else MemberLine
+        if type(line) not in _NEXT[before] or isinstance(line, LogLine) is bool(lines):
+            raise malformed(number, "", f"a line of type {_name(type(line))} in a section")
+        lines.append(line)
+    if not lines or isinstance(lines[-1], LogLine | EntryLine):
+        raise malformed(len(lines) + 1, "", "the section is not whole")
+    return lines
+
+
 def _read_line(data: bytes, number: int, limits: BundleLimits) -> AnyLine:
     if len(data) > limits.line_bytes_max:
         raise TooLargeError(

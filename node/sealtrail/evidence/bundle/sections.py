@@ -55,6 +55,19 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return self.verified.event is None and self.verified.entry.kind in EVENT_KINDS
 
 
+def entry_record(line: EntryLine, item_salt: bytes | None) -> EntryRecord:
+    """Return an entry line as the verifier of entries takes it, without a proof."""
+    return EntryRecord(
+        leaf=line.leaf,
+        content=line.content,
+        media_type=line.media_type,
+        seed=None if line.seed is None else from_hex(line.seed),
+        references=line.references,
+        item_keys=split_hashes(line.item_keys),
+        item_salt=item_salt,
+    )
+
+
 class ItemList(msgspec.Struct, frozen=True):
     """A proven list: all leaves of the section's log that name the item."""
 
@@ -168,15 +181,7 @@ class SectionReader:
     def _record(self, line: EntryLine, number: int) -> EntryRecord:
         if len(line.item_keys) % HASH_BYTES:
             raise malformed(number, "/item_keys", "no whole number of keys")
-        return EntryRecord(
-            leaf=line.leaf,
-            content=line.content,
-            media_type=line.media_type,
-            seed=None if line.seed is None else from_hex(line.seed),
-            references=line.references,
-            item_keys=split_hashes(line.item_keys),
-            item_salt=self._salt,
-        )
+        return entry_record(line, self._salt)
 
     def _note_steps(self, index: int, record: EntryRecord, steps: Sequence[Step]) -> None:
         """Note what does not hold, and what was given and yet could not be checked; what is withheld is counted."""

@@ -24,6 +24,8 @@ from sealtrail.evidence.wire import (
     split_place,
     to_hex,
 )
+from sealtrail.membership.encoding import parse_record
+from sealtrail.membership.records import MemberRecord
 
 TYPE = "sealtrail/trust/1"
 TRUST_BYTES_MAX = 4 * 1024 * 1024
@@ -123,6 +125,18 @@ class TrustFile(_Part, frozen=True, kw_only=True):
             ),
         )
 
+    def member_records(self) -> tuple[MemberRecord, ...]:
+        """Return the members' records that the file has, as of the pinned block.
+
+        Raises:
+            InputError: ``record_malformed``.
+        """
+        return tuple(
+            parse_record(each.record, block=self.pinned.block)
+            for each in self.members
+            if each.record
+        )
+
     def operator_of(self, validator: bytes) -> str:
         """Return the name of who runs a validator; its address where the file has none."""
         return self.operators.get(to_hex(validator)) or to_hex(validator)
@@ -167,6 +181,9 @@ def _check(trust: TrustFile) -> None:
     if trust.type != TYPE:
         raise _malformed("/type", f"{trust.type[:64]!r}, not {TYPE!r}")
     intervals = trust.validators
+    for n, member in enumerate(trust.members):
+        if member.record:
+            _check_record(f"/members/{n}", member, trust.pinned.block)
     if trust.consensus.form == "none":
         if intervals:
             raise _malformed("/validators", "a chain without seals has none")
@@ -182,6 +199,15 @@ def _check(trust: TrustFile) -> None:
             raise _malformed(f"/validators/{n}", "no validators, or one twice")
     if trust.cosignatures.needed > len({w.public_key for w in trust.cosignatures.witnesses}) > 0:
         raise _malformed("/cosignatures/needed", "more than there are witnesses")
+
+
+def _check_record(place: str, known: KnownMember, block: int) -> None:
+    try:
+        record = parse_record(known.record, block=block)
+    except InputError as e:
+        raise _malformed(f"{place}/record", e.message) from e
+    if to_hex(record.member) != known.member:
+        raise _malformed(f"{place}/record", f"the record of {to_hex(record.member)}")
 
 
 def _malformed(pointer: str, what: str) -> InputError:

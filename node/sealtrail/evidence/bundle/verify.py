@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from sealtrail.errors import SealtrailError, VerificationError
 from sealtrail.evidence.bundle.answer import (
     AUDITED,
@@ -42,7 +44,7 @@ from sealtrail.evidence.bundle.times import Times
 from sealtrail.evidence.bundle.trust import TrustFile, network_of
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.wire import from_hex, to_hex
-from sealtrail.membership.records import Purpose, Status
+from sealtrail.membership.records import Network, Purpose, Status
 from sealtrail.signing import verify_ed25519
 
 Step = BundleStepName
@@ -104,7 +106,7 @@ class Reading:
         self._item = item
         self._min_block = min_block
         self._limits = limits
-        self._notebook = Notebook()
+        self.notebook = self._notebook = Notebook()
         self._times = Times(self._notebook, trust.anchor_delay_seconds)
         self._section: SectionReader | None = None
         self._sections: list[Section] = []
@@ -269,13 +271,25 @@ class Reading:
             auditors=auditors,
         )
 
-    def _conclusion(self) -> Conclusion:
+    def _expected(self, conclusion: Conclusion) -> AnswerLine:
+        """Return the answer that the bundle should have, claiming what it claims."""
+        assert self._header is not None
+        claim = self._answer.completeness
+        return answer_line(
+            self._header.question,
+            self._sections,
+            conclusion,
+            not_covered=[from_hex(each) for each in claim.not_covered],
+            auditors=claim.auditors,
+        )
+
+    def _conclusion(self, network: Network | None = None) -> Conclusion:
         assert self._header is not None
         proof = self._chain.proof_header
         return conclude_sections(
             self._header.question,
             self._sections,
-            self._members.network(),
+            network or self._members.network(),
             now_seconds=proof.time if proof else 0,
         )
 
@@ -366,13 +380,7 @@ class Reading:
     def _check_answer(self, conclusion: Conclusion) -> None:
         assert self._header is not None
         note, claim = self._notebook, self._answer.completeness
-        expected = answer_line(
-            self._header.question,
-            self._sections,
-            conclusion,
-            not_covered=[from_hex(each) for each in claim.not_covered],
-            auditors=claim.auditors,
-        )
+        expected = self._expected(conclusion)
         self._check_not_covered()
         if expected.completeness.covered != claim.covered:
             note.fails(
@@ -394,6 +402,7 @@ class Reading:
                     f"{name}_differ",
                     f"the entries give other {name} than the answer has",
                 )
+        self._check_members_known()
         if conclusion.corrected_after_recall:
             entries = ", ".join(to_hex(e) for e in conclusion.corrected_after_recall[:4])
             note.fails(
@@ -401,6 +410,24 @@ class Reading:
                 "corrected_after_recall",
                 f"events were corrected after a recall was anchored: {entries}",
                 advice="judge by what stood before the recall, and ask who corrected it and why",
+            )
+
+    def _check_members_known(self) -> None:
+        """Judge again with all members that the trust file knows: whose record was left out may hold the number."""
+        assert self._header is not None
+        network = self._members.network()
+        here = {member.member for member in network.members}
+        more = [m for m in self._trust.member_records() if m.member not in here]
+        if not more or self._answer.verdicts is None:
+            return
+        wider = msgspec.structs.replace(network, members=(*network.members, *more))
+        verdicts = self._expected(self._conclusion(wider)).verdicts
+        if verdicts != self._answer.verdicts:
+            self._notebook.fails(
+                Step.VERDICTS,
+                "members_left_out",
+                "with the members that the trust file knows, the verdicts are others",
+                advice="a record was left out that speaks against the answer: ask another node",
             )
 
     def _check_not_covered(self) -> None:

@@ -1,0 +1,216 @@
+"""Other members' logs in a bundle: what a node asks its peers for, and what it gives them.
+
+A member that had to do with an item is shown the complete list of it in another's log, with as much of the entries as
+it may see; so an answer can cover the logs of all who handled it. What comes is read by the verifier as everything is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from sealtrail.errors import (
+    ForbiddenError,
+    InputError,
+    SealtrailError,
+    UnavailableError,
+    VerificationError,
+)
+from sealtrail.evidence import EntryRecord
+from sealtrail.evidence.bundle.form import AnyLine, parse_section
+from sealtrail.evidence.bundle.lines import EntryLine, LogLine
+from sealtrail.evidence.wire import to_hex
+from sealtrail.membership.records import MemberRecord, Role, Status
+from sealtrail.peers.client import PeerClient
+from sealtrail.services.evidence_sections import OwnHistory, SectionSource
+from sealtrail.services.handovers import Policy
+from sealtrail.services.network import FollowedNetworks
+from sealtrail.signing import EVENT_KINDS, Domain, entry_id, parse_leaf
+from sealtrail.store.disclosures import shared_items, shown_to
+from sealtrail.store.identity import Identity
+
+ITEMS_MAX = 2_000
+ITEM_CHARACTERS_MAX = 4_096
+ASKED_AT_ONCE = 8
+_SEES_ALL = Role.REGULATOR | Role.AUDITOR
+
+
+class SectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a peer asks: complete lists of an item, and of others that it found to belong to its history.
+
+    ``block``: up to which the log's anchors are to be shown.
+    """
+
+    item: str
+    items: list[str] = []
+    block: int
+
+
+def parse_request(body: bytes) -> SectionRequest:
+    """Read a request.
+
+    Raises:
+        InputError: ``section_request_malformed``.
+    """
+    try:
+        request = msgspec.json.decode(body, type=SectionRequest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise InputError("section_request_malformed", str(e)) from e
+    named = [request.item, *request.items]
+    if len(named) > ITEMS_MAX or any(not 0 < len(i) <= ITEM_CHARACTERS_MAX for i in named):
+        raise InputError(
+            "section_request_malformed",
+            f"{len(named)} items; at most {ITEMS_MAX} of at most {ITEM_CHARACTERS_MAX} characters",
+            pointer="/items",
+        )
+    if request.block < 0:
+        raise InputError("section_request_malformed", "a block below 0", pointer="/block")
+    return request
+
+
+class SectionGiver:
+    """Gives members sections of the own log; used from reader threads."""
+
+    def __init__(
+        self,
+        sections: SectionSource,
+        identity: Identity,
+        networks: FollowedNetworks,
+        policy: Policy,
+    ) -> None:
+        self._sections = sections
+        self._identity = identity
+        self._networks = networks
+        self._policy = policy
+
+    def history(
+        self, connection: sqlite3.Connection, asker: bytes, request: SectionRequest
+    ) -> OwnHistory:
+        """Return what the own log has on the items, with as much of the entries as the asker may see.
+
+        Raises:
+            ForbiddenError: the asker had nothing to do with the item, as far as is known here (``item_not_shared``).
+            UnavailableError: the block is not final here yet (``block_not_followed``), or ``index_not_anchored``.
+        """
+        view = self._networks.view(connection)
+        if request.block > view.block:
+            raise UnavailableError(
+                "block_not_followed",
+                f"block {request.block}: the chain is followed up to {view.block}",
+            )
+        record = view.record(asker, None)
+        sees_all = record is not None and bool(record.roles & _SEES_ALL)
+        if not sees_all and not shared_items(connection, [request.item, *request.items], asker):
+            raise ForbiddenError(
+                "item_not_shared",
+                f"this member shared nothing on {request.item} with {to_hex(asker)}",
+            )
+        history = self._sections.own_history(
+            connection,
+            request.item,
+            (),
+            view=view,
+            last_block=request.block,
+            items=request.items,
+        )
+        if sees_all or self._policy is Policy.ALL:
+            return history
+        return self._redacted(connection, history, asker)
+
+    def _redacted(
+        self, connection: sqlite3.Connection, history: OwnHistory, asker: bytes
+    ) -> OwnHistory:
+        """Leave of each event's entry that the asker was never shown nothing but the leaf."""
+        domain = self._identity.domain
+        ids = {index: _event_entry(record, domain) for index, record in history.entries.items()}
+        shown = shown_to(connection, [i for i in ids.values() if i is not None], asker)
+        return msgspec.structs.replace(
+            history,
+            entries={
+                index: record if ids[index] is None or ids[index] in shown else _bare(record)
+                for index, record in history.entries.items()
+            },
+        )
+
+
+class SectionAsker:
+    """Asks peers for sections of their logs.
+
+    Args:
+        timeout_seconds: how long one peer may take; a silent one is not covered.
+    """
+
+    def __init__(self, client: PeerClient, identity: Identity, *, timeout_seconds: float) -> None:
+        self._client = client
+        self._identity = identity
+        self._timeout_seconds = timeout_seconds
+
+    async def ask(
+        self, members: Iterable[MemberRecord], request: SectionRequest
+    ) -> dict[bytes, list[AnyLine]]:
+        """Return by member the sections that came; who does not answer as asked is not in it."""
+        places = asyncio.Semaphore(ASKED_AT_ONCE)
+        body = msgspec.json.encode(request)
+
+        async def one(member: MemberRecord) -> tuple[bytes, list[AnyLine]] | None:
+            async with places:
+                try:
+                    async with asyncio.timeout(self._timeout_seconds):
+                        data = await self._client.fetch_section(member.node_url, body)
+                    return member.member, _read(data, member.member)
+                except (SealtrailError, TimeoutError):
+                    return None
+
+        asked = [m for m in members if m.status is Status.ACTIVE and m.node_url]
+        answers = await asyncio.gather(*map(one, asked))
+        return dict(each for each in answers if each is not None)
+
+
+def completed(
+    lines: Sequence[AnyLine], known: Callable[[bytes], EntryRecord | None]
+) -> list[AnyLine]:
+    """Return a peer's section with what the peer withheld and this node was shown before.
+
+    Args:
+        known: an entry by its leaf.
+    """
+    found: list[AnyLine] = []
+    for line in lines:
+        if isinstance(line, EntryLine) and line.content is None:
+            record = known(line.leaf)
+            if record is not None and record.content is not None and record.seed is not None:
+                line = msgspec.structs.replace(
+                    line,
+                    content=record.content,
+                    seed=to_hex(record.seed),
+                    media_type=record.media_type,
+                    references=record.references,
+                    item_keys=b"",
+                )
+        found.append(line)
+    return found
+
+
+def _read(data: bytes, member: bytes) -> list[AnyLine]:
+    lines = parse_section(data.splitlines(keepends=True))
+    first = lines[0]
+    if not isinstance(first, LogLine) or first.member != to_hex(member) or not first.covered:
+        raise VerificationError("section_of_another_log", "not the section that was asked for")
+    for line in lines:
+        if isinstance(line, EntryLine) and parse_leaf(line.leaf).entry.member != member:
+            raise VerificationError("section_of_another_log", "an entry of another member's")
+    return lines
+
+
+def _event_entry(record: EntryRecord, domain: Domain) -> bytes | None:
+    entry = parse_leaf(record.leaf).entry
+    return entry_id(entry, domain) if entry.kind in EVENT_KINDS else None
+
+
+def _bare(record: EntryRecord) -> EntryRecord:
+    return msgspec.structs.replace(
+        record, content=None, seed=None, references=b"", item_keys=(), item_salt=None
+    )
