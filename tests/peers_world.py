@@ -9,9 +9,10 @@ async with peers_world(tmp_path) as world:
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ import msgspec
 import rfc8785
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from yarl import URL
 
 from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
+from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import HttpSettings
+from sealtrail.config import HttpSettings, TokenSettings
 from sealtrail.epcis import read_content
 from sealtrail.evidence import (
     EntryRecord,
@@ -43,6 +46,7 @@ from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.parcels import Parcels
+from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.records import load_provable
 from sealtrail.signing import (
@@ -62,6 +66,11 @@ LIMITS = DeliveryLimits(
     look_seconds=0.05, gather_seconds=0.0, retry_seconds_first=0.05, retry_seconds_max=0.4
 )
 WAIT_SECONDS_MAX = 20.0
+LOG_TOKEN, OTHER_TOKEN = "reads-the-log", "reads-no-log"
+TOKENS = [
+    TokenSettings(name=text, sha256=hashlib.sha256(text.encode()).hexdigest(), scopes=[scope])
+    for text, scope in ((LOG_TOKEN, "log"), (OTHER_TOKEN, "query"))
+]
 KEPT_TABLES = (
     *("event", "event_item", "foreign_entry", "foreign_log"),
     *("checkpoint", "disclosed", "delivery"),
@@ -152,6 +161,9 @@ class Peer(Node):
             limits=package_limits or PackageLimits(),
             received=lambda: self.outgoing.proofs_arrived(),
         )
+        self.published = PublishedLog(
+            self.database, self.log, member=actor.member, networks=self.networks
+        )
         self._serving = AsyncExitStack()
         self._delivering = AsyncExitStack()
         self.outgoing: Outgoing
@@ -175,11 +187,17 @@ class Peer(Node):
             capture=self.capture,
             queries=QueryService(self.database, self.log, clock=_now_ms, anchor_delay_ms=60_000),
             settings=HttpSettings(),
-            tokens=[],
+            tokens=TOKENS,
             status=status,
             readiness=ready,
             metrics=dict,
-            more_routes=peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+            more_routes=[
+                *peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+                *log_routes.routes(
+                    self.published,
+                    authenticate=peer_routes.authenticator(self.intake, public_url=self.url),
+                ),
+            ],
         )
         runner = make_runner(application, HttpSettings())
         await runner.setup()
@@ -355,10 +373,22 @@ class Peer(Node):
         ):
             return response.status, await response.json(content_type=None), signed
 
-    def signed(self, url: str, body: bytes) -> dict[str, str]:
+    async def get(
+        self, other: Peer, path: str, *, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Get from another node, signed by this one unless headers are given; also return the answer's headers."""
+        url = other.url + path
+        signed = self.signed(url, b"", "GET") if headers is None else headers
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(URL(url, encoded=True), headers=signed) as response,
+        ):
+            return response.status, await response.read(), response.headers
+
+    def signed(self, url: str, body: bytes, method: str = "POST") -> dict[str, str]:
         """Return the headers that sign a request."""
         return sign_request(
-            "POST",
+            method,
             url,
             body,
             key_id=self.key_id,

@@ -75,6 +75,7 @@ PHARMACY = Actor("Pharmacy", 3, Role.DISPENSER)
 CLINIC = Actor("Clinic", 4, Role.DISPENSER)
 CARRIER = Actor("Carrier", 5, Role.CARRIER)
 REGULATOR = Actor("Regulator", 6, Role.REGULATOR)
+AUDITOR = Actor("Auditor", 8, Role.AUDITOR)
 OUTSIDER = Actor("Outsider", 7)
 MEMBERS = (MAKER, WHOLESALER, PHARMACY, CLINIC, CARRIER, REGULATOR)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
@@ -16,6 +16,23 @@ from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.intake import Intake
 
 PACKAGES_IN_HAND_MAX = 2  # of one member at a time: a node sends another one after the other
+
+
+def authenticator(intake: Intake, *, public_url: str) -> Callable[[web.Request], Awaitable[bytes]]:
+    """Return what tells the member that signed a request without a body.
+
+    It raises UnauthorizedError (the signature does not hold) and UnavailableError (nobody's keys are known).
+    """
+
+    async def authenticate(request: web.Request) -> bytes:
+        url = public_url.rstrip("/") + request.raw_path
+        member = await intake.authenticate(
+            lambda is_valid: verify_request(request.method, url, request.headers, is_valid=is_valid)
+        )
+        verify_body(request.headers, b"")
+        return member
+
+    return authenticate
 
 
 def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[web.RouteDef]:

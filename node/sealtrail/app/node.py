@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api import provenance as provenance_routes
 from sealtrail.api.application import make_application
@@ -56,6 +57,7 @@ from sealtrail.services.intake import Intake
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
+from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
@@ -349,6 +351,17 @@ class Node:
                     self._intake,
                     public_url=config.public_url,
                     timeout_seconds=config.http.request_timeout_seconds,
+                ),
+                *log_routes.routes(
+                    PublishedLog(
+                        self._database,
+                        self._tree,
+                        member=config.member,
+                        networks=self._networks,
+                    ),
+                    authenticate=peer_routes.authenticator(
+                        self._intake, public_url=config.public_url
+                    ),
                 ),
             ],
         )

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCOPES = ("capture", "query", "provenance", "status")
+SCOPES = ("capture", "query", "provenance", "status", "log")
 
-Scope = Literal["capture", "query", "provenance", "status"]
+Scope = Literal["capture", "query", "provenance", "status", "log"]
 
 Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
 Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 
@@ -117,7 +118,7 @@ def parse_note(note: str) -> SignedCheckpoint:
     text, separator, signatures = note.partition("\n\n")
     if not separator:
         raise _malformed("no empty line between text and signatures")
-    parsed = SignedCheckpoint(_parse_text(text + "\n"), _parse_signatures(signatures))
+    parsed = SignedCheckpoint(_parse_text(text + "\n"), parse_signatures(signatures))
     if _encode_note(parsed) != note:  # base64 with stray bits, for one
         raise _malformed("not in its one byte form")
     return parsed
@@ -176,7 +177,12 @@ def _parse_text(text: str) -> Checkpoint:
     return Checkpoint(origin, int(size), base64.b64decode(root))
 
 
-def _parse_signatures(lines: str) -> tuple[NoteSignature, ...]:
+def parse_signatures(lines: str) -> tuple[NoteSignature, ...]:
+    """Read signature lines, each ended by a newline; they are not checked.
+
+    Raises:
+        InputError: ``note_malformed``.
+    """
     if not lines.endswith("\n"):
         raise _malformed("its last line does not end")
     found = [_SIGNATURE_LINE.fullmatch(line) for line in lines[:-1].split("\n")]
@@ -195,22 +201,25 @@ def _parse_signature(name: str, encoded: str, n: int) -> NoteSignature:
         blob = base64.b64decode(encoded, validate=True)
     except ValueError:
         raise _malformed(f"the base64 of signature {n}") from None
-    if len(blob) < 5 or _has_space(name):
+    if len(blob) < 5 or not is_key_name(name):
         raise _malformed(f"signature line {n}")
     return NoteSignature(name, blob[:4], blob[4:])
 
 
-def _has_space(name: str) -> bool:
-    """Tell whether a name has white space or what doesn't print; of white space only the space prints."""
-    return " " in name or not name.isprintable()
+def encode_signatures(signatures: Iterable[NoteSignature]) -> str:
+    """Return signature lines, each ended by a newline."""
+    return "".join(
+        f"\u2014 {s.name} {base64.b64encode(s.key_id + s.signature).decode()}\n" for s in signatures
+    )
+
+
+def is_key_name(name: str) -> bool:
+    """Tell whether keys may be named so: no white space (of which only the space prints), all printable, no plus."""
+    return bool(name) and not {" ", "+"} & set(name) and name.isprintable()
 
 
 def _encode_note(note: SignedCheckpoint) -> str:
-    lines = (
-        f"\u2014 {s.name} {base64.b64encode(s.key_id + s.signature).decode()}\n"
-        for s in note.signatures
-    )
-    return f"{note.checkpoint.text}\n{''.join(lines)}"
+    return f"{note.checkpoint.text}\n{encode_signatures(note.signatures)}"
 
 
 def _malformed(what: str) -> InputError:

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from sealtrail.errors import InputError, IntegrityError
-from sealtrail.log.tiles import TILE_HEIGHT, TILE_WIDTH
+from sealtrail.log.tiles import TILE_HEIGHT, TILE_WIDTH, TileName
 from sealtrail.log.tree import (
+    HASH_BYTES,
     CompactRange,
     TreeHead,
     consistency_proof,
@@ -174,6 +175,25 @@ class LogStore:
 
         return node
 
+    def tile(self, connection: sqlite3.Connection, name: TileName) -> bytes:
+        """Return the hashes of a tile of durable leaves, as many as its name says, joined.
+
+        Raises:
+            IntegrityError: there are fewer (``tile_missing``).
+        """
+        levels = self._durable[1]
+        if name.level < len(levels) and name.index == levels[name.level].full:
+            level = levels[name.level]
+            found = b"".join(level.tail[: min(level.count, name.width)])
+        else:
+            stored = _read_tile(connection, name.level, name.index)
+            # see _tile: one that filled up after this reader's snapshot began isn't in it
+            below = _hashes_below(connection, name.level, name.index) if stored is None else []
+            found = b"".join(below) if stored is None else stored[0]
+        if len(found) < name.width * HASH_BYTES:
+            raise IntegrityError("tile_missing", f"no tile {name}")
+        return found[: name.width * HASH_BYTES]
+
     def inclusion_proof(
         self, connection: sqlite3.Connection, leaf_index: int, tree_size: int
     ) -> list[bytes]:
@@ -237,6 +257,22 @@ def load_leaves(
     marks = ", ".join("?" * len(wanted))
     rows = connection.execute(f"{_SELECT} WHERE leaf_index IN ({marks})", wanted)
     return {row[0]: _stored(row) for row in rows}
+
+
+def load_bundle(connection: sqlite3.Connection, name: TileName) -> list[tuple[bytes, bytes]]:
+    """Return leaf and item keys (joined) of each entry of a bundle.
+
+    Raises:
+        IntegrityError: there are fewer than its name says (``tile_missing``).
+    """
+    first = name.index * TILE_WIDTH
+    rows = connection.execute(
+        "SELECT leaf, item_keys FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+        (first, first + name.width),
+    ).fetchall()
+    if len(rows) != name.width:
+        raise IntegrityError("tile_missing", f"{len(rows)} entries of {name}")
+    return rows
 
 
 _SELECT = "SELECT leaf_index, entry_id, leaf, seed, refs, item_keys FROM entry"

@@ -2,6 +2,7 @@
 
 One row a sequence number, dense from 1, never deleted. States: *pending* (made), *submitted* (a transaction is
 signed, kept, and may have been sent), *included* (a block holds the anchor), *final*. One sender owns the states.
+A checkpoint is *published* from the first time that it is submitted, and stays so, wherever its row is taken back to.
 """
 
 from __future__ import annotations
@@ -116,6 +117,30 @@ def unfinal_rows(connection: sqlite3.Connection) -> list[OutboxRow]:
     return [_row(row) for row in rows]
 
 
+def last_published(connection: sqlite3.Connection) -> OwnCheckpoint | None:
+    """Return the newest checkpoint that was ever submitted: what the log shows of itself."""
+    row = connection.execute(
+        "SELECT checkpoint_hash, c.tree_size, c.root_hash, c.note"
+        " FROM anchor_outbox AS o JOIN checkpoint AS c USING (checkpoint_hash)"
+        " WHERE o.published_ms IS NOT NULL ORDER BY o.sequence DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    return OwnCheckpoint(checkpoint_hash=row[0], tree_size=row[1], root_hash=row[2], note=row[3])
+
+
+def is_published(
+    connection: sqlite3.Connection, member: bytes, first_size: int, end_size: int
+) -> bool:
+    """Tell whether a published checkpoint of ``member`` (us) has a size from the first to before the end."""
+    row = connection.execute(
+        "SELECT 1 FROM checkpoint AS c JOIN anchor_outbox AS o USING (checkpoint_hash)"
+        " WHERE c.member = ? AND c.tree_size >= ? AND c.tree_size < ? AND o.published_ms IS NOT NULL LIMIT 1",
+        (member, first_size, end_size),
+    ).fetchone()
+    return row is not None
+
+
 def set_pending(connection: sqlite3.Connection, first_sequence: int, now_ms: int) -> None:
     """Take that row and all after it back to *pending*: no transaction of theirs will be taken any more."""
     connection.execute(
@@ -129,8 +154,9 @@ def set_submitted(connection: sqlite3.Connection, sequence: int, sent: Sent, now
     """Keep the transaction that is about to be sent."""
     connection.execute(
         "UPDATE anchor_outbox SET state = ?, transaction_hash = ?, raw_transaction = ?, nonce = ?,"
-        " block_number = NULL, block_hash = NULL, updated_ms = ? WHERE sequence = ?",
-        (State.SUBMITTED, sent.hash, sent.raw, sent.nonce, now_ms, sequence),
+        " block_number = NULL, block_hash = NULL, updated_ms = ?,"
+        " published_ms = coalesce(published_ms, ?) WHERE sequence = ?",
+        (State.SUBMITTED, sent.hash, sent.raw, sent.nonce, now_ms, now_ms, sequence),
     )
 
 
@@ -142,8 +168,9 @@ def set_included(
 ) -> None:
     """Note the block (number and hash) that holds the anchor."""
     connection.execute(
-        "UPDATE anchor_outbox SET state = ?, block_number = ?, block_hash = ?, updated_ms = ? WHERE sequence = ?",
-        (State.INCLUDED, *block, now_ms, sequence),
+        "UPDATE anchor_outbox SET state = ?, block_number = ?, block_hash = ?, updated_ms = ?,"
+        " published_ms = coalesce(published_ms, ?) WHERE sequence = ?",
+        (State.INCLUDED, *block, now_ms, now_ms, sequence),
     )
 
 
