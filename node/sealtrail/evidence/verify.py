@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError, VerificationError
+from sealtrail.evidence.audit_digest import parse_digest
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.record import EntryRecord, NetworkView
 from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
@@ -128,6 +129,8 @@ def _read(
 def _other_content_step(record: EntryRecord, entry: Entry, domain: Domain) -> Step:
     """Step 1 of an entry that is about no event."""
     name = StepName.CONTENT
+    if entry.kind is Kind.AUDIT_DIGEST:
+        return _audit_digest_step(record.content or b"")
     if entry.kind is Kind.PADDING:
         expected = b""
     elif entry.kind is not Kind.GENESIS:
@@ -144,6 +147,14 @@ def _other_content_step(record: EntryRecord, entry: Entry, domain: Domain) -> St
             f"the content of this {entry.kind.name.lower()} entry is not {expected.decode()!r}",
         )
     return HOLDS[name]
+
+
+def _audit_digest_step(content: bytes) -> Step:
+    try:
+        parse_digest(content)
+    except InputError as e:
+        return does_not_hold(StepName.CONTENT, e.code, e.message)
+    return HOLDS[StepName.CONTENT]
 
 
 def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
