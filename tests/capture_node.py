@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,10 +19,14 @@ from typing import Any
 
 from aiohttp import web
 
+from sealtrail.api import audit as audit_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import HttpSettings, TokenSettings
+from sealtrail.config import AuditSettings, HttpSettings, TokenSettings
 from sealtrail.epcis import Limits
+from sealtrail.services.audit import AuditTrail
+from sealtrail.services.audit_beat import AuditBeat
+from sealtrail.services.audit_reader import AuditReader
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
@@ -39,7 +43,7 @@ SIGNER = EventSigner(EVENT_KEY)
 ITEM_SALT = b"\x44" * 32
 ANCHOR_DELAY_MS = 60_000
 TOKEN = "all-scopes"
-SCOPES = ["capture", "query", "provenance", "status"]
+SCOPES = ["capture", "query", "provenance", "status", "audit"]
 IDENTITY = Identity(
     chain_id=DOMAIN.chain_id,
     genesis_hash=DOMAIN.genesis_hash,
@@ -70,6 +74,8 @@ class CaptureNode:
     log: LogStore
     capture: CaptureService
     queries: QueryService
+    trail: AuditTrail
+    beat: AuditBeat
 
 
 def now_ms() -> int:
@@ -93,7 +99,11 @@ async def drafting_of(setup: DraftingSetup, processes: int) -> AsyncIterator[Dra
 
 @asynccontextmanager
 async def services(
-    path: Path, *, limits: Limits | None = None, processes: int = 0
+    path: Path,
+    *,
+    limits: Limits | None = None,
+    processes: int = 0,
+    audit: Callable[[Database], AuditTrail] | None = None,
 ) -> AsyncIterator[tuple[Database, LogStore, CaptureService, QueryService]]:
     """Open a store and build the services over it; documents are drafted in so many processes, 0: in this one."""
     database = Database.open(path)
@@ -117,6 +127,7 @@ async def services(
             clock=now_ms,
             random=os.urandom,
             anchor_delay_ms=ANCHOR_DELAY_MS,
+            audit=None if audit is None else audit(database),
         )
         queries = QueryService(database, log, clock=now_ms, anchor_delay_ms=ANCHOR_DELAY_MS)
         try:
@@ -127,10 +138,36 @@ async def services(
 
 @asynccontextmanager
 async def capture_node(
-    path: Path, *, port: int = 0, settings: HttpSettings | None = None, **more: Any
+    path: Path,
+    *,
+    port: int = 0,
+    settings: HttpSettings | None = None,
+    audit: AuditSettings | None = None,
+    **more: Any,
 ) -> AsyncIterator[CaptureNode]:
     """Serve the capture part on loopback."""
-    async with services(path, **more) as (database, log, capture, queries):
+    trails: list[AuditTrail] = []
+
+    def audited(database: Database) -> AuditTrail:
+        trails.append(
+            AuditTrail(database, ITEM_SALT, clock=now_ms, random=os.urandom, settings=audit)
+        )
+        return trails[0]
+
+    async with services(path, audit=audited, **more) as (database, log, capture, queries):
+        (trail,) = trails
+        beat = AuditBeat(
+            trail,
+            database,
+            log,
+            IDENTITY,
+            signer=SIGNER,
+            random=os.urandom,
+            notes=path.parent / "operator-notes",
+        )
+        await beat.started(b"")
+        stop = asyncio.Event()
+        task = asyncio.create_task(beat.run(stop))
 
         async def status() -> dict[str, Any]:
             return {"log": {"size": log.size}}
@@ -146,6 +183,8 @@ async def capture_node(
             status=status,
             readiness=readiness,
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
+            audit=trail,
+            more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
         )
         runner = make_runner(application, settings or HttpSettings())
         await runner.setup()
@@ -153,9 +192,13 @@ async def capture_node(
         await site.start()
         bound = runner.addresses[0][1]
         try:
-            yield CaptureNode(f"http://127.0.0.1:{bound}", database, log, capture, queries)
+            url = f"http://127.0.0.1:{bound}"
+            yield CaptureNode(url, database, log, capture, queries, trail, beat)
         finally:
             await runner.cleanup()
+            stop.set()
+            await task
+            await beat.close()
 
 
 async def main() -> None:

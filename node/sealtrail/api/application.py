@@ -10,12 +10,14 @@ from aiohttp import web
 from sealtrail.api import capture as capture_routes
 from sealtrail.api import events as event_routes
 from sealtrail.api import status as status_routes
+from sealtrail.api.audited import Audited
 from sealtrail.api.auth import Tokens
 from sealtrail.api.gate import make_gate
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
 from sealtrail.api.status import MetricsSource, ReadinessSource, StatusSource
 from sealtrail.config import HttpSettings, TokenSettings
+from sealtrail.services.audit import AuditTrail
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.queries import QueryService
 
@@ -30,15 +32,17 @@ def make_application(
     readiness: ReadinessSource,
     metrics: MetricsSource,
     more_routes: Iterable[web.RouteDef] = (),
+    audit: AuditTrail | None = None,
 ) -> web.Application:
     """Return the node's HTTP application; run it with :func:`sealtrail.api.limits.make_runner`.
 
     Args:
         more_routes: routes of other modules (provenance, peers); their handlers carry a scope mark of
             :mod:`sealtrail.api.auth` and raise only errors of our tree.
+        audit: records what is asked and answered; without one nothing is recorded.
     """
     admission, http_metrics = Admission(settings), HttpMetrics()
-    gate = make_gate(Tokens(tokens), admission, http_metrics, time.perf_counter)
+    gate = make_gate(Tokens(tokens), admission, http_metrics, Audited(audit), time.perf_counter)
     application = web.Application(middlewares=[gate], client_max_size=settings.body_bytes_max)
     application.add_routes(capture_routes.routes(capture, queries, admission))
     application.add_routes(event_routes.routes(queries))

@@ -74,21 +74,31 @@ class Tokens:
         raise UnauthorizedError("token_unknown", "the bearer token is not known here")
 
 
-def authorize(request: web.Request, tokens: Tokens) -> Caller:
-    """Return the caller of a request after checking that it may use the route.
+def identify(request: web.Request, tokens: Tokens) -> Caller:
+    """Return the caller of a request: whose token it shows, or nobody where the route wants none.
 
     Raises:
         UnauthorizedError: no token, or none that is known.
+    """
+    if _scope(request) in (OPEN, OWN_CHECK):
+        return ANONYMOUS
+    return tokens.caller(request.headers.get("Authorization"))
+
+
+def require_scope(request: web.Request, caller: Caller) -> None:
+    """Check that the caller may use the route.
+
+    Raises:
         ForbiddenError: the token has not the scope (``scope_missing``).
     """
-    handler: Any = request.match_info.handler
-    unrouted = request.match_info.http_exception is not None
-    scope = ANY_TOKEN if unrouted else getattr(handler, "scope", None)
-    if scope in (OPEN, OWN_CHECK):
-        return ANONYMOUS
-    caller = tokens.caller(request.headers.get("Authorization"))
-    if scope != ANY_TOKEN and scope not in caller.scopes:
+    scope = _scope(request)
+    if scope not in (OPEN, OWN_CHECK, ANY_TOKEN) and scope not in caller.scopes:
         raise ForbiddenError(
             "scope_missing", f"this needs a token with the scope {scope}", scope=scope
         )
-    return caller
+
+
+def _scope(request: web.Request) -> str | None:
+    handler: Any = request.match_info.handler
+    unrouted = request.match_info.http_exception is not None
+    return ANY_TOKEN if unrouted else getattr(handler, "scope", None)

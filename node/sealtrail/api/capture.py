@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from sealtrail.api.audited import note_of
 from sealtrail.api.auth import any_token, needs
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX, Admission
 from sealtrail.api.negotiation import (
@@ -54,7 +55,8 @@ def routes(
         check_body(request)
         behaviour, kind = error_behaviour(request), capture_kind(request)
         async with admission.body(request) as body:
-            captured = await capture.capture(body, behaviour=behaviour, kind=kind)
+            note = await note_of(request).took(body)
+            captured = await capture.capture(body, behaviour=behaviour, kind=kind, note=note)
         if captured.errors and behaviour == "rollback":
             raise _refused(captured)
         return _accepted(request, captured)
@@ -64,7 +66,8 @@ def routes(
         check_body(request)
         kind = capture_kind(request)
         async with admission.body(request) as body:
-            receipt, duplicate = await capture.capture_event(body, kind=kind)
+            note = await note_of(request).took(body)
+            receipt, duplicate = await capture.capture_event(body, kind=kind, note=note)
         headers = {**VERSION_HEADERS, "Location": f"/events/{quote(receipt.event_id, safe='')}"}
         if duplicate:
             headers["Sealtrail-Duplicate"] = "true"
@@ -74,6 +77,7 @@ def routes(
     async def get_job(request: web.Request) -> web.Response:
         check_accept(request)
         job, receipts = await queries.job(request.match_info["job_id"])
+        note_of(request).job = job.job_id
         return json_response(_with_receipts(job_view(job), receipts), headers=VERSION_HEADERS)
 
     @needs("capture")

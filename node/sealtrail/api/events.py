@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from sealtrail.api.audited import note_of
 from sealtrail.api.auth import any_token, needs
 from sealtrail.api.event_params import encode_page_token, parse_query
 from sealtrail.api.gate import caller_of
@@ -27,13 +28,15 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
     @needs("query")
     async def list_events(request: web.Request) -> web.Response:
         check_accept(request)
-        query = parse_query(request.query)
+        query, note = parse_query(request.query), note_of(request)
+        note.asked_for([item for match in query.wanted.matches for item in match.items])
         body, token = await queries.events(
             query.wanted,
             per_page=query.per_page,
             after=query.after,
             total_max=query.total_max,
             refuse_over=query.refuse_over,
+            showed=note.showed,
         )
         headers = dict(VERSION_HEADERS)
         if token is not None:
@@ -46,12 +49,13 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
     @needs("query")
     async def get_event(request: web.Request) -> web.Response:
         check_accept(request)
-        body = await queries.events_with_id(_event_name(request))
+        body = await queries.events_with_id(_event_name(request), showed=note_of(request).showed)
         return json_response(body, headers=VERSION_HEADERS)
 
     @needs("query")
     async def get_content(request: web.Request) -> web.Response:
         content = await queries.content(_event_name(request))
+        note_of(request).showed([content.entry_id])
         return web.Response(
             body=content.body,
             headers={
@@ -65,9 +69,9 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
     @needs("query")
     async def get_entry(request: web.Request) -> web.Response:
         scopes = caller_of(request).scopes
-        view = await queries.entry(
-            _entry_id(request.match_info["entry_id"]), with_seed="provenance" in scopes
-        )
+        entry_id = parse_entry_id(request.match_info["entry_id"])
+        view = await queries.entry(entry_id, with_seed="provenance" in scopes)
+        note_of(request).showed([entry_id])
         return json_response(view)
 
     return [
@@ -97,7 +101,12 @@ def _event_name(request: web.Request) -> str:
     return name
 
 
-def _entry_id(text: str) -> bytes:
+def parse_entry_id(text: str) -> bytes:
+    """Return an entry's id from its hex.
+
+    Raises:
+        InputError: ``entry_id_malformed``.
+    """
     try:
         entry_id = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:

@@ -1,7 +1,8 @@
 """The one middleware: admits a request, and turns whatever goes wrong into a problem document.
 
 Order: a place is taken (or 503), the caller is known and allowed (or 401, 403), the handler runs, the
-outcome is counted and logged. ``except Exception`` stands here and nowhere else in the interface.
+outcome is recorded in the audit trail, counted and logged. ``except Exception`` stands here and nowhere else in the
+interface.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, authorize
+from sealtrail.api.audited import NOTE, Audited
+from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, identify, require_scope
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
 from sealtrail.api.responses import (
+    http_finding,
     http_problem_response,
     internal_error_response,
     problem_response,
@@ -33,7 +36,11 @@ _access = logging.getLogger("sealtrail.access")
 
 
 def make_gate(
-    tokens: Tokens, admission: Admission, metrics: HttpMetrics, clock: Callable[[], float]
+    tokens: Tokens,
+    admission: Admission,
+    metrics: HttpMetrics,
+    audited: Audited,
+    clock: Callable[[], float],
 ) -> Middleware:
     """Return the middleware; ``clock`` gives seconds that only grow."""
 
@@ -41,7 +48,12 @@ def make_gate(
     async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = clock()
         request[CALLER] = ANONYMOUS
-        response = await _answer(request, handler, tokens, admission)
+        audited.begin(request, _route(request))
+        response = await _answer(request, handler, tokens, admission, audited)
+        try:
+            await audited.finish(request, response.status)
+        except SealtrailError as error:  # what can't be recorded is not shown
+            response = problem_response(error)
         seconds = clock() - started
         metrics.observe(_route(request), request.method, response.status, seconds)
         if _access.isEnabledFor(logging.INFO):
@@ -57,23 +69,35 @@ def caller_of(request: web.Request) -> Caller:
 
 
 async def _answer(
-    request: web.Request, handler: Handler, tokens: Tokens, admission: Admission
+    request: web.Request,
+    handler: Handler,
+    tokens: Tokens,
+    admission: Admission,
+    audited: Audited,
 ) -> web.StreamResponse:
     try:
         with admission.request():
-            request[CALLER] = authorize(request, tokens)
+            request[CALLER] = caller = identify(request, tokens)
+            if caller is not ANONYMOUS:
+                await audited.known(request, caller.name)
+            require_scope(request, caller)
+            audited.require_reason(request)
             return await handler(request)
     except web.HTTPException as error:
+        request[NOTE].code = http_finding(error)[0]
         return http_problem_response(error)
     except SealtrailError as error:
         if error.status == 500:
             _log.error("%s %s: %s", request.method, _route(request), error)
+        request[NOTE].code, request[NOTE].pointer = error.code, error.pointer
         return problem_response(error)
     except _BROKEN_OFF as error:
+        request[NOTE].code = "body_broken_off"
         what = f"the body is not what its header says: {error}"
         return problem_response(InputError("body_broken_off", what))
     except Exception:  # noqa: BLE001 - the outermost place: logged, and told as a fault of ours
         _log.exception("%s %s: unexpected error", request.method, _route(request))
+        request[NOTE].code = "internal_error"
         return internal_error_response()
 
 

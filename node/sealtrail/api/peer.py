@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
+from sealtrail.api.audited import note_of
 from sealtrail.api.auth import checks_callers_itself
 from sealtrail.api.limits import BodyRoom
 from sealtrail.errors import RateLimitedError, UnsupportedMediaError
@@ -60,11 +61,14 @@ def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[w
         sender = await intake.authenticate(
             lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
         )
+        note = note_of(request)
+        note.actor = "peer:0x" + sender.hex()
         # Only now that a member asks: nobody else makes this node read a large body.
         with _place(in_hand, sender):
             async with room.body(request) as body:
                 verify_body(request.headers, body)
-                acknowledgement = await intake.receive(body, sender)
+                await note.took(body)
+                acknowledgement = await intake.receive(body, sender, showed=note.showed)
         return web.json_response(
             {"accepted": acknowledgement.accepted, "known": acknowledgement.known}
         )

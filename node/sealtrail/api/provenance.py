@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.gs1 import parse_item
-from sealtrail.services.provenance import ProvenanceService
+from sealtrail.services.provenance import Answer, ProvenanceService
 from sealtrail.services.provenance_view import answer_json
 
 ITEM_CHARACTERS_MAX = 2_000
@@ -26,11 +27,17 @@ def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
     @needs("provenance")
     async def get_provenance(request: web.Request) -> web.Response:
         _check_parameters(request)
-        item = parse_item(_item_text(request))
-        as_of, known_at = _moment(request, "as_of"), _moment(request, "known_at")
+        item, note = parse_item(_item_text(request)), note_of(request)
+        note.asked_for([item.canonical])
+        as_of, known_at = moment(request, "as_of"), moment(request, "known_at")
+
+        def view(answer: Answer) -> bytes:
+            note.showed(answer.found)
+            return answer_json(answer)
+
         answer = await provenance.answer(
             item,
-            answer_json,
+            view,
             as_of_us=as_of,
             known_at=None if known_at is None else known_at // 1_000_000,
         )
@@ -62,7 +69,7 @@ def _item_text(request: web.Request) -> str:
     return text
 
 
-def _moment(request: web.Request, name: str) -> int | None:
+def moment(request: web.Request, name: str) -> int | None:
     """Return a time parameter in microseconds since 1970.
 
     Raises:

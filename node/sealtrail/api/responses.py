@@ -38,9 +38,14 @@ def problem_response(error: SealtrailError) -> web.Response:
 
 def http_problem_response(error: web.HTTPException) -> web.Response:
     """Return the problem document of an error that aiohttp itself found (no such route, too large…)."""
-    code, detail = _HTTP.get(error.status, ("http_error", error.reason))
+    code, detail = http_finding(error)
     kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return _response(problem(error.status, code=code, detail=detail), kept)
+
+
+def http_finding(error: web.HTTPException) -> tuple[str, str]:
+    """Return code and detail of an error that aiohttp itself found."""
+    return _HTTP.get(error.status, ("http_error", error.reason))
 
 
 def bare_problem_response(status: int) -> web.Response:

@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sealtrail.api import audit as audit_routes
 from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api import provenance as provenance_routes
@@ -46,6 +47,9 @@ from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.audit import AuditTrail
+from sealtrail.services.audit_beat import AuditBeat
+from sealtrail.services.audit_reader import AuditReader
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
@@ -156,6 +160,7 @@ class Node:
             record_time_ms=now_ms(),
         )
         await self._check_store(domain)
+        await self._start_audit()
         self._start_services(domain)
         await self._serve(domain)
 
@@ -198,6 +203,29 @@ class Node:
         await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
         if self._failure is not None:
             raise self._failure
+
+    async def _start_audit(self) -> None:
+        config = self._config
+        self._audit = AuditTrail(
+            self._database,
+            self._identity.item_salt,
+            clock=now_ms,
+            random=os.urandom,
+            settings=config.audit,
+        )
+        self._audit_beat = AuditBeat(
+            self._audit,
+            self._database,
+            self._tree,
+            self._identity,
+            signer=self._event_signer,
+            random=os.urandom,
+            notes=config.operator_notes,
+        )
+        await self._audit_beat.started(config.path.read_bytes())
+        # after all that is started later has stopped: what it recorded last gets a digest too
+        self._resources.push_async_callback(self._audit_beat.close)
+        self._keep_running("the audit trail", self._audit_beat.run(self._stop))
 
     def _public_keys(self) -> dict[Purpose, bytes]:
         return {
@@ -248,6 +276,7 @@ class Node:
             random=os.urandom,
             anchor_delay_ms=delay_ms,
             recorded=lambda: self._outgoing.wake(),
+            audit=self._audit,
         )
         self._queries = QueryService(
             self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
@@ -312,6 +341,7 @@ class Node:
             now_ms=now_ms,
             random=random.random,
             limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
+            audit=self._audit,
         )
         self._intake = Intake(
             self._database,
@@ -336,6 +366,7 @@ class Node:
             capture=self._capture,
             outgoing=self._outgoing,
             store_check=self._store_check,
+            audit=self._audit_beat,
         )
         application = make_application(
             capture=self._capture,
@@ -345,7 +376,11 @@ class Node:
             status=report.status,
             readiness=report.readiness,
             metrics=report.metrics,
+            audit=self._audit,
             more_routes=[
+                *audit_routes.routes(
+                    AuditReader(self._database, self._tree, self._identity, clock=now_ms)
+                ),
                 *provenance_routes.routes(self._provenance),
                 *peer_routes.routes(
                     self._intake,

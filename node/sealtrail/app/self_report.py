@@ -12,6 +12,7 @@ from sealtrail.app.network_check import unfit_keys
 from sealtrail.config import Config
 from sealtrail.membership.records import Purpose
 from sealtrail.services.anchoring import Anchoring
+from sealtrail.services.audit_beat import AuditBeat
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
 from sealtrail.services.follower import Follower
@@ -33,6 +34,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureService
     outgoing: Outgoing
     store_check: StoreCheck
+    audit: AuditBeat
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -49,6 +51,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
                 "faults": await self._unfit_keys(),
             },
             "store": self._store(),
+            "audit": msgspec.to_builtins(await self.audit.status()),
             "anchoring": msgspec.to_builtins(await self.anchoring.status()),
             "chain": {
                 "chain_id": chain.chain_id,

@@ -20,6 +20,7 @@ from sealtrail.cli.key_choice import (
     standing,
 )
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase
+from sealtrail.cli.operator_act import operator_act, reason_option
 from sealtrail.cli.output import common_options, confirm, print_json, say, sign
 from sealtrail.cli.own_record import (
     OwnRecord,
@@ -33,6 +34,7 @@ from sealtrail.cli.own_record import (
 from sealtrail.cli.target import config_option
 from sealtrail.config import Config, load_config
 from sealtrail.errors import InputError
+from sealtrail.evidence.audit_record import Action
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.chain import ChainLedger
 from sealtrail.ledger.envelope import OperatorKey
@@ -46,22 +48,28 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 @click.command("register")
 @click.argument("purpose", type=click.Choice([p.name.lower() for p in PURPOSES]))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@reason_option
 @config_option
 @common_options
-def keys_register(purpose: str, file: Path, config_path: Path, as_json: bool) -> None:
+def keys_register(
+    purpose: str, file: Path, reason: str | None, config_path: Path, as_json: bool
+) -> None:
     """Put the key in FILE into the registry as one of this member's, and wait until that is final.
 
     The operator key of the configuration signs it. The keys before stay valid until they are ended.
     """
     config = load_config(config_path)
     operator, public = _open_both(config, Purpose[purpose.upper()], file)
-    change = asyncio.run(
-        change_own_record(
-            config,
-            operator,
-            lambda own: registry_calls.add_key(own.record, Purpose[purpose.upper()], public),
+    with operator_act(
+        config, Action.KEY_CHANGE, reason, f"register {purpose} key 0x{public.hex()}"
+    ):
+        change = asyncio.run(
+            change_own_record(
+                config,
+                operator,
+                lambda own: registry_calls.add_key(own.record, Purpose[purpose.upper()], public),
+            )
         )
-    )
     position = len(change.record.keys) - 1
     _report(change, position, as_json)
     if not as_json:
@@ -102,6 +110,7 @@ def _as_setting(config: Config, file: Path) -> str:
     help="End it although the configuration names it, or what it signed is not all anchored.",
 )
 @_YES
+@reason_option
 @config_option
 @common_options
 def keys_end(
@@ -109,6 +118,7 @@ def keys_end(
     at_block: int | None,
     even_if_in_use: bool,
     yes: bool,
+    reason: str | None,
     config_path: Path,
     as_json: bool,
 ) -> None:
@@ -130,14 +140,15 @@ def keys_end(
         )
     when = f"at block {at_block}" if at_block else "now"
     confirm(f"End {_name(chosen)} {when}?", agreed=yes or as_json)
-    change = asyncio.run(
-        change_own_record(
-            config,
-            open_operator(config),
-            # keys are only ever appended: a position stays the same key's
-            lambda own: registry_calls.end_key(own.record, position, valid_until=at_block or 0),
+    with operator_act(config, Action.KEY_CHANGE, reason, f"end {_name(chosen)} {when}"):
+        change = asyncio.run(
+            change_own_record(
+                config,
+                open_operator(config),
+                # keys are only ever appended: a position stays the same key's
+                lambda own: registry_calls.end_key(own.record, position, valid_until=at_block or 0),
+            )
         )
-    )
     _report(change, position, as_json)
 
 
@@ -160,9 +171,12 @@ def _require_future(at_block: int | None, head: int) -> None:
     help="Since when others may have had it: a block, or a time like 2026-03-01T12:00:00Z.",
 )
 @_YES
+@reason_option
 @config_option
 @common_options
-def keys_compromised(public: str, since: str, yes: bool, config_path: Path, as_json: bool) -> None:
+def keys_compromised(
+    public: str, since: str, yes: bool, reason: str | None, config_path: Path, as_json: bool
+) -> None:
     """Report that others may have had the key PUBLIC; it can't be taken back, and does not end the key.
 
     Entries that an event key signed and that were anchored since then count as unproven from now on. Requests
@@ -175,13 +189,15 @@ def keys_compromised(public: str, since: str, yes: bool, config_path: Path, as_j
     say(f"Report {_name(chosen)}", quiet=as_json)
     say(f"  compromised since block {block}, of {own.head.number}", quiet=as_json)
     confirm("This can't be taken back. Report it?", agreed=yes or as_json)
-    change = asyncio.run(
-        change_own_record(
-            config,
-            open_operator(config),
-            lambda own: registry_calls.report_compromised(own.record, position, since=block),
+    what = f"report {_name(chosen)} compromised since block {block}"
+    with operator_act(config, Action.KEY_CHANGE, reason, what):
+        change = asyncio.run(
+            change_own_record(
+                config,
+                open_operator(config),
+                lambda own: registry_calls.report_compromised(own.record, position, since=block),
+            )
         )
-    )
     _report(change, position, as_json)
     if not as_json:
         name = chosen.purpose.name.lower()

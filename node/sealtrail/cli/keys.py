@@ -9,10 +9,12 @@ import click
 
 from sealtrail.cli.group import Entry, LazyGroup
 from sealtrail.cli.keyring import PURPOSES, KeyFiles, configured_passphrase, open_keys
+from sealtrail.cli.operator_act import operator_act, reason_option
 from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import load_config
 from sealtrail.errors import SealtrailError
+from sealtrail.evidence.audit_record import Action
 from sealtrail.membership.records import Purpose
 from sealtrail.store.keystore import generate_private_key, load_label, save_key
 
@@ -100,9 +102,12 @@ def keys_show(purpose: str, config_path: Path, as_json: bool) -> None:
 @click.command("new")
 @click.argument("purpose", type=click.Choice(_NAMES))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@reason_option
 @config_option
 @common_options
-def keys_new(purpose: str, file: Path, config_path: Path, as_json: bool) -> None:
+def keys_new(
+    purpose: str, file: Path, reason: str | None, config_path: Path, as_json: bool
+) -> None:
     """Make a key for PURPOSE in FILE, under the passphrase of the configuration.
 
     It counts for nothing until the registry has it (`sealtrail keys register`) and the configuration names it.
@@ -110,7 +115,8 @@ def keys_new(purpose: str, file: Path, config_path: Path, as_json: bool) -> None
     config = load_config(config_path)
     passphrase = None if config.keys.devnet_plaintext else _passphrase(config)
     kind = Purpose[purpose.upper()]
-    save_key(file, kind, generate_private_key(kind), passphrase=passphrase)
+    with operator_act(config, Action.KEY_CHANGE, reason, f"new {purpose} key in a file"):
+        save_key(file, kind, generate_private_key(kind), passphrase=passphrase)
     public = "0x" + load_label(file).public.hex()
     if as_json:
         print_json({"purpose": purpose, "path": str(file), "public": public})

@@ -40,6 +40,7 @@ COMMANDS = {
     ),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
+    "audit": Entry("sealtrail.cli.audit", "audit_group", "Who read or wrote what, and why."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),
     "member": Entry("sealtrail.cli.member", "member_group", "Ask to be a member; admit members."),
     "network": Entry("sealtrail.cli.network", "network_group", "Found a network on a chain."),

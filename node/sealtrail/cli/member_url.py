@@ -7,19 +7,22 @@ from pathlib import Path
 
 import click
 
+from sealtrail.cli.operator_act import operator_act, reason_option
 from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.own_record import change_own_record, open_operator
 from sealtrail.cli.target import config_option
 from sealtrail.config import load_config
+from sealtrail.evidence.audit_record import Action
 from sealtrail.ledger import registry_calls
 from sealtrail.peers.client import PlainHttp, check_url
 
 
 @click.command("set-url")
 @click.argument("url")
+@reason_option
 @config_option
 @common_options
-def member_set_url(url: str, config_path: Path, as_json: bool) -> None:
+def member_set_url(url: str, reason: str | None, config_path: Path, as_json: bool) -> None:
     """Put URL into the registry as where this member's node is reached, and wait until that is final.
 
     The operator key of the configuration signs it. The node must have the same URL as its http.public_url.
@@ -28,11 +31,14 @@ def member_set_url(url: str, config_path: Path, as_json: bool) -> None:
     url = url.rstrip("/")
     # what no peer would call is refused here: the contract can't tell
     check_url(url, PlainHttp.allowed_to(url, anywhere=config.peers.plain_http))
-    change = asyncio.run(
-        change_own_record(
-            config, open_operator(config), lambda own: registry_calls.set_node_url(own.record, url)
+    with operator_act(config, Action.MEMBER_CHANGE, reason, f"node URL {url}"):
+        change = asyncio.run(
+            change_own_record(
+                config,
+                open_operator(config),
+                lambda own: registry_calls.set_node_url(own.record, url),
+            )
         )
-    )
     if as_json:
         print_json(change.as_json(node_url=change.record.node_url))
         return

@@ -26,6 +26,7 @@ from sealtrail.errors import (
     UnavailableError,
     VerificationError,
 )
+from sealtrail.evidence.audit_record import check_reason
 
 TIMEOUT_SECONDS = 120.0
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
@@ -70,13 +71,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class NodeClient:
     """Asks one node, as the user whose token it is given."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, reason: str | None = None) -> None:
         parts, port = _parse_url(url)
         if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
             raise InputError("token_malformed", "the token holds characters that no token has")
         self.url = url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._token = token
+        self._reason = None if reason is None else check_reason(reason)
         make = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
@@ -132,7 +134,11 @@ class NodeClient:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given: dict[str, str | bytes] = {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        if self._reason is not None:
+            given["Sealtrail-Reason"] = self._reason.encode()
         given.setdefault("Accept", "application/json, application/problem+json")
         given.update(self._authorization())
         try:
@@ -147,14 +153,16 @@ class NodeClient:
             raise _problem(answer)
         return answer
 
-    def _retry(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def _retry(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str | bytes]
+    ) -> Answer:
         try:
             return self._exchange(method, path, body, headers)
         except (OSError, http.client.HTTPException) as e:
             raise self._unreachable(e) from e
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str | bytes]
     ) -> Answer:
         self._connection.request(method, self._prefix + path, body, headers)
         response = self._connection.getresponse()

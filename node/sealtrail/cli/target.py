@@ -34,6 +34,11 @@ def config_option(command: F) -> F:
 def node_options(command: F) -> F:
     """Add the options that name a node; :func:`connect` reads them."""
     for option in (
+        click.option(
+            "--reason",
+            envvar="SEALTRAIL_REASON",
+            help="Why; stands in the node's audit trail (or SEALTRAIL_REASON).",
+        ),
         click.option("--as", "devnet_node", metavar="NAME", help="Which of the devnet's nodes."),
         click.option(
             "--devnet",
@@ -57,6 +62,7 @@ def connect(
     devnet_dir: Path | None,
     devnet_node: str | None,
     config_path: Path,
+    reason: str | None = None,
 ) -> NodeClient:
     """Return a client for the node that the options, the environment or the configuration name.
 
@@ -66,11 +72,11 @@ def connect(
     """
     if devnet_dir is not None:
         node = _devnet_node(devnet_dir, devnet_node)
-        return NodeClient(node_url or node["url"], token or node["token"])
+        return NodeClient(node_url or node["url"], token or node["token"], reason)
     if devnet_node is not None:
         raise InputError("usage", "--as names a node of a devnet", advice="give --devnet DIR too")
     url = node_url or os.environ.get("SEALTRAIL_NODE") or _configured_url(config_path)
-    return NodeClient(url, token)
+    return NodeClient(url, token, reason)
 
 
 def load_devnet(directory: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Secrets never stand in the file: keys are in keystores, tokens stand there as ha
 from sealtrail.config.load import load_config, parse_config
 from sealtrail.config.settings import (
     AnchoringSettings,
+    AuditSettings,
     AuthSettings,
     ChainSettings,
     Config,
@@ -21,6 +22,7 @@ from sealtrail.config.settings import (
 
 __all__ = [
     "AnchoringSettings",
+    "AuditSettings",
     "AuthSettings",
     "ChainSettings",
     "Config",

@@ -13,9 +13,25 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCOPES = ("capture", "query", "provenance", "status", "log")
+SCOPES = ("capture", "query", "provenance", "status", "log", "audit")
 
-Scope = Literal["capture", "query", "provenance", "status", "log"]
+Scope = Literal["capture", "query", "provenance", "status", "log", "audit"]
+
+# Actions for which a reason may be asked (`sealtrail.evidence.audit_record.Action` has them all)
+ReasonedAction = Literal[
+    "capture",
+    "read_job",
+    "query",
+    "read_event",
+    "read_entry",
+    "provenance",
+    "audit_read",
+    "audit_export",
+    "audit_who",
+    "forget",
+    "key_change",
+    "member_change",
+]
 
 Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
 Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]
@@ -211,6 +227,41 @@ class CustodySettings(Struct, frozen=True, kw_only=True):
     ] = 240.0
 
 
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    """The audit trail: who read or wrote what, when and why."""
+
+    digest_seconds: Annotated[
+        float,
+        Meta(ge=1, le=86400),
+        _doc(
+            "Time from one digest of the trail in the log to the next; fixed, so that digests say nothing of volume."
+        ),
+    ] = 3600.0
+    reason_required_for: Annotated[
+        list[ReasonedAction],
+        Meta(max_length=100),
+        _doc(
+            "Actions that are refused without a reason (header `Sealtrail-Reason`, or `--reason`):"
+            " `capture`, `read_job`, `query`, `read_event`, `read_entry`, `provenance`, `audit_read`,"
+            " `audit_export`, `audit_who`, `forget`, `key_change`, `member_change`."
+        ),
+    ] = []
+    keep_refused_bytes: Annotated[
+        int,
+        Meta(ge=0, le=16 * 1024 * 1024),
+        _doc(
+            "Refused input of up to so many bytes is kept whole; 0: only its hash, size and fault are."
+        ),
+    ] = 0
+    kept_bytes_max: Annotated[
+        int,
+        Meta(ge=0, le=2**40),
+        _doc(
+            "Bytes of refused input that are kept altogether; what is over is not kept, and said so."
+        ),
+    ] = 256 * 1024 * 1024
+
+
 class KeysSettings(Struct, frozen=True, kw_only=True):
     """Where this member's keys are, and where their passphrase comes from."""
 
@@ -268,6 +319,7 @@ class Config(Struct, frozen=True, kw_only=True):
     auth: AuthSettings = AuthSettings()
     peers: PeersSettings = PeersSettings()
     custody: CustodySettings = CustodySettings()
+    audit: AuditSettings = AuditSettings()
     keys: KeysSettings = KeysSettings()
     log: LogSettings = LogSettings()
     path: Path = Path("sealtrail.toml")
@@ -285,6 +337,11 @@ class Config(Struct, frozen=True, kw_only=True):
     def database(self) -> Path:
         """File of the database."""
         return self.data_dir / "sealtrail.db"
+
+    @property
+    def operator_notes(self) -> Path:
+        """Folder in which commands leave notes for the audit trail."""
+        return self.data_dir / "operator-notes"
 
     @property
     def public_url(self) -> str:

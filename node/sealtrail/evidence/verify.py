@@ -14,6 +14,7 @@ import msgspec
 
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError, VerificationError
+from sealtrail.evidence.audit_digest import parse_digest
 from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.record import EntryRecord, LogProof, NetworkView
 from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
@@ -190,6 +191,8 @@ def _read(
 def _other_content_step(record: EntryRecord, entry: Entry, domain: Domain) -> Step:
     """Step 1 of an entry that is about no event."""
     name = StepName.CONTENT
+    if entry.kind is Kind.AUDIT_DIGEST:
+        return _audit_digest_step(record.content or b"")
     if entry.kind is Kind.PADDING:
         expected = b""
     elif entry.kind is not Kind.GENESIS:
@@ -222,6 +225,14 @@ def _index_step(content: bytes, proof: LogProof | None) -> Step:
             f"the index covers {head.covers} leaves, and its entry is leaf {proof.leaf_index}",
         )
     return HOLDS[name]
+
+
+def _audit_digest_step(content: bytes) -> Step:
+    try:
+        parse_digest(content)
+    except InputError as e:
+        return does_not_hold(StepName.CONTENT, e.code, e.message)
+    return HOLDS[StepName.CONTENT]
 
 
 def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:

@@ -3,16 +3,16 @@
 Write order, and what a crash after each step means:
 
 1. parse, hash, sign in memory: nothing happened.
-2. one transaction: same-or-other decided, entries, leaves, events, items, job written: all or nothing. A document of
-   which each event stands by itself (``proceed``) goes in by parts, so that others get in between, and the job with the
-   last: the parts before are recorded, and there is no job.
+2. one transaction: same-or-other decided, entries, leaves, events, items, job, audit record written: all or nothing.
+   A document of which each event stands by itself (``proceed``) goes in by parts, so that others get in between, and
+   the job, and the audit record, with the last: the parts before are recorded, and there is no job.
 3. fsync, then receipts: a client that saw none asks again and gets the same ones (duplicates).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -20,6 +20,10 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from sealtrail.errors import InputError, SealtrailError
+from sealtrail.services.audit import AuditTrail
+from sealtrail.services.audit_note import AuditNote
+from sealtrail.services.audit_note import Draft as Drafted
+from sealtrail.services.captures_audited import about_document, about_event
 from sealtrail.services.drafting import Drafting
 from sealtrail.services.drafts import Draft, Drafter
 from sealtrail.services.gathering import Gathering
@@ -80,6 +84,7 @@ class CaptureService:
         clock: gives Unix milliseconds.
         anchor_delay_ms: the network's maximum delay from receipt to anchored checkpoint.
         recorded: told whenever events were recorded and are durable.
+        audit: gets a record of each document, in the transaction that records its events.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class CaptureService:
         random: Callable[[int], bytes],
         anchor_delay_ms: int,
         recorded: Callable[[], None] | None = None,
+        audit: AuditTrail | None = None,
     ) -> None:
         self.statistics = CaptureStatistics()
         self.anchor_delay_ms = anchor_delay_ms
@@ -103,15 +109,21 @@ class CaptureService:
         self._clock = clock
         self._random = random
         self._recorded = recorded
+        self._audit = audit
         self._singles = Gathering(self._write_singles)
 
     async def capture(
-        self, data: bytes, *, behaviour: Behaviour = "rollback", kind: Kind = Kind.EVENT
+        self,
+        data: bytes,
+        *,
+        behaviour: Behaviour = "rollback",
+        kind: Kind = Kind.EVENT,
+        note: AuditNote | None = None,
     ) -> Captured:
         """Record a document's events and return a finished job.
 
         With ``rollback`` one refused event refuses all; with ``proceed`` the others are recorded. The job,
-        and each receipt, is durable on return.
+        and each receipt, is durable on return, and so is the audit record of ``note``.
 
         Raises:
             InputError: the document itself can't be read; nothing was recorded, not even a job.
@@ -127,9 +139,13 @@ class CaptureService:
             written, again = self._record(last, behaviour, connection)
             job = self._job(job_id, created_ms, behaviour, results + written)
             insert_job(connection, job)
+            if audit is not None and note is not None:
+                audit.write(connection, [about_document(note, job, results + written, kind)])
             return job, written, again
 
+        audit = self._audit
         job, written, again = await self._database.write(finish)
+        _is_written(note, audit)
         self._count(written, again)
         self.statistics.documents += 1
         return Captured(
@@ -152,7 +168,9 @@ class CaptureService:
             duplicates += again
         return tuple(results), duplicates
 
-    async def capture_event(self, data: bytes, *, kind: Kind = Kind.EVENT) -> tuple[Receipt, bool]:
+    async def capture_event(
+        self, data: bytes, *, kind: Kind = Kind.EVENT, note: AuditNote | None = None
+    ) -> tuple[Receipt, bool]:
         """Record one event; return its receipt, durable, and whether it was recorded before.
 
         Raises:
@@ -171,17 +189,23 @@ class CaptureService:
         if isinstance(drafts[0], InputError):
             self._count(drafts, 0)
             raise drafts[0]
-        result, duplicate = await self._singles.submit(drafts[0])
+        result, duplicate = await self._singles.submit((drafts[0], note))
+        _is_written(note, self._audit)
         self._count((result,), duplicate)
         if isinstance(result, SealtrailError):
             raise result
         return result.receipt(anchor_delay_ms=self.anchor_delay_ms), duplicate
 
-    async def _write_singles(self, drafts: Sequence[Draft]) -> list[tuple[Result, bool]]:
+    async def _write_singles(
+        self, singles: Sequence[tuple[Draft, AuditNote | None]]
+    ) -> list[tuple[Result, bool]]:
         def write(connection: sqlite3.Connection) -> list[tuple[Result, bool]]:
-            decisions = decide(connection, self._drafter, drafts)
+            decisions = decide(connection, self._drafter, [draft for draft, _ in singles])
             results = self._write(connection, decisions)
-            return [(r, isinstance(d, Same)) for r, d in zip(results, decisions, strict=True)]
+            outcomes = [(r, isinstance(d, Same)) for r, d in zip(results, decisions, strict=True)]
+            if self._audit is not None:
+                self._audit.write(connection, list(_about_singles(singles, outcomes)))
+            return outcomes
 
         return await self._database.write(write)
 
@@ -249,6 +273,19 @@ class CaptureService:
         self.statistics.events += events
         if events and self._recorded is not None:
             self._recorded()
+
+
+def _about_singles(
+    singles: Sequence[tuple[Draft, AuditNote | None]], outcomes: Sequence[tuple[Result, bool]]
+) -> Iterator[Drafted]:
+    for (draft, note), (result, duplicate) in zip(singles, outcomes, strict=True):
+        if note is not None:
+            yield about_event(note, result, draft.kind, duplicate=duplicate)
+
+
+def _is_written(note: AuditNote | None, audit: AuditTrail | None) -> None:
+    if note is not None and audit is not None:
+        note.written = True
 
 
 def _parts(

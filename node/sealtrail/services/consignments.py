@@ -27,9 +27,11 @@ import msgspec
 
 from sealtrail.custody.custodian import Parties
 from sealtrail.errors import SealtrailError, UnavailableError
+from sealtrail.evidence.audit_record import NODE, Action, Ending
 from sealtrail.membership.records import Status
 from sealtrail.peers.client import PeerClient
 from sealtrail.services.addressees import SHIPPING_STEPS, addressees_of
+from sealtrail.services.audit import AuditTrail
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.services.parcels import Parcel, Parcels
 from sealtrail.store import chain, deliveries
@@ -78,6 +80,7 @@ class Outgoing:
         now_ms: Callable[[], int],
         random: Callable[[], float],
         limits: DeliveryLimits = DeliveryLimits(),  # noqa: B008 frozen
+        audit: AuditTrail | None = None,
     ) -> None:
         self.counts = DeliveryCounts()
         self._database = database
@@ -88,6 +91,7 @@ class Outgoing:
         self._now_ms = now_ms
         self._random = random
         self._limits = limits
+        self._audit = audit
         self._wake = asyncio.Event()
         # Between choosing what to show and noting that it is shown, no correction may be looked at.
         self._choosing = asyncio.Lock()
@@ -264,7 +268,7 @@ class Outgoing:
                 lambda c: self._parcels.contents(c, delivery.entry_id)
             )
             shown = [entry_id for part in parts for entry_id in part]
-            await self._database.write(lambda c: disclose(c, shown, recipient))
+            await self._database.write(lambda c: self._disclose(c, shown, recipient))
         unproven: set[bytes] = set()
         for part in parts:
             parcel = await self._pack(delivery, part)
@@ -278,6 +282,17 @@ class Outgoing:
         now = self._now_ms()
         await self._database.write(lambda c: _sent(c, delivery, unproven, now))
         self.counts.delivered += 1
+
+    def _disclose(
+        self, connection: sqlite3.Connection, shown: list[bytes], recipient: bytes
+    ) -> None:
+        """Note what a member is about to be shown; the audit trail has it before it leaves."""
+        disclose(connection, shown, recipient)
+        if self._audit is not None:
+            note = self._audit.note(Action.PACKAGE_SENT, "")
+            note.actor, note.member = NODE, "0x" + recipient.hex()
+            note.showed(shown)
+            self._audit.write(connection, [note.drafted(Ending.DONE)])
 
     async def _send_proofs(self, delivery: Delivery) -> None:
         """Send history again that the chain proves by now."""

@@ -110,7 +110,9 @@ class Intake:
             raise UnauthorizedError("peer_request_replayed", "this request was taken before")
         return signed.key_id.member
 
-    async def receive(self, data: bytes, sender: bytes) -> Acknowledgement:
+    async def receive(
+        self, data: bytes, sender: bytes, *, showed: Callable[[Iterable[bytes]], None] | None = None
+    ) -> Acknowledgement:
         """Verify a package and keep what it has; durable on return. The same package again changes nothing.
 
         Packages take turns, a portion each, so that one that takes long holds up no other. Write order, and what a
@@ -137,6 +139,8 @@ class Intake:
         ):
             room = self.limits.items_max - sum(each.items for each in kept)
             kept += await self._read(partial(self._verify, len(kept), records, sender, room))
+        if showed is not None:  # whoever records what came in
+            showed(each.entry.entry_id for each in kept)
         fresh = 0
         others = [each for each in kept if each.entry.member != self._identity.member]
         await self._database.write(partial(_keep_salts, others))

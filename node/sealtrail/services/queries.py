@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,8 @@ QUERY_SECONDS_MAX = 20.0
 PAGE_CONTENTS_BYTES_MAX = 4 * 1024 * 1024
 HASH_URI_PREFIX = "ni:///sha-256;"
 
+Showed: TypeAlias = Callable[[Iterable[bytes]], None]  # told the entry ids of what is shown
+
 
 class PageToken(msgspec.Struct, frozen=True, array_like=True):
     """Where a listing goes on; ``left`` is what remains of a requested total, ``query`` what it is for."""
@@ -46,6 +48,7 @@ class PageToken(msgspec.Struct, frozen=True, array_like=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """An event's recorded bytes."""
 
+    entry_id: bytes
     body: bytes
     media_type: str
     content_hash: bytes
@@ -79,6 +82,7 @@ class QueryService:
         after: PageToken | None = None,
         total_max: int | None = None,
         refuse_over: int | None = None,
+        showed: Showed | None = None,
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
 
@@ -87,6 +91,7 @@ class QueryService:
         Args:
             total_max: end after that many events, over all pages (``eventCountLimit``).
             refuse_over: refuse a query that more events match (``maxEventCount``).
+            showed: told the entry ids of the events that are returned.
 
         Raises:
             TooLargeError: over ``refuse_over`` (``query_too_large``).
@@ -94,7 +99,7 @@ class QueryService:
         left = total_max if after is None else after.left
         limit = per_page if left is None else min(per_page, left)
 
-        def read(connection: sqlite3.Connection) -> tuple[bytes, int, Position | None]:
+        def read(connection: sqlite3.Connection) -> tuple[bytes, list[bytes], Position | None]:
             if refuse_over is not None:
                 _refuse_over(connection, wanted, refuse_over)
             position = None if after is None else after.position
@@ -105,15 +110,18 @@ class QueryService:
                 limit=limit,
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
             )
-            return query_document(found, now_ms=self._clock()), len(found), more
+            entry_ids = [event.entry_id for event in found]
+            return query_document(found, now_ms=self._clock()), entry_ids, more
 
-        body, count, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
-        rest = None if left is None else left - count
+        body, entry_ids, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
+        if showed is not None:
+            showed(entry_ids)
+        rest = None if left is None else left - len(entry_ids)
         if more is None or rest == 0:
             return body, None
         return body, PageToken(more, rest, b"")
 
-    async def events_with_id(self, event_id: str) -> bytes:
+    async def events_with_id(self, event_id: str, *, showed: Showed | None = None) -> bytes:
         """Return an EPCISQueryDocument of every event with that id (an error declaration shares it).
 
         Raises:
@@ -123,6 +131,8 @@ class QueryService:
         shown = [event for event in found if event.content is not None]
         if not shown:
             raise _unknown(event_id)
+        if showed is not None:
+            showed([event.entry_id for event in shown])
         return query_document(shown, now_ms=self._clock())
 
     async def content(self, name: str) -> Content:
@@ -151,6 +161,7 @@ class QueryService:
             )
         event = found[0]
         return Content(
+            entry_id=event.entry_id,
             body=require_content(event),
             media_type=event.media_type,
             content_hash=event.content_hash,

@@ -1,0 +1,130 @@
+"""Which requests the audit trail records, and how: the gate asks here before and after a request is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from sealtrail.errors import InputError
+from sealtrail.evidence.audit_record import NOBODY, Action, Ending, check_reason
+from sealtrail.services.audit import AuditTrail
+from sealtrail.services.audit_note import AuditNote
+
+REASON_HEADER = "Sealtrail-Reason"
+NOTE = web.RequestKey("audit_note", AuditNote)
+
+# By method and pattern. None: says nothing of what is recorded, and is not recorded unless it is turned away.
+ACTIONS: Mapping[tuple[str, str], Action | None] = {
+    ("POST", "/capture"): Action.CAPTURE,
+    ("GET", "/capture"): Action.READ_JOB,
+    ("GET", "/capture/{job_id}"): Action.READ_JOB,
+    ("OPTIONS", "/capture"): None,
+    ("POST", "/events"): Action.CAPTURE,
+    ("GET", "/events"): Action.QUERY,
+    ("OPTIONS", "/events"): None,
+    ("GET", "/events/{event_id}"): Action.READ_EVENT,
+    ("OPTIONS", "/events/{event_id}"): None,
+    ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
+    ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
+    ("GET", "/v1/provenance"): Action.PROVENANCE,
+    ("GET", "/v1/provenance/{item}"): Action.PROVENANCE,
+    ("GET", "/v1/audit"): Action.AUDIT_READ,
+    ("GET", "/v1/audit/export"): Action.AUDIT_EXPORT,
+    ("GET", "/v1/status"): None,
+    ("GET", "/v1/limits"): None,
+    ("GET", "/metrics"): None,
+    ("GET", "/health"): None,
+    ("GET", "/ready"): None,
+    ("POST", "/peer/v1/packages"): Action.PACKAGE_RECEIVED,
+}
+_AT_THE_DOOR = frozenset({"token_missing", "token_unknown", "scope_missing"})
+# These are recorded before the answer goes out, also what was refused, which is kept with its reason.
+_WRITING = frozenset({Action.CAPTURE, Action.PACKAGE_RECEIVED})
+
+
+class Audited:
+    """The gate's side of the audit trail; without a trail nothing is recorded."""
+
+    def __init__(self, trail: AuditTrail | None) -> None:
+        self._trail = trail
+
+    def begin(self, request: web.Request, route: str) -> None:
+        """Give the request its note."""
+        method = "GET" if request.method == "HEAD" else request.method
+        action = ACTIONS.get((method, route), Action.REQUEST)
+        spelt = f"{method[:20]} {route}"
+        if self._trail is None:
+            note = AuditNote(round(time.time() * 1000), action, spelt, b"")
+        else:
+            note = self._trail.note(action, spelt)
+        request[NOTE] = note
+
+    async def known(self, request: web.Request, name: str) -> None:
+        """Note whose token it is.
+
+        Raises:
+            UnavailableError: the name has no pseudonym yet, and it could not be stored.
+        """
+        if self._trail is not None:
+            request[NOTE].actor = await self._trail.pseudonym("user", name)
+
+    def require_reason(self, request: web.Request) -> None:
+        """Note why, as the caller says.
+
+        Raises:
+            InputError: nothing is said where the configuration wants a reason (``reason_required``); as
+                :func:`check_reason`.
+        """
+        note = request[NOTE]
+        given = request.headers.get(REASON_HEADER)
+        if given is not None:
+            note.reason = _reason(given)
+        elif self._trail is not None and note.action in self._trail.settings.reason_required_for:
+            raise InputError(
+                "reason_required",
+                f"this node wants a reason for {note.action}",
+                pointer=REASON_HEADER,
+                advice=f"send the header {REASON_HEADER}, or --reason on the command line",
+            )
+
+    async def finish(self, request: web.Request, status: int) -> None:
+        """Record the request as it was answered.
+
+        Raises:
+            UnavailableError: it could not be recorded, and so is not to be answered.
+        """
+        note = request[NOTE]
+        if self._trail is None or note.written:
+            return
+        at_the_door = note.code in _AT_THE_DOOR
+        if note.action is None and not at_the_door:
+            return
+        outcome = _outcome(status)
+        draft = note.drafted(outcome, action=Action.TOKEN_USE if at_the_door else None)
+        ended = outcome in (Ending.DONE, Ending.REFUSED)
+        if note.action in _WRITING and ended and not at_the_door and note.actor != NOBODY:
+            await self._trail.record_now(draft)
+        else:
+            await self._trail.record(draft[0])
+
+
+def note_of(request: web.Request) -> AuditNote:
+    """Return the note of a request, for its handler to add what it is about."""
+    return request[NOTE]
+
+
+def _outcome(status: int) -> Ending:
+    if status < 400:
+        return Ending.DONE
+    if status < 500:
+        return Ending.REFUSED
+    return Ending.UNAVAILABLE if status == 503 else Ending.FAILED
+
+
+def _reason(header: str) -> str:
+    try:
+        return check_reason(header)
+    except InputError as error:
+        raise InputError(error.code, error.message, pointer=REASON_HEADER) from error
