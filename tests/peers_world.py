@@ -22,6 +22,7 @@ import rfc8785
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from evidence_world import event_root
 from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.api import peer as peer_routes
@@ -49,7 +50,6 @@ from sealtrail.signing import (
     Entry,
     Kind,
     SignedEntry,
-    disclosure_root,
     encode_leaf,
     entry_id,
     item_key,
@@ -302,7 +302,7 @@ class Peer(Node):
             kind=Kind.EVENT,
             member=self.actor.member,
             record_time_ms=record_time_ms or _now_ms(),
-            disclosure_root=disclosure_root(seed, (recorded.content_hash, recorded.event_hash)),
+            disclosure_root=event_root(recorded, seed),
             items_root=items_root({item_key(salt, mention.item) for mention in recorded.items}),
             references_root=references_root(()),
         )

@@ -42,7 +42,7 @@ async def ensure_genesis(
     """
     domain = identity.domain
     document = genesis_document(domain, identity.member, identity.item_salt)
-    expected = disclosure_root(ZERO_SEED, (sha256(document).digest(), NO_EVENT_HASH))
+    expected = disclosure_root(ZERO_SEED, sha256(document).digest(), NO_EVENT_HASH)
 
     def write(connection: sqlite3.Connection) -> None:
         first = load_leaf(connection, 0)
