@@ -18,7 +18,7 @@ from eth_abi.abi import encode
 from sha3 import keccak_256
 from trie import HexaryTrie
 
-from evidence_world import ANCHORS, CONTEXT, JSON, digest_of
+from evidence_world import ANCHORS, CONTEXT, JSON, digest_of, event_root
 from sealtrail.chainproof.headers import Header, encode_header
 from sealtrail.chainproof.receipts import Log, Receipt, encode_receipt
 from sealtrail.epcis import read_content
@@ -422,16 +422,18 @@ class Member:
     ) -> int:
         """Append an entry; return its leaf index."""
         seed = seed or digest_of(self.name, "seed", len(self.entries))
-        event_hash, keys = NO_EVENT_HASH, []
+        keys: list[bytes] = []
         if kind in EVENT_KINDS:
             read = read_content(content, JSON)
-            event_hash, keys = read.event_hash, item_keys(self.item_salt, read.items)
+            root, keys = event_root(read, seed), item_keys(self.item_salt, read.items)
+        else:
+            root = disclosure_root(seed, sha256(content).digest(), NO_EVENT_HASH)
         self.clock_ms = max(self.clock_ms + 1, self.world.blocks[-1].header.time * 1000)
         entry = Entry(
             kind=kind,
             member=self.member,
             record_time_ms=self.clock_ms if record_time_ms is None else record_time_ms,
-            disclosure_root=disclosure_root(seed, (sha256(content).digest(), event_hash)),
+            disclosure_root=root,
             items_root=items_root(keys),
             references_root=references_root(references),
         )

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 import rfc8785
 
-from sealtrail.epcis import read_content
+from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence import EntryRecord, LogProof
 from sealtrail.log.checkpoint import Checkpoint, sign_note
@@ -27,6 +27,7 @@ from sealtrail.signing import (
     encode_leaf,
     encode_references,
     entry_id,
+    event_disclosure_root,
     genesis_document,
     item_keys,
     items_root,
@@ -58,6 +59,13 @@ def event_content(serial: int) -> bytes:
             "disposition": "active",
             "readPoint": {"id": "urn:epc:id:sgln:9521234.00001.0"},
         }
+    )
+
+
+def event_root(event: RecordedEvent, seed: bytes) -> bytes:
+    """The disclosure root of an event's entry."""
+    return event_disclosure_root(
+        seed, event.content, content_hash=event.content_hash, event_hash=event.event_hash
     )
 
 
@@ -104,16 +112,18 @@ class Party:
     ) -> EntryRecord:
         """Append an entry; ``hidden_items`` are left out of its items root, as a liar would."""
         seed = digest_of(self.name, "seed", len(self.records))
-        event_hash, keys = NO_EVENT_HASH, []
+        keys = []
         if kind in EVENT_KINDS:
             event = read_content(content, JSON)
-            event_hash = event.event_hash
+            root = event_root(event, seed)
             keys = item_keys(self.item_salt, event.items)
+        else:
+            root = disclosure_root(seed, sha256(content).digest(), NO_EVENT_HASH)
         entry = Entry(
             kind=kind,
             member=self.member,
             record_time_ms=1_772_359_200_000 + len(self.records),
-            disclosure_root=disclosure_root(seed, (sha256(content).digest(), event_hash)),
+            disclosure_root=root,
             items_root=items_root(keys[hidden_items:]),
             references_root=references_root(references),
         )

@@ -24,6 +24,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
+from evidence_world import event_root
 from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.api import log as log_routes
@@ -53,7 +54,6 @@ from sealtrail.signing import (
     Entry,
     Kind,
     SignedEntry,
-    disclosure_root,
     encode_leaf,
     entry_id,
     item_keys,
@@ -320,7 +320,7 @@ class Peer(Node):
             kind=Kind.EVENT,
             member=self.actor.member,
             record_time_ms=record_time_ms or _now_ms(),
-            disclosure_root=disclosure_root(seed, (recorded.content_hash, recorded.event_hash)),
+            disclosure_root=event_root(recorded, seed),
             items_root=items_root(item_keys(salt, recorded.items)),
             references_root=references_root(()),
         )

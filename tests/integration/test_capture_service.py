@@ -22,8 +22,8 @@ from sealtrail.signing import (
     Kind,
     Reference,
     Relation,
-    disclosure_root,
     entry_id,
+    event_disclosure_root,
     item_key,
     items_root,
     parse_leaf,
@@ -90,8 +90,11 @@ async def test_the_entry_commits_to_content_items_and_references(world: World) -
     assert stored.seed is not None
     assert kept_event.content is not None
     assert sha256(kept_event.content).digest() == kept_event.content_hash
-    assert entry.disclosure_root == disclosure_root(
-        stored.seed, (kept_event.content_hash, kept_event.event_hash)
+    assert entry.disclosure_root == event_disclosure_root(
+        stored.seed,
+        kept_event.content,
+        content_hash=kept_event.content_hash,
+        event_hash=kept_event.event_hash,
     )
     key = item_key(ITEM_SALT, canonical(pack(1)))
     assert key in {stored.item_keys[at : at + 32] for at in range(0, len(stored.item_keys), 32)}

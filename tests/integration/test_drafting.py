@@ -25,6 +25,7 @@ from capture_node import (
     now_ms,
     services,
 )
+from evidence_world import event_root
 from sealtrail.epcis import Limits, parse_document
 from sealtrail.errors import InputError, TooLargeError, UnavailableError
 from sealtrail.services.drafting import (
@@ -36,7 +37,7 @@ from sealtrail.services.drafting import (
 )
 from sealtrail.services.drafting_process import DraftingSetup, DraftingTask, DraftingWorker
 from sealtrail.services.drafts import Draft
-from sealtrail.signing import Kind, disclosure_root, entry_id, parse_leaf, recover
+from sealtrail.signing import Kind, entry_id, parse_leaf, recover
 from sealtrail.store.contents import parse_content
 
 LIMITS = Limits(document_bytes_max=2_000_000, events_count_max=500)
@@ -95,9 +96,7 @@ async def test_a_draft_says_what_the_document_says_and_is_signed(
         assert before <= signed.entry.record_time_ms == draft.event.record_time_ms <= now_ms()
         assert entry_id(signed.entry, DOMAIN) == draft.entry.entry_id
         assert recover(draft.entry.entry_id, signed.signature) == SIGNER.address
-        assert signed.entry.disclosure_root == disclosure_root(
-            draft.seed, (recorded.content_hash, recorded.event_hash)
-        )
+        assert signed.entry.disclosure_root == event_root(recorded, draft.seed)
     assert len({draft.seed for draft in drafts if isinstance(draft, Draft)}) == len(drafts)
 
 

@@ -113,13 +113,14 @@ def test_a_malformed_domain_is_refused(chain_id: int, registry: int, genesis_has
 
 
 def test_without_the_seed_equal_values_have_unequal_roots() -> None:
-    values = [b"\x01" * 32, b"\x02" * 32]
-    assert disclosure_root(b"\x01" * 32, values) != disclosure_root(b"\x02" * 32, values)
+    values = (b"\x01" * 32, b"\x02" * 32)
+    assert disclosure_root(b"\x01" * 32, *values) != disclosure_root(b"\x02" * 32, *values)
 
 
 def test_equal_values_at_two_places_are_not_interchangeable() -> None:
     one, two = b"\x01" * 32, b"\x02" * 32
-    assert disclosure_root(one, [one, two]) != disclosure_root(one, [two, one])
+    assert disclosure_root(one, one, two) != disclosure_root(one, two, one)
+    assert disclosure_root(one, one, two, [one, two]) != disclosure_root(one, one, two, [two, one])
 
 
 def test_references_come_back_as_they_were() -> None:

@@ -6,7 +6,7 @@ A fault of the document refuses all of it; a fault of one event refuses that eve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,8 +14,15 @@ import orjson
 
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.epcis.bounds import Bounds, bounds_of
-from sealtrail.epcis.content import MEDIA_TYPE, effective_context, encode_content, is_plain
+from sealtrail.epcis.content import (
+    MEDIA_TYPE,
+    effective_context,
+    encode_content,
+    encode_jcs,
+    is_plain,
+)
 from sealtrail.epcis.context import Names, read_context
+from sealtrail.epcis.division import Part, join
 from sealtrail.epcis.envelope import Envelope, open_envelope
 from sealtrail.epcis.events import AnyEvent
 from sealtrail.epcis.extensions import Scope
@@ -24,7 +31,7 @@ from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.mentions import items_of
 from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
 from sealtrail.epcis.reader import frame_of, read_event, read_frame
-from sealtrail.epcis.records import Document, HashedEvent, RecordedEvent
+from sealtrail.epcis.records import Document, HashedEvent, PartialEvent, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, UnsupportedMediaError
 
@@ -192,10 +199,7 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
         UnsupportedMediaError: ``media_type_unknown``.
         InputError: the content is no event, or not the canonical form of one (``content_not_canonical``).
     """
-    if media_type != MEDIA_TYPE:
-        raise UnsupportedMediaError(
-            "media_type_unknown", f"Content of type {media_type[:100]!r} can't be read."
-        )
+    _require_readable(media_type)
     tree = parse_json(content, octets_max=DEFAULT.content_bytes_max)
     envelope = Envelope(type="event", events=[tree], pointer="", listed=False)
     bounds = bounds_of(content, envelope, DEFAULT)
@@ -205,6 +209,38 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
             "content_not_canonical", "The content is not in canonical form (RFC 8785)."
         )
     return recorded
+
+
+def _require_readable(media_type: str) -> None:
+    if media_type != MEDIA_TYPE:
+        raise UnsupportedMediaError(
+            "media_type_unknown", f"Content of type {media_type[:100]!r} can't be read."
+        )
+
+
+def read_parts(
+    parts: Mapping[Part, bytes], elements: Sequence[bytes], media_type: str = MEDIA_TYPE
+) -> PartialEvent:
+    """Read as much of an event as the given parts and elements show, the core among them.
+
+    Raises:
+        UnsupportedMediaError: ``media_type_unknown``.
+        InputError: they are no parts of an event (``part_malformed``, or a code of :func:`parse_document`).
+        TooLargeError: they are more than a content may be.
+    """
+    _require_readable(media_type)
+    tree = join(parts, elements)
+    if "@context" not in tree:
+        raise InputError("part_malformed", "There is no @context: the core is missing.")
+    content = encode_jcs(tree)
+    bounds = bounds_of(
+        content, Envelope(type="event", events=[tree], pointer="", listed=False), DEFAULT
+    )
+    bounds.require_content_fits(content)
+    bounds.require_event_fits(tree)
+    scope = Scope(_names(tree["@context"]), DEFAULT.nesting_levels_max)
+    event = read_event(tree, scope, whole=False)
+    return PartialEvent(event=event, items=items_of(event))
 
 
 def pre_hash(content: bytes) -> str:

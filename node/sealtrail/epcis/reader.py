@@ -162,6 +162,7 @@ _KINDS = {
 _VARYING = frozenset((
     "eventTime", "recordTime", "eventID", "epcList", "parentID", "childEPCs", "inputEPCList", "outputEPCList",
 ))  # fmt: skip
+_SHOWN_APART = frozenset(("bizTransactionList",))  # required, and no part of the core
 EVENT_TYPES = tuple(_KINDS)
 
 
@@ -179,11 +180,14 @@ def read_frame(frame: dict[str, Any], scope: Scope) -> dict[str, Any]:
     return _fields(frame, _kind(frame), scope)
 
 
-def read_event(value: Any, scope: Scope, frame: dict[str, Any] | None = None) -> AnyEvent:
+def read_event(
+    value: Any, scope: Scope, frame: dict[str, Any] | None = None, *, whole: bool = True
+) -> AnyEvent:
     """Read one event.
 
     Args:
         frame: what :func:`read_frame` made of the event's frame, if that was read before.
+        whole: False if parts of the event are not shown: what an event must name may be in those.
 
     Raises:
         InputError: with a stable code, and the pointer of the field relative to the event.
@@ -197,22 +201,27 @@ def read_event(value: Any, scope: Scope, frame: dict[str, Any] | None = None) ->
         varying = {key: value[key] for key in value if key in _VARYING}
         fields = _fields(varying, kind, scope) | frame
     for name in kind.required:
-        if name not in value:
+        if name not in value and (whole or name not in _SHOWN_APART):
             raise located(
                 InputError("field_missing", f"The field {name!r} of the event is missing."), name
             )
-    if not kind.complete(value):
-        raise InputError("event_incomplete", kind.without)
     if "ilmd" in value and value.get("action", "ADD") != "ADD":
         raise located(
             InputError("ilmd_not_allowed", "Master data (ilmd) goes with action ADD only."), "ilmd"
         )
+    if whole:
+        _require_complete(value, kind)
+    return kind.make(**fields)
+
+
+def _require_complete(value: dict[str, Any], kind: _Kind) -> None:
+    if not kind.complete(value):
+        raise InputError("event_incomplete", kind.without)
     if value["type"] == "TransactionEvent" and not value["bizTransactionList"]:
         raise located(
             InputError("list_empty", "A transaction event names at least one transaction."),
             "bizTransactionList",
         )
-    return kind.make(**fields)
 
 
 def _kind(value: dict[str, Any]) -> _Kind:

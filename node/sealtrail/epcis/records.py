@@ -44,6 +44,16 @@ class RecordedEvent(HashedEvent, frozen=True, kw_only=True):
     media_type: str
 
 
+class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parts of an event that were shown say of it: fields of the others are as if they weren't there.
+
+    ``items`` are those that the shown parts name, which the whole event names too.
+    """
+
+    event: AnyEvent
+    items: tuple[ItemMention, ...]
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A document as read: its events in order, an ``InputError`` standing for each refused one."""
 

@@ -14,7 +14,7 @@ from sealtrail.evidence.container import (
 from sealtrail.evidence.package import Package, PackageNetwork, ReceivedPackage
 from sealtrail.evidence.record import AnchorReference, EntryRecord, LogProof, NetworkView
 from sealtrail.evidence.recorded import recorded_of
-from sealtrail.evidence.report import Grade, Outcome, Step, VerifiedEntry
+from sealtrail.evidence.report import Grade, Outcome, ShownEvent, Step, VerifiedEntry
 from sealtrail.evidence.verify import Verifier, verify_entry
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "PackageLimits",
     "PackageNetwork",
     "ReceivedPackage",
+    "ShownEvent",
     "Step",
     "VerifiedEntry",
     "Verifier",

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from sealtrail.membership.records import Anchor, MemberRecord
+from sealtrail.signing import PartialContent
 
 
 class AnchorReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,8 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     ``content`` and ``seed`` are None where they were withheld or erased, ``item_salt`` where the log's was not
     disclosed, ``proof`` while no checkpoint covers the entry. ``references`` are joined, 33 bytes each.
-    ``item_keys`` are ascending; empty if not given.
+    ``item_keys`` are ascending; empty if not given. ``partial`` shows some of an event's content in place of
+    ``content`` and ``seed``; where those are given it says nothing.
     """
 
     leaf: bytes
@@ -42,6 +44,7 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
     item_keys: tuple[bytes, ...] = ()
     item_salt: bytes | None = None
     proof: LogProof | None = None
+    partial: PartialContent | None = None
 
 
 class NetworkView(Protocol):

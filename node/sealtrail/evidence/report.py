@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from sealtrail.custody.history import Grade
-from sealtrail.epcis import RecordedEvent
+from sealtrail.epcis import Part, PartialEvent, RecordedEvent
 from sealtrail.errors import VerificationError
 from sealtrail.log.checkpoint import Checkpoint
 from sealtrail.membership.records import Anchor
@@ -54,13 +54,24 @@ class Step(msgspec.Struct, frozen=True):
     advice: str | None = None
 
 
+class ShownEvent(PartialEvent, frozen=True, kw_only=True):
+    """As much of an event as was shown, and what was not.
+
+    ``withheld`` are the parts of which not even this is known, whether they hold anything;
+    ``elements_withheld`` how many elements of the item lists are not shown, None if all items are withheld.
+    """
+
+    withheld: tuple[Part, ...]
+    elements_withheld: int | None
+
+
 class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The verifier's answer on one entry.
 
     ``grade`` is None if any step does not hold: nothing is to be concluded from such an entry. It is never
     ``inferred`` or ``missing``: those are said of events that have no entry to verify.
-    ``event`` is there only if the content was disclosed and the entry's disclosure root covers it, ``references``
-    only if its references root does.
+    ``event`` is there only if the content was disclosed and the entry's disclosure root covers it, ``shown`` in its
+    stead if parts of it were; ``references`` only if its references root covers them.
     ``tainted``: signed by a key that was reported compromised since before the anchor.
     """
 
@@ -75,6 +86,7 @@ class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: Checkpoint | None
     anchor: Anchor | None
     tainted: bool
+    shown: ShownEvent | None = None
 
     def failures(self) -> tuple[Step, ...]:
         """Return the steps that do not hold."""
@@ -98,4 +110,4 @@ class VerifiedEntry(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-__all__ = ["STEP_NUMBERS", "Grade", "Outcome", "Step", "StepName", "VerifiedEntry"]
+__all__ = ["STEP_NUMBERS", "Grade", "Outcome", "ShownEvent", "Step", "StepName", "VerifiedEntry"]

@@ -85,6 +85,8 @@ def _wire_checkpoint(proof: LogProof) -> WireCheckpoint:
 def _wire_entry(
     record: EntryRecord, checkpoints: dict[WireCheckpoint, int], salts: dict[bytes, bytes]
 ) -> WireEntry:
+    if record.partial is not None:
+        raise InputError("package_malformed", "a package has whole contents, or none")
     recomputable = record.content is not None and parse_leaf(record.leaf).entry.member in salts
     proof = None
     if record.proof is not None:

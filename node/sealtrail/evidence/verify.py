@@ -16,8 +16,9 @@ from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.errors import InputError, TooLargeError, UnsupportedMediaError, VerificationError
 from sealtrail.evidence.audit_digest import parse_digest
 from sealtrail.evidence.chain import ChainSteps, Located
+from sealtrail.evidence.parts import partial_disclosure_step, partial_items_step, read_partial
 from sealtrail.evidence.record import EntryRecord, LogProof, NetworkView
-from sealtrail.evidence.report import Grade, Outcome, Step, StepName, VerifiedEntry
+from sealtrail.evidence.report import Grade, Outcome, ShownEvent, Step, StepName, VerifiedEntry
 from sealtrail.evidence.steps import HOLDS, could_not_check, does_not_hold
 from sealtrail.log.item_index import parse_index_document
 from sealtrail.log.tree import EMPTY_ROOT
@@ -30,6 +31,7 @@ from sealtrail.signing import (
     Reference,
     disclosure_root,
     entry_id,
+    event_disclosure_root,
     genesis_document,
     item_keys,
     items_root,
@@ -47,6 +49,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     entry_id: bytes
     steps: tuple[Step, ...]
     event: RecordedEvent | None
+    shown: ShownEvent | None
     references: tuple[Reference, ...]
     signer: bytes | None
 
@@ -93,8 +96,15 @@ def read_statement(record: EntryRecord, domain: Domain) -> Statement:
     signed = parse_leaf(record.leaf)
     entry = signed.entry
     digest = entry_id(entry, domain)
-    event, content, event_hash = _read(record, entry, domain)
-    disclosure = _disclosure_step(record, entry, event)
+    partial = record.partial if record.content is None else None
+    event, shown, items = None, None, None
+    if partial is None:
+        event, content, event_hash = _read(record, entry, domain)
+        disclosure = _disclosure_step(record, entry, event)
+    else:
+        shown, content, event_hash = read_partial(record, partial, entry)
+        disclosure = partial_disclosure_step(partial, entry)
+        items = partial_items_step(record, partial, entry, shown)
     references, references_step = _read_references(record, entry)
     signature, signer = _signature_step(digest, signed.signature)
     return Statement(
@@ -104,11 +114,12 @@ def read_statement(record: EntryRecord, domain: Domain) -> Statement:
             content,
             event_hash,
             disclosure,
-            _items_step(record, entry, event),
+            items or _items_step(record, entry, event, shown),
             references_step,
             signature,
         ),
         event=event if disclosure.outcome is Outcome.HOLDS else None,
+        shown=shown if disclosure.outcome is Outcome.HOLDS else None,
         references=references,
         signer=signer,
     )
@@ -146,6 +157,7 @@ def conclude(
         grade=_grade(steps, record),
         steps=steps,
         event=statement.event,
+        shown=statement.shown,
         references=statement.references,
         signer=statement.signer,
         leaf_index=leaf_index,
@@ -236,7 +248,7 @@ def _audit_digest_step(content: bytes) -> Step:
 
 
 def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
-    """Step 3: content hash and event hash under the entry's seed give the disclosure root that was signed."""
+    """Step 3: the hashes and the parts of the content, under the entry's seed, give the root that was signed."""
     name = StepName.DISCLOSURE_ROOT
     if record.content is None:
         return could_not_check(name, "content_withheld", "no content was given")
@@ -245,8 +257,15 @@ def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | N
         return could_not_check(name, "seed_withheld", "no seed was given", advice)
     if event is None and entry.kind in EVENT_KINDS:
         return could_not_check(name, "content_unreadable", "the content could not be read")
-    event_hash = NO_EVENT_HASH if event is None else event.event_hash
-    found = disclosure_root(record.seed, (sha256(record.content).digest(), event_hash))
+    if event is None:
+        found = disclosure_root(record.seed, sha256(record.content).digest(), NO_EVENT_HASH)
+    else:
+        found = event_disclosure_root(
+            record.seed,
+            record.content,
+            content_hash=event.content_hash,
+            event_hash=event.event_hash,
+        )
     if found != entry.disclosure_root:
         return does_not_hold(
             name,
@@ -257,7 +276,9 @@ def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | N
     return HOLDS[name]
 
 
-def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) -> Step:
+def _items_step(
+    record: EntryRecord, entry: Entry, event: RecordedEvent | None, shown: ShownEvent | None
+) -> Step:
     """Step 4: the items that the content names, under the log's salt, give the items root that was signed."""
     name = StepName.ITEMS_ROOT
     if record.item_salt is not None and event is not None:
@@ -270,6 +291,11 @@ def _items_step(record: EntryRecord, entry: Entry, event: RecordedEvent | None) 
     elif record.item_keys:
         found = items_root(record.item_keys)  # shows the keys, not that they are the content's
     elif entry.items_root == EMPTY_ROOT:
+        named = event or shown
+        if named is not None and named.items:
+            return does_not_hold(
+                name, "items_root_differs", "the event names items, the entry none"
+            )
         found = EMPTY_ROOT
     else:
         advice = "ask the member for its log's item salt or for the entry's item keys"
@@ -315,7 +341,8 @@ def _grade(steps: tuple[Step, ...], record: EntryRecord) -> Grade | None:
     holding = {step.name for step in steps if step.outcome is Outcome.HOLDS}
     if StepName.EVENT_KEY not in holding:
         return Grade.PEER_ASSERTED
-    if record.content is not None and StepName.DISCLOSURE_ROOT not in holding:
+    given = record.content is not None or record.partial is not None
+    if given and StepName.DISCLOSURE_ROOT not in holding:
         return Grade.PEER_ASSERTED  # the signature does not reach the content
     if {StepName.INCLUSION, StepName.CHECKPOINT, StepName.ANCHOR} <= holding:
         return Grade.CHAIN_PROVEN

@@ -10,12 +10,12 @@ Source: RFC 9162 section 2.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from typing import TypeAlias
 
 import msgspec
 
 from sealtrail.errors import InputError, VerificationError
+from sealtrail.log.small_hash import sha256
 
 HASH_BYTES = 32
 PROOF_HASHES_MAX = 64  # tree sizes are below 2**64
@@ -169,7 +169,7 @@ def inclusion_proof(index: int, size: int, node: NodeAt) -> list[bytes]:
     path = []
     begin, end = 0, size
     while end - begin > 1:
-        split = begin + _split(end - begin)
+        split = begin + left_width(end - begin)
         if index < split:
             path.append(range_root(split, end, node))
             end = split
@@ -197,7 +197,7 @@ def consistency_proof(first: int, second: int, node: NodeAt) -> list[bytes]:
     path = []
     begin, end, known = 0, second, True
     while first != end:
-        split = begin + _split(end - begin)
+        split = begin + left_width(end - begin)
         if first <= split:
             path.append(range_root(split, end, node))
             end = split
@@ -314,8 +314,8 @@ def _consistent_roots(first: int, second: int, path: list[bytes]) -> tuple[bytes
     return fr, sr
 
 
-def _split(width: int) -> int:
-    """Return the largest power of two smaller than ``width``."""
+def left_width(width: int) -> int:
+    """Return how many of ``width`` leaves, two at least, are left of the root: the largest power of two below."""
     return 1 << ((width - 1).bit_length() - 1)
 
 

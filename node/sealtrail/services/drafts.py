@@ -21,10 +21,10 @@ from sealtrail.signing import (
     Kind,
     Reference,
     SignedEntry,
-    disclosure_root,
     encode_leaf,
     encode_references,
     entry_id,
+    event_disclosure_root,
     item_keys,
     items_root,
     references_root,
@@ -45,6 +45,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
     entry: NewEntry | None
     kind: Kind
     seed: bytes
+    disclosure_root: bytes
     item_keys: bytes
     given_id: bool
     pointer: str
@@ -117,28 +118,30 @@ class Drafter:
             content=encode_content(recorded.content),
             record_time_ms=record_time_ms,
         )
-        entry = None if event.is_declaration else self._sign(event, kind, seed, keys, ())
+        root = event_disclosure_root(
+            seed,
+            recorded.content,
+            content_hash=recorded.content_hash,
+            event_hash=recorded.event_hash,
+        )
         given = recorded.event.event_id is not None
-        return Draft(event, entry, kind, seed, b"".join(keys), given, recorded.pointer)
+        draft = Draft(event, None, kind, seed, root, b"".join(keys), given, recorded.pointer)
+        if event.is_declaration:
+            return draft
+        return msgspec.structs.replace(draft, entry=self._sign(draft, keys, ()))
 
     def sign(self, draft: Draft, references: Sequence[Reference]) -> NewEntry:
         """Return the signed entry of a draft with these references."""
-        keys = split_hashes(draft.item_keys)
-        return self._sign(draft.event, draft.kind, draft.seed, keys, references)
+        return self._sign(draft, split_hashes(draft.item_keys), references)
 
     def _sign(
-        self,
-        event: NewEvent,
-        kind: Kind,
-        seed: bytes,
-        item_keys: Sequence[bytes],
-        references: Sequence[Reference],
+        self, draft: Draft, item_keys: Sequence[bytes], references: Sequence[Reference]
     ) -> NewEntry:
         entry = Entry(
-            kind=kind,
+            kind=draft.kind,
             member=self.member,
-            record_time_ms=event.record_time_ms,
-            disclosure_root=disclosure_root(seed, (event.content_hash, event.event_hash)),
+            record_time_ms=draft.event.record_time_ms,
+            disclosure_root=draft.disclosure_root,
             items_root=items_root(item_keys),
             references_root=references_root(references),
         )
@@ -146,9 +149,9 @@ class Drafter:
         return NewEntry(
             digest,
             encode_leaf(SignedEntry(entry, self._signer.sign(digest))),
-            seed,
+            draft.seed,
             encode_references(references),
-            b"".join(item_keys),
+            draft.item_keys,
         )
 
 

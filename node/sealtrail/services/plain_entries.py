@@ -22,7 +22,7 @@ from sealtrail.store.log import NewEntry
 
 def plain_root(content: bytes, seed: bytes) -> bytes:
     """Return the disclosure root of content that is no event."""
-    return disclosure_root(seed, (sha256(content).digest(), NO_EVENT_HASH))
+    return disclosure_root(seed, sha256(content).digest(), NO_EVENT_HASH)
 
 
 def sign_plain_entry(

@@ -1,6 +1,15 @@
 """What members sign: entries (EIP-712), their leaves and roots, and the keys. No I/O, no randomness."""
 
 from sealtrail.log.ed25519 import Ed25519Signer, verify_ed25519
+from sealtrail.signing.disclose import WITHHELD_BY_DEFAULT, disclose
+from sealtrail.signing.disclosure import (
+    PartialContent,
+    Shown,
+    ShownItems,
+    ShownKeys,
+    event_disclosure_root,
+    partial_root,
+)
 from sealtrail.signing.entry import (
     EVENT_KINDS,
     Domain,
@@ -34,19 +43,26 @@ __all__ = [
     "NO_EVENT_HASH",
     "REFERENCE_BYTES",
     "SEED_BYTES",
+    "WITHHELD_BY_DEFAULT",
     "ZERO_SEED",
     "Domain",
     "Ed25519Signer",
     "Entry",
     "EventSigner",
     "Kind",
+    "PartialContent",
     "Reference",
     "Relation",
+    "Shown",
+    "ShownItems",
+    "ShownKeys",
     "SignedEntry",
+    "disclose",
     "disclosure_root",
     "encode_leaf",
     "encode_references",
     "entry_id",
+    "event_disclosure_root",
     "genesis_document",
     "item_key",
     "item_keys",
@@ -54,6 +70,7 @@ __all__ = [
     "origin_of",
     "parse_leaf",
     "parse_references",
+    "partial_root",
     "recover",
     "references_root",
     "verify_ed25519",

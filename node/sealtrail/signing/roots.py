@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from hashlib import sha256
+from hashlib import shake_256
+from struct import Struct
 
 import msgspec
 
 from sealtrail.epcis.records import ItemMention
 from sealtrail.errors import InputError
-from sealtrail.log.tree import EMPTY_ROOT, leaf_hash, root_hash
+from sealtrail.log.small_hash import sha256
+from sealtrail.log.tree import EMPTY_ROOT, leaf_hash, node_hash, root_hash
 
 SEED_BYTES = 32
+SALT_BYTES = 32
 ZERO_SEED = bytes(SEED_BYTES)  # of entries that have nothing to hide: genesis, index, padding
 NO_EVENT_HASH = bytes(32)  # disclosure leaf 1 where the content is no event
 REFERENCE_BYTES = 33
@@ -36,18 +39,32 @@ class Reference(msgspec.Struct, frozen=True):
     entry_id: bytes
 
 
-def disclosure_root(seed: bytes, values: Sequence[bytes]) -> bytes:
-    """Return the root over salted values: content hash, event hash, then (reserved) the event's parts.
+def disclosure_root(
+    seed: bytes, content_hash: bytes, event_hash: bytes, part_hashes: Sequence[bytes] = ()
+) -> bytes:
+    """Return the root over two salted values: the hashes of the whole content, and those of an event's parts.
 
     Args:
         seed: the entry's 32 random bytes; without them nobody confirms a guess of a value.
+        event_hash: :data:`NO_EVENT_HASH` where the content is no event; there are no parts then.
     """
-    return root_hash(
-        [
-            leaf_hash(sha256(seed + n.to_bytes(4, "big")).digest() + value)
-            for n, value in enumerate(values)
-        ]
+    hashes_salt, parts_salt = make_salts(seed, 2)
+    return node_hash(
+        leaf_hash(hashes_salt + content_hash + event_hash),
+        leaf_hash(parts_salt + b"".join(part_hashes)),
     )
+
+
+_SALTS = Struct(f"{SALT_BYTES}s").iter_unpack
+
+
+def make_salts(seed: bytes, count: int) -> list[bytes]:
+    """Return the first salts that a seed gives; one that is shown tells neither the seed nor another.
+
+    Source: FIPS 202 section 6.2, SHAKE256.
+    """
+    stream = shake_256(seed).digest(SALT_BYTES * count)
+    return [salt for (salt,) in _SALTS(stream)]
 
 
 def item_key(item_salt: bytes, canonical: str, *, packs: bool = False) -> bytes:

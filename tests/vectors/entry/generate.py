@@ -6,10 +6,11 @@ Run: python tests/vectors/entry/generate.py
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+from hashlib import sha256, shake_256
 from pathlib import Path
 from typing import Any
 
+import rfc8785
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
@@ -35,6 +36,10 @@ def root(leaves: list[bytes]) -> bytes:
     while k * 2 < len(leaves):
         k *= 2
     return sha256(b"\x01" + root(leaves[:k]) + root(leaves[k:])).digest()
+
+
+def salt_of(seed: bytes, number: int) -> bytes:
+    return shake_256(seed).digest(32 * (number + 1))[-32:]
 
 
 def types(fields: str) -> list[dict[str, str]]:
@@ -123,10 +128,8 @@ def bad_leaves(leaf: bytes) -> list[dict[str, str]]:
 
 def roots() -> dict[str, Any]:
     seed, salt = h("seed"), h("item salt")
-    values = [h("content"), h("event hash")]
-    salted = [
-        sha256(seed + n.to_bytes(4, "big")).digest() + value for n, value in enumerate(values)
-    ]
+    content_hash, event_hash = h("content"), h("event hash")
+    salted = [salt_of(seed, 0) + content_hash + event_hash, salt_of(seed, 1)]
     items = [
         ["https://id.gs1.org/01/09521234543213/21/1001", "epc"],
         ["https://id.gs1.org/01/09521234543213/10/LOT-1", "class"],
@@ -142,7 +145,8 @@ def roots() -> dict[str, Any]:
     return {
         "disclosure": {
             "seed": seed.hex(),
-            "values": [value.hex() for value in values],
+            "content_hash": content_hash.hex(),
+            "event_hash": event_hash.hex(),
             "root": root(salted).hex(),
         },
         "items": {
@@ -159,6 +163,109 @@ def roots() -> dict[str, Any]:
     }
 
 
+CONTEXT = ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"]
+PARTS = {
+    "core": [
+        "@context", "type", "eventTime", "eventTimeZoneOffset", "eventID", "action", "bizStep", "disposition",
+        "persistentDisposition", "readPoint", "bizLocation", "parentID", "transformationID", "certificationInfo",
+        "errorDeclaration",
+    ],
+    "parties": ["sourceList", "destinationList"],
+    "documents": ["bizTransactionList"],
+    "master_data": ["ilmd"],
+}  # fmt: skip
+LISTS = [
+    "epcList", "childEPCs", "quantityList", "childQuantityList", "inputEPCList", "inputQuantityList",
+    "outputEPCList", "outputQuantityList",
+]  # fmt: skip
+WHEN = {
+    "@context": CONTEXT,
+    "eventTime": "2026-03-01T10:00:00.000Z",
+    "eventTimeZoneOffset": "+01:00",
+}
+PACK = "https://id.gs1.org/01/09521234543213/21/"
+EVENTS: dict[str, dict[str, Any]] = {
+    "one pack, master data": WHEN
+    | {
+        "type": "ObjectEvent",
+        "action": "ADD",
+        "bizStep": "commissioning",
+        "disposition": "active",
+        "epcList": [PACK + "1001"],
+        "readPoint": {"id": "https://id.gs1.org/414/9521234543206"},
+        "ilmd": {"cbvmda:lotNumber": "LOT-1", "cbvmda:itemExpirationDate": "2029-12-31"},
+    },
+    "every part, lists out of order": WHEN
+    | {
+        "type": "TransactionEvent",
+        "action": "OBSERVE",
+        "parentID": "https://id.gs1.org/00/095212345432100013",
+        "quantityList": [{"epcClass": PACK[:-3] + "10/LOT-1", "quantity": 2.5, "uom": "KGM"}],
+        "epcList": [PACK + "1003", PACK + "1001", PACK + "1002"],
+        "sourceList": [{"type": "owning_party", "source": "urn:epc:id:pgln:9521234.00001"}],
+        "destinationList": [{"type": "location", "destination": "urn:epc:id:sgln:9521234.00002.0"}],
+        "bizTransactionList": [
+            {"type": "desadv", "bizTransaction": "urn:epc:id:gdti:9521234.00003.7"}
+        ],
+        "sensorElementList": [
+            {"sensorReport": [{"type": "Temperature", "value": 1e-7, "uom": "CEL"}]}
+        ],
+        "@context": [*CONTEXT, {"ex": "https://example.com/"}],
+        "ex:note": "caf\u00e9 \U0001d11e",
+    },
+    "lists without elements": WHEN
+    | {
+        "type": "AggregationEvent",
+        "action": "DELETE",
+        "parentID": "urn:example:tote:7",
+        "childEPCs": [],
+        "sourceList": [],
+    },
+    "no items at all": WHEN
+    | {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "readPoint": {"id": "https://id.gs1.org/414/9521234543206"},
+        "sensorElementList": [
+            {"sensorReport": [{"type": "Temperature", "value": 5, "uom": "CEL"}]}
+        ],
+    },
+}
+
+
+def part_of(name: str, value: Any) -> str:
+    if name in LISTS:
+        return "items" if value else "core"
+    return next((part for part, names in PARTS.items() if name in names), "rest")
+
+
+def parts(name: str, event: dict[str, Any]) -> dict[str, Any]:
+    seed, event_hash = h(f"seed of {name}"), h(f"event hash of {name}")
+    content = rfc8785.dumps(event)
+    members: dict[str, dict[str, Any]] = {
+        part: {n: v for n, v in event.items() if part_of(n, v) == part} for part in (*PARTS, "rest")
+    }
+    octets = [rfc8785.dumps(each) if each else b"" for each in members.values()]
+    elements = [rfc8785.dumps({n: each}) for n in LISTS for each in event.get(n, [])]
+    items_root = root([salt_of(seed, 8 + n) + each for n, each in enumerate(elements)])
+    octets.append(len(elements).to_bytes(4, "big") + items_root)
+    hashes = [
+        sha256(b"\x00" + salt_of(seed, 2 + n) + each).digest() for n, each in enumerate(octets)
+    ]
+    values = [sha256(content).digest() + event_hash, b"".join(hashes)]
+    return {
+        "name": name,
+        "content": content.decode(),
+        "seed": seed.hex(),
+        "event_hash": event_hash.hex(),
+        "parts": [each.decode() for each in octets[:-1]],
+        "elements": [each.decode() for each in elements],
+        "items_part": octets[-1].hex(),
+        "part_hashes": [each.hex() for each in hashes],
+        "root": root([salt_of(seed, n) + value for n, value in enumerate(values)]).hex(),
+    }
+
+
 def main() -> None:
     entries = [good(kind, kind, 1337, 1_700_000_000_000 + kind) for kind in KINDS]
     entries += [good(10, 2, 2**63 - 1, 2**64 - 1), good(11, 2, 1, 0)]
@@ -167,6 +274,7 @@ def main() -> None:
         "entries": entries,
         "bad_leaves": bad_leaves(bytes.fromhex(entries[1]["leaf"])),
         "roots": roots(),
+        "parts": [parts(name, event) for name, event in EVENTS.items()],
     }
     Path(__file__).with_name("entry.json").write_text(json.dumps(vectors, indent=1) + "\n")
 

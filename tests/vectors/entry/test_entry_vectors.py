@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sealtrail.epcis import MEDIA_TYPE, Part, divide, read_content
 from sealtrail.epcis.records import ItemMention
 from sealtrail.errors import InputError
 from sealtrail.log.tree import EMPTY_ROOT, leaf_hash
@@ -22,12 +24,14 @@ from sealtrail.signing import (
     disclosure_root,
     encode_leaf,
     entry_id,
+    event_disclosure_root,
     item_keys,
     items_root,
     parse_leaf,
     recover,
     references_root,
 )
+from sealtrail.signing.disclosure import salt_parts
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "entry.json").read_text())
 ROOTS = VECTORS["roots"]
@@ -83,8 +87,24 @@ def test_a_malformed_leaf_is_refused(case: dict[str, Any]) -> None:
 
 def test_the_disclosure_root_is_the_salted_tree() -> None:
     case = ROOTS["disclosure"]
-    values = [bytes.fromhex(value) for value in case["values"]]
-    assert disclosure_root(unhex(case, "seed"), values) == unhex(case, "root")
+    hashes = unhex(case, "content_hash"), unhex(case, "event_hash")
+    assert disclosure_root(unhex(case, "seed"), *hashes) == unhex(case, "root")
+
+
+@pytest.mark.parametrize("case", VECTORS["parts"], ids=lambda case: case["name"])
+def test_an_event_is_divided_and_salted_as_the_recursive_tree_has_it(case: dict[str, Any]) -> None:
+    content, seed = case["content"].encode(), unhex(case, "seed")
+    assert read_content(content, MEDIA_TYPE).content == content
+    division = divide(content)
+    assert [each.decode() for each in division.parts] == case["parts"]
+    assert [each.decode() for each in division.elements] == case["elements"]
+    salted = salt_parts(seed, division)
+    assert salted.parts[Part.ITEMS] == unhex(case, "items_part")
+    assert [each.hex() for each in salted.hashes] == case["part_hashes"]
+    content_hash, event_hash = sha256(content).digest(), unhex(case, "event_hash")
+    found = event_disclosure_root(seed, content, content_hash=content_hash, event_hash=event_hash)
+    assert found == unhex(case, "root")
+    assert found == disclosure_root(seed, content_hash, event_hash, salted.hashes)
 
 
 def test_the_items_root_is_over_distinct_keys_in_order() -> None:
