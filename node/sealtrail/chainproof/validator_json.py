@@ -69,6 +69,20 @@ def history_from_json(value: Any) -> ValidatorHistory:
     return history
 
 
+def form_from_json(value: Any) -> Form:
+    """Return the consensus that is named.
+
+    Raises:
+        InputError: it is none that is known (``validators_malformed``).
+    """
+    shown = parse_object(value, "a form")
+    name, epoch = shown.get("name"), _number(shown.get("epoch"), "epoch")
+    for known in _FORM_NAMES:
+        if name == known and epoch >= 1:
+            return Form(name=known, epoch=epoch)
+    raise InputError("validators_malformed", f"no consensus {name!r} with epochs of {epoch}")
+
+
 def _parsed(value: Any, parse: Callable[[Any], _T], encode: Callable[[_T], Any]) -> _T:
     try:
         parsed = parse(parse_object(value, "validators"))
@@ -82,7 +96,7 @@ def _parsed(value: Any, parse: Callable[[Any], _T], encode: Callable[[_T], Any])
 
 def _validators(shown: dict[str, Any]) -> Validators:
     return Validators(
-        form=_form(shown.get("form")),
+        form=form_from_json(shown.get("form")),
         number=_number(shown.get("number"), "number"),
         hash=parse_data(shown.get("hash"), "hash", length=_DIGEST),
         time=_number(shown.get("time"), "time"),
@@ -98,7 +112,7 @@ def _validators(shown: dict[str, Any]) -> Validators:
 def _history(shown: dict[str, Any]) -> ValidatorHistory:
     intervals = parse_list(shown.get("intervals"), "intervals", count_max=_INTERVALS_MAX)
     return ValidatorHistory(
-        form=_form(shown.get("form")), intervals=tuple(_interval(i) for i in intervals)
+        form=form_from_json(shown.get("form")), intervals=tuple(_interval(i) for i in intervals)
     )
 
 
@@ -112,15 +126,6 @@ def _interval(value: Any) -> Interval:
 
 def _form_to_json(form: Form) -> dict[str, Any]:
     return {"name": form.name, "epoch": form.epoch}
-
-
-def _form(value: Any) -> Form:
-    shown = parse_object(value, "a form")
-    name, epoch = shown.get("name"), _number(shown.get("epoch"), "epoch")
-    for known in _FORM_NAMES:
-        if name == known and epoch >= 1:
-            return Form(name=known, epoch=epoch)
-    raise InputError("validators_malformed", f"no consensus {name!r} with epochs of {epoch}")
 
 
 def _vote(value: Any) -> Vote:

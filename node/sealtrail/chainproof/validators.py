@@ -56,6 +56,15 @@ class ValidatorHistory(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Other validators from ``first_block`` on, as the block ``number`` showed."""
+
+    first_block: int
+    members: tuple[bytes, ...]
+    number: int
+    hash: bytes
+
+
 class Finality(msgspec.Struct, frozen=True, kw_only=True):
     """Why a block is final: who sealed it (QBFT) or on top of it (Clique), how many were needed, and of how many."""
 
@@ -130,6 +139,31 @@ def follow(state: Validators, header: Header) -> Validators:
         UnavailableError: its validators are kept elsewhere (``validators_in_contract``).
     """
     return _follow(state, header)[0]
+
+
+def follow_run(
+    state: Validators, headers: Sequence[Header]
+) -> tuple[Validators, tuple[Change, ...]]:
+    """Return the validators after the next blocks, and each change on the way.
+
+    Raises:
+        VerificationError: a header does not follow: see :func:`follow`.
+        UnavailableError: its validators are kept elsewhere (``validators_in_contract``).
+    """
+    changes: list[Change] = []
+    for header in headers:
+        before, state = state.members, follow(state, header)
+        # a QBFT block's own list decides where the votes leave two possible
+        sealing = before if state.form.name == "clique" else _listed(header, state.form)
+        for first, old, new in (
+            (state.number, before, sealing),
+            (state.number + 1, sealing, state.members),
+        ):
+            if new != old:
+                changes.append(
+                    Change(first_block=first, members=new, number=state.number, hash=state.hash)
+                )
+    return state, tuple(changes)
 
 
 def verify_final(headers: Sequence[Header], validators: Validators | ValidatorHistory) -> Finality:
