@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeVar, get_args
 
-from sealtrail.chainproof.consensus import Form, FormName, Validators, Vote
+from sealtrail.chainproof.consensus import NUMBER_MAX, Form, FormName, Validators, Vote
 from sealtrail.chainproof.limits import VALIDATORS_MAX
 from sealtrail.chainproof.validators import Interval, ValidatorHistory
 from sealtrail.chainproof.wire import parse_data, parse_list, parse_object, show
@@ -14,7 +14,6 @@ from sealtrail.errors import InputError
 
 _ADDRESS, _DIGEST = 20, 32
 _INTERVALS_MAX = 1_000_000
-_NUMBER_MAX = 2**53 - 1  # what every reader of JSON can tell apart
 
 _FORM_NAMES: tuple[FormName, ...] = get_args(FormName)
 
@@ -150,6 +149,6 @@ def _addresses(value: Any, what: str) -> tuple[bytes, ...]:
 
 
 def _number(value: Any, what: str) -> int:
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
+    if type(value) is not int or not 0 <= value <= NUMBER_MAX:
         raise InputError("validators_malformed", f"{what} is no number from 0 to 2^53 - 1")
     return value

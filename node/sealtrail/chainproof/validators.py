@@ -18,6 +18,7 @@ from sealtrail.chainproof.consensus import (
     EPOCH_BLOCKS,
     Form,
     Validators,
+    check_time,
     majority_of,
 )
 from sealtrail.chainproof.hashing import keccak
@@ -119,12 +120,13 @@ def validators_at_genesis(header: Header, form: Form) -> Validators:
     Raises:
         InputError: it is another block (``genesis_expected``).
         VerificationError: it does not list them as the form demands (``epoch_signers_missing``,
-            ``extra_data_malformed``, ``validators_malformed``).
+            ``extra_data_malformed``, ``validators_malformed``), or its time is none (``header_too_late``).
         UnavailableError: the chain has no seals (``chain_without_seals``), or keeps its validators elsewhere
             (``validators_in_contract``).
     """
     if header.number != 0:
         raise InputError("genesis_expected", f"block {header.number} is not block 0")
+    check_time(header)
     if form.name == "clique":
         return clique.signers_at_epoch(header, form)
     return qbft.validators_at_genesis(header, form, _kind(form))
