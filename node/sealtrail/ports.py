@@ -10,6 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from sealtrail.chainproof.consensus import Form
+from sealtrail.chainproof.headers import Header
+from sealtrail.chainproof.state import Account
 from sealtrail.membership.records import Anchor
 
 
@@ -112,4 +115,46 @@ class Ledger(Protocol):
 
     async def inclusion(self, transaction_hash: bytes) -> Inclusion | None:
         """Return where the transaction is; None if it is in no block."""
+        ...
+
+
+class SlotProof(msgspec.Struct, frozen=True, kw_only=True):
+    """A storage slot, what is in it, and the trie's nodes that show it."""
+
+    slot: int
+    value: int
+    nodes: tuple[bytes, ...]
+
+
+class StateProof(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as it was after a block, some of its slots, and the tries' nodes that show it."""
+
+    address: bytes
+    account: Account | None
+    nodes: tuple[bytes, ...]
+    slots: tuple[SlotProof, ...]
+
+
+class ChainProofs(Protocol):
+    """What proofs about the chain are made of. Everything returned was checked against a header.
+
+    Whether a header is one of the chain's is what following the validators tells, not this.
+    Every method may raise ``UnavailableError``: nothing was learnt, or what the endpoint showed does not hold
+    (``rpc_garbage``, ``rpc_proof_invalid``), or the chain moved meanwhile (``chain_moved``). Nothing is retried.
+    """
+
+    async def form(self) -> Form:
+        """Return the chain's consensus, as block 0 shows it; ``consensus_unsupported`` if it is none that is known."""
+        ...
+
+    async def headers(self, first: int, last: int) -> Sequence[Header]:
+        """Return the headers from ``first`` to ``last``; each has the hash it was shown with, and follows the other."""
+        ...
+
+    async def receipts(self, header: Header) -> Sequence[bytes]:
+        """Return the block's receipts as its trie has them, all of them and in order."""
+        ...
+
+    async def state(self, header: Header, address: bytes, slots: Sequence[int]) -> StateProof:
+        """Return the account and those of its storage slots as they were after the block."""
         ...

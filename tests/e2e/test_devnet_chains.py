@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,11 @@ def is_anchored(config: Path, directory: Path, name: str) -> bool:
     return '"final_sequence": 0' not in status and config.exists()
 
 
+def validators(directory: Path, name: str) -> Any:
+    status = sealtrail("status", "--json", "--devnet", str(directory), "--as", name).stdout
+    return json.loads(status)["chain"]["validators"]
+
+
 def test_a_chain_that_runs_already_serves_with_free_transactions(
     tmp_path: Path, rpc_url: str
 ) -> None:
@@ -62,6 +69,10 @@ def test_a_chain_that_runs_already_serves_with_free_transactions(
         assert 'fees = "free"' in config.read_text()
         assert 'finality = "signers"' in config.read_text()
         until(lambda: is_anchored(config, directory, "wholesaler"), "an anchor")
+        until(lambda: validators(directory, "wholesaler")["state"] == "following", "the validators")
+        followed = validators(directory, "wholesaler")
+        assert (followed["form"], len(followed["members"])) == ("clique", 1)
+        assert followed["block"] > 0
         assert DEPLOYER not in "".join(
             p.read_text(errors="replace") for p in directory.rglob("*.json")
         )
@@ -94,3 +105,4 @@ def test_anvil_serves(tmp_path: Path, anvil: str, monkeypatch: pytest.MonkeyPatc
     with devnet(directory, "--nodes", "1", "--chain", "anvil"):
         config = directory / "nodes" / "manufacturer" / "sealtrail.toml"
         until(lambda: is_anchored(config, directory, "manufacturer"), "an anchor")
+        until(lambda: validators(directory, "manufacturer")["state"] == "no_seals", "the answer")

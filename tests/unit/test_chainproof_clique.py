@@ -120,6 +120,7 @@ def test_a_genesis_that_lists_no_signers_is_refused(listed: bytes) -> None:
         ({"parent_hash": bytes(32)}, "header_not_next"),
         ({"number": 3}, "header_not_next"),
         ({"time": 1_700_000_001}, "header_too_early"),
+        ({"time": 2**53}, "header_too_late"),
         ({"mix_hash": b"\1" * 32}, "header_form_wrong"),
         ({"uncles_hash": bytes(32)}, "header_form_wrong"),
         ({"gas_limit": 2**63}, "header_form_wrong"),

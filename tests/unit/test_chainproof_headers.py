@@ -10,11 +10,13 @@ import rlp
 
 from sealed_chains import plain_header, shown
 from sealtrail.chainproof.clique import block_hash
+from sealtrail.chainproof.hashing import keccak
 from sealtrail.chainproof.headers import (
     FORMS,
     Header,
     encode_header,
     form_of,
+    genesis_from_json,
     header_from_json,
     header_items,
     parse_header,
@@ -150,6 +152,24 @@ def test_items_of_a_later_fork_without_an_earlier_ones_are_no_header() -> None:
 def test_what_json_shows_as_no_header_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
         header_from_json(shown(plain_header(), bytes(32)) | change)
+    assert caught.value.code == "header_malformed"
+
+
+def test_a_block_0_with_items_out_of_order_has_its_hash_all_the_same() -> None:
+    """As anvil makes it with ``--hardfork london``."""
+    header = plain_header(base_fee=10**9)
+    block = shown(header, bytes(32)) | {"blobGasUsed": "0x0", "excessBlobGas": "0x0"}
+    first, own = genesis_from_json(block)
+    assert first == plain_header()
+    assert own == keccak(rlp.encode([*header_items(header), b"", b""]))
+    with pytest.raises(InputError):
+        header_from_json(block)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, {"number": "0x0"}])
+def test_what_is_no_block_0_is_refused(value: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        genesis_from_json(value)
     assert caught.value.code == "header_malformed"
 
 

@@ -229,6 +229,7 @@ def test_what_is_no_seal_is_refused(seal: bytes) -> None:
         ({"parent_hash": bytes(32)}, "header_not_next"),
         ({"number": 2}, "header_not_next"),
         ({"time": 1_699_999_999}, "header_too_early"),
+        ({"time": 2**53}, "header_too_late"),
         ({"mix_hash": bytes(32)}, "header_form_wrong"),
         ({"uncles_hash": bytes(32)}, "header_form_wrong"),
         ({"difficulty": 2}, "header_form_wrong"),

@@ -92,6 +92,9 @@ def test_only_block_0_is_believed() -> None:
     with pytest.raises(InputError) as caught:
         validators_at_genesis(clique_of(1, [0]).headers[1], CLIQUE)
     assert caught.value.code == "genesis_expected"
+    with pytest.raises(VerificationError) as late:
+        validators_at_genesis(CliqueChain([0], time=2**53).headers[0], CLIQUE)
+    assert late.value.code == "header_too_late"
 
 
 def test_nothing_is_proven_by_a_chain_without_seals() -> None:

@@ -42,6 +42,7 @@ from sealtrail.ledger.chain import ChainLedger, Contracts
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.finality import parse_finality
+from sealtrail.ledger.proofs import RpcChainProofs
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
@@ -64,6 +65,7 @@ from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.store_check import StoreCheck
+from sealtrail.services.validators import ValidatorFollower
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
@@ -177,6 +179,7 @@ class Node:
             fees=FeeMode(chain.fees),
             chain_id=chain.chain_id,
             operator=self._operator,
+            epoch_blocks=chain.epoch_blocks,
         )
         self._follower = Follower(
             self._database,
@@ -185,6 +188,14 @@ class Node:
             random=random.random,
             poll_seconds=chain.poll_seconds,
             start_block=chain.start_block,
+        )
+        self._validators = ValidatorFollower(
+            self._database,
+            RpcChainProofs(rpc, epoch_blocks=chain.epoch_blocks),
+            final=lambda: None if (c := self._follower.checked) is None else c.final,
+            genesis_hash=domain.genesis_hash,
+            random=random.random,
+            poll_seconds=chain.poll_seconds,
         )
         self._networks = FollowedNetworks(
             NetworkIdentity(
@@ -252,6 +263,7 @@ class Node:
             ),
         )
         self._keep_running("following the chain", self._follower.run(self._stop))
+        self._keep_running("following the validators", self._validators.run(self._stop))
         self._start_peers()
 
     def _start_capture(self, domain: Domain) -> None:
@@ -362,6 +374,7 @@ class Node:
             log=self._tree,
             database=self._database,
             follower=self._follower,
+            validators=self._validators,
             anchoring=self._anchoring,
             capture=self._capture,
             outgoing=self._outgoing,

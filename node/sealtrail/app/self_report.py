@@ -10,6 +10,7 @@ import msgspec
 from sealtrail import __version__
 from sealtrail.app.network_check import unfit_keys
 from sealtrail.config import Config
+from sealtrail.errors import SealtrailError
 from sealtrail.membership.records import Purpose
 from sealtrail.services.anchoring import Anchoring
 from sealtrail.services.audit_beat import AuditBeat
@@ -17,6 +18,7 @@ from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
 from sealtrail.services.follower import Follower
 from sealtrail.services.store_check import StoreCheck
+from sealtrail.services.validators import ValidatorFollower
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
 
@@ -30,6 +32,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     log: LogStore
     database: Database
     follower: Follower
+    validators: ValidatorFollower
     anchoring: Anchoring
     capture: CaptureService
     outgoing: Outgoing
@@ -60,6 +63,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
                 "finality": chain.finality,
                 "fees": chain.fees,
                 **self._checked(),
+                "validators": self._validators(),
             },
             "deliveries": [
                 {**msgspec.structs.asdict(b), "recipient": "0x" + b.recipient.hex()}
@@ -88,6 +92,11 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_chain_head_block": checked.head.number if checked else 0,
             "sealtrail_chain_final_block": checked.final.number if checked else 0,
             "sealtrail_chain_reachable": float(self.follower.failure is None),
+            "sealtrail_validators": len(self.validators.progress.members),
+            "sealtrail_validators_followed_block": self.validators.progress.block or 0,
+            "sealtrail_validators_contradicted": float(
+                self.validators.progress.state == "validators_contradicted"
+            ),
             "sealtrail_deliveries_waiting": deliveries.waiting,
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
@@ -108,5 +117,19 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "head_block": checked.head.number if checked else None,
             "final_block": checked.final.number if checked else None,
             "checked_ms": checked.checked_ms if checked else None,
-            "failure": {"code": failure.code, "message": failure.message} if failure else None,
+            "failure": _told(failure),
         }
+
+    def _validators(self) -> dict[str, Any]:
+        progress = self.validators.progress
+        return {
+            "state": progress.state,
+            "form": progress.form.name if progress.form else None,
+            "block": progress.block,
+            "members": ["0x" + m.hex() for m in progress.members],
+            "failure": _told(progress.failure),
+        }
+
+
+def _told(failure: SealtrailError | None) -> dict[str, str] | None:
+    return {"code": failure.code, "message": failure.message} if failure else None

@@ -13,6 +13,7 @@ from sealtrail.chainproof.headers import Header
 from sealtrail.errors import VerificationError
 
 FormName = Literal["clique", "qbft", "ibft2", "none"]
+NUMBER_MAX = 2**53 - 1
 EPOCH_BLOCKS = 30_000
 """Blocks after which votes are forgotten, where the genesis document says nothing else."""
 
@@ -65,7 +66,8 @@ def check_next(state: Validators, header: Header, *, seconds_min: int) -> None:
     """Check that the header is the next one: by parent, height and time.
 
     Raises:
-        VerificationError: it is not (``header_not_next``), or is too early for its parent (``header_too_early``).
+        VerificationError: it is not (``header_not_next``), is too early for its parent (``header_too_early``), or
+            beyond every calendar (``header_too_late``).
     """
     if header.parent_hash != state.hash or header.number != state.number + 1:
         raise VerificationError(
@@ -77,6 +79,19 @@ def check_next(state: Validators, header: Header, *, seconds_min: int) -> None:
         raise VerificationError(
             "header_too_early",
             f"block {header.number} is of {header.time}, its parent of {state.time}; at least {seconds_min} s apart",
+        )
+    check_time(header)
+
+
+def check_time(header: Header) -> None:
+    """Check that height and time are numbers that JSON keeps.
+
+    Raises:
+        VerificationError: one is too large (``header_too_late``).
+    """
+    if max(header.time, header.number) > NUMBER_MAX:
+        raise VerificationError(
+            "header_too_late", f"block {header.number} is of {header.time}; 2^53 - 1 is the end"
         )
 
 

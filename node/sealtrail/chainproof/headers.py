@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sealtrail.chainproof import strict_rlp
+from sealtrail.chainproof.hashing import keccak
 from sealtrail.chainproof.limits import HEADER_BYTES_MAX
 from sealtrail.chainproof.wire import parse_data, parse_number, parse_object
 from sealtrail.errors import InputError
@@ -150,6 +151,25 @@ def header_from_json(value: Any) -> Header:
     except InputError as error:
         raise _malformed(error.message) from error
     return header
+
+
+def genesis_from_json(value: Any) -> tuple[Header, bytes]:
+    """Return what every fork's block 0 has, and the hash of all that is shown of it.
+
+    Some development chains (anvil before Cancun) make a block 0 with items of a later fork and without an earlier
+    one's: no header that could be encoded, and yet what its hash is of. No other block is read so.
+
+    Raises:
+        InputError: it is none (``header_malformed``).
+    """
+    try:
+        block = parse_object(value, "block 0")
+        values = {f: shown for f in _FIELDS if (shown := _shown(f, block)) is not None}
+    except InputError as error:
+        raise _malformed(error.message) from error
+    items = [strict_rlp.encode_number(v) if f.is_number else v for f, v in values.items()]
+    first = Header(**{f.name: values[f] for f in _FIELDS[:_BERLIN]})
+    return first, keccak(strict_rlp.encode(items))
 
 
 def _shown(field: _Field, block: Mapping[str, Any]) -> Any:

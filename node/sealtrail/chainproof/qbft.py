@@ -17,6 +17,7 @@ QbftExtraDataCodec, IbftExtraDataCodec, VoteTally, BftValidatorsValidationRule.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -114,7 +115,7 @@ def committers(header: Header, kind: Kind) -> tuple[bytes, ...]:
         VerificationError: the extra data is not of this form (``extra_data_malformed``), or no key made one of
             the seals (``seal_invalid``).
     """
-    return _committers(header, parse_extra_data(header.extra_data, kind))
+    return tuple(_committers(header, parse_extra_data(header.extra_data, kind)))
 
 
 def validators_at_genesis(header: Header, form: Form, kind: Kind) -> Validators:
@@ -193,35 +194,38 @@ def _verify_committed(
             "proposer_unauthorized",
             f"0x{header.beneficiary.hex()} proposed block {header.number} and is none of its validators",
         )
-    by = _committers(header, extra)
-    _check_seals(by, members, header.number)
-    return by
+    return _verify_seals(header, extra, members)
 
 
-def _committers(header: Header, extra: ExtraData) -> tuple[bytes, ...]:
+def _committers(header: Header, extra: ExtraData) -> Iterator[bytes]:
     digest = _hash_without(header, extra, with_round=True)
-    return tuple(recover(seal, digest, header.number) for seal in extra.seals)
+    for seal in extra.seals:
+        yield recover(seal, digest, header.number)
 
 
-def _check_seals(by: tuple[bytes, ...], members: tuple[bytes, ...], number: int) -> None:
-    seen: set[bytes] = set()
-    for address in by:
+def _verify_seals(
+    header: Header, extra: ExtraData, members: tuple[bytes, ...]
+) -> tuple[bytes, ...]:
+    by: list[bytes] = []
+    # one after the other: no more seals are recovered than there are validators, and one
+    for address in _committers(header, extra):
         if address not in members:
             raise VerificationError(
                 "sealer_unauthorized",
-                f"0x{address.hex()} sealed block {number} and is none of its {len(members)} validators",
+                f"0x{address.hex()} sealed block {header.number} and is none of its {len(members)} validators",
             )
-        if address in seen:
+        if address in by:
             raise VerificationError(
-                "seal_repeated", f"0x{address.hex()} sealed block {number} twice"
+                "seal_repeated", f"0x{address.hex()} sealed block {header.number} twice"
             )
-        seen.add(address)
-    if len(seen) < quorum_of(len(members)):
+        by.append(address)
+    if len(by) < quorum_of(len(members)):
         raise VerificationError(
             "seals_too_few",
-            f"block {number} has seals of {len(seen)} validators; {quorum_of(len(members))} of {len(members)}"
-            " are needed",
+            f"block {header.number} has seals of {len(by)} validators; {quorum_of(len(members))} of"
+            f" {len(members)} are needed",
         )
+    return tuple(by)
 
 
 def _check_form(header: Header, kind: Kind) -> None:

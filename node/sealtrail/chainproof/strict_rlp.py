@@ -17,6 +17,7 @@ Encodable: TypeAlias = Union[bytes, Sequence["Encodable"]]  # noqa: UP007
 
 _SHORT_MAX = 55
 _STRING, _LONG_STRING, _LIST, _LONG_LIST = 0x80, 0xB7, 0xC0, 0xF7
+_SHORT_STRINGS = [bytes((_STRING + length,)) for length in range(_SHORT_MAX + 1)]
 
 
 def decode(encoded: bytes, *, depth_max: int) -> Item:
@@ -38,9 +39,10 @@ def decode(encoded: bytes, *, depth_max: int) -> Item:
 def encode(item: Encodable) -> bytes:
     """Return the RLP of a string, or of a list of items."""
     if isinstance(item, bytes):
-        if len(item) == 1 and item[0] < _STRING:
-            return item
-        return _prefix(len(item), _STRING) + item
+        length = len(item)
+        if length > _SHORT_MAX:
+            return _prefix(length, _STRING) + item
+        return item if length == 1 and item[0] < _STRING else _SHORT_STRINGS[length] + item
     return encode_joined([encode(part) for part in item])
 
 

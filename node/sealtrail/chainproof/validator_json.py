@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeVar, get_args
 
-from sealtrail.chainproof.consensus import Form, FormName, Validators, Vote
+from sealtrail.chainproof.consensus import NUMBER_MAX, Form, FormName, Validators, Vote
 from sealtrail.chainproof.limits import VALIDATORS_MAX
 from sealtrail.chainproof.validators import Interval, ValidatorHistory
 from sealtrail.chainproof.wire import parse_data, parse_list, parse_object, show
@@ -14,7 +14,6 @@ from sealtrail.errors import InputError
 
 _ADDRESS, _DIGEST = 20, 32
 _INTERVALS_MAX = 1_000_000
-_NUMBER_MAX = 2**53 - 1  # what every reader of JSON can tell apart
 
 _FORM_NAMES: tuple[FormName, ...] = get_args(FormName)
 
@@ -69,6 +68,20 @@ def history_from_json(value: Any) -> ValidatorHistory:
     return history
 
 
+def form_from_json(value: Any) -> Form:
+    """Return the consensus that is named.
+
+    Raises:
+        InputError: it is none that is known (``validators_malformed``).
+    """
+    shown = parse_object(value, "a form")
+    name, epoch = shown.get("name"), _number(shown.get("epoch"), "epoch")
+    for known in _FORM_NAMES:
+        if name == known and epoch >= 1:
+            return Form(name=known, epoch=epoch)
+    raise InputError("validators_malformed", f"no consensus {name!r} with epochs of {epoch}")
+
+
 def _parsed(value: Any, parse: Callable[[Any], _T], encode: Callable[[_T], Any]) -> _T:
     try:
         parsed = parse(parse_object(value, "validators"))
@@ -82,7 +95,7 @@ def _parsed(value: Any, parse: Callable[[Any], _T], encode: Callable[[_T], Any])
 
 def _validators(shown: dict[str, Any]) -> Validators:
     return Validators(
-        form=_form(shown.get("form")),
+        form=form_from_json(shown.get("form")),
         number=_number(shown.get("number"), "number"),
         hash=parse_data(shown.get("hash"), "hash", length=_DIGEST),
         time=_number(shown.get("time"), "time"),
@@ -98,7 +111,7 @@ def _validators(shown: dict[str, Any]) -> Validators:
 def _history(shown: dict[str, Any]) -> ValidatorHistory:
     intervals = parse_list(shown.get("intervals"), "intervals", count_max=_INTERVALS_MAX)
     return ValidatorHistory(
-        form=_form(shown.get("form")), intervals=tuple(_interval(i) for i in intervals)
+        form=form_from_json(shown.get("form")), intervals=tuple(_interval(i) for i in intervals)
     )
 
 
@@ -112,15 +125,6 @@ def _interval(value: Any) -> Interval:
 
 def _form_to_json(form: Form) -> dict[str, Any]:
     return {"name": form.name, "epoch": form.epoch}
-
-
-def _form(value: Any) -> Form:
-    shown = parse_object(value, "a form")
-    name, epoch = shown.get("name"), _number(shown.get("epoch"), "epoch")
-    for known in _FORM_NAMES:
-        if name == known and epoch >= 1:
-            return Form(name=known, epoch=epoch)
-    raise InputError("validators_malformed", f"no consensus {name!r} with epochs of {epoch}")
 
 
 def _vote(value: Any) -> Vote:
@@ -145,6 +149,6 @@ def _addresses(value: Any, what: str) -> tuple[bytes, ...]:
 
 
 def _number(value: Any, what: str) -> int:
-    if type(value) is not int or not 0 <= value <= _NUMBER_MAX:
+    if type(value) is not int or not 0 <= value <= NUMBER_MAX:
         raise InputError("validators_malformed", f"{what} is no number from 0 to 2^53 - 1")
     return value

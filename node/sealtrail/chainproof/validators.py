@@ -18,6 +18,7 @@ from sealtrail.chainproof.consensus import (
     EPOCH_BLOCKS,
     Form,
     Validators,
+    check_time,
     majority_of,
 )
 from sealtrail.chainproof.hashing import keccak
@@ -54,6 +55,15 @@ class ValidatorHistory(msgspec.Struct, frozen=True, kw_only=True):
         raise UnavailableError(
             "validators_unknown", f"who could seal block {number} is not known here"
         )
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Other validators from ``first_block`` on, as the block ``number`` showed."""
+
+    first_block: int
+    members: tuple[bytes, ...]
+    number: int
+    hash: bytes
 
 
 class Finality(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +120,13 @@ def validators_at_genesis(header: Header, form: Form) -> Validators:
     Raises:
         InputError: it is another block (``genesis_expected``).
         VerificationError: it does not list them as the form demands (``epoch_signers_missing``,
-            ``extra_data_malformed``, ``validators_malformed``).
+            ``extra_data_malformed``, ``validators_malformed``), or its time is none (``header_too_late``).
         UnavailableError: the chain has no seals (``chain_without_seals``), or keeps its validators elsewhere
             (``validators_in_contract``).
     """
     if header.number != 0:
         raise InputError("genesis_expected", f"block {header.number} is not block 0")
+    check_time(header)
     if form.name == "clique":
         return clique.signers_at_epoch(header, form)
     return qbft.validators_at_genesis(header, form, _kind(form))
@@ -130,6 +141,31 @@ def follow(state: Validators, header: Header) -> Validators:
         UnavailableError: its validators are kept elsewhere (``validators_in_contract``).
     """
     return _follow(state, header)[0]
+
+
+def follow_run(
+    state: Validators, headers: Sequence[Header]
+) -> tuple[Validators, tuple[Change, ...]]:
+    """Return the validators after the next blocks, and each change on the way.
+
+    Raises:
+        VerificationError: a header does not follow: see :func:`follow`.
+        UnavailableError: its validators are kept elsewhere (``validators_in_contract``).
+    """
+    changes: list[Change] = []
+    for header in headers:
+        before, state = state.members, follow(state, header)
+        # a QBFT block's own list decides where the votes leave two possible
+        sealing = before if state.form.name == "clique" else _listed(header, state.form)
+        for first, old, new in (
+            (state.number, before, sealing),
+            (state.number + 1, sealing, state.members),
+        ):
+            if new != old:
+                changes.append(
+                    Change(first_block=first, members=new, number=state.number, hash=state.hash)
+                )
+    return state, tuple(changes)
 
 
 def verify_final(headers: Sequence[Header], validators: Validators | ValidatorHistory) -> Finality:

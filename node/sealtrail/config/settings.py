@@ -94,6 +94,14 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
             " than half have sealed on top), `depth N` (N blocks on top) or `finalized` (the tag)."
         ),
     ] = "instant"
+    epoch_blocks: Annotated[
+        int,
+        Meta(ge=1, le=2**53 - 1),
+        _doc(
+            "Blocks after which the chain forgets votes on its validators: `epoch` in the genesis document"
+            " (Clique), `epochLength` or `epochlength` (QBFT, IBFT 2.0)."
+        ),
+    ] = 30_000
     fees: Annotated[
         Literal["eip1559", "legacy", "free"],
         _doc("How transactions pay: `eip1559`, `legacy` (gas price) or `free` (gas price 0)."),

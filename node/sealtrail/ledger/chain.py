@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sealtrail.chainproof.consensus import EPOCH_BLOCKS
 from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.ledger import registry_calls
 from sealtrail.ledger.anchor_calls import Log, decode_latest, parse_anchored, parse_recorded
@@ -52,6 +53,7 @@ class ChainLedger:
         fees: how transactions pay.
         chain_id: the chain for which transactions are signed.
         operator: signs anchors; None for a reader.
+        epoch_blocks: blocks after which a Clique chain lists its signers and forgets votes.
     """
 
     def __init__(
@@ -63,11 +65,12 @@ class ChainLedger:
         fees: FeeMode,
         chain_id: int,
         operator: OperatorKey | None = None,
+        epoch_blocks: int = EPOCH_BLOCKS,
     ) -> None:
         self._rpc = rpc
         self._contracts = contracts
         self._rule = finality
-        self._clique = CliqueFinality(rpc)
+        self._clique = CliqueFinality(rpc, epoch=epoch_blocks)
         self._fees = fees
         self._chain_id = chain_id
         self._operator = operator
