@@ -11,8 +11,9 @@ from aiohttp import web
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
 from sealtrail.api.events import parse_entry_id
+from sealtrail.api.item_text import ITEM_CHARACTERS_MAX
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
-from sealtrail.api.provenance import ITEM_CHARACTERS_MAX, moment
+from sealtrail.api.provenance import moment
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import Action, Ending

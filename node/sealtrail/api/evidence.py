@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
+from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
 from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.errors import InputError
@@ -28,6 +29,7 @@ def routes(evidence: EvidenceService) -> list[web.RouteDef]:
     async def about_item(request: web.Request) -> web.StreamResponse:
         check_parameters(request, frozenset({"item"}))
         item = parse_item(item_text(request))
+        note_of(request).asked_for([item.canonical])
         return await _stream(request, _given(await evidence.about_item(item.canonical)))
 
     @needs("log")

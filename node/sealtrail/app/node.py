@@ -26,11 +26,15 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.api import audit as audit_routes
+from sealtrail.api import evidence as evidence_routes
+from sealtrail.api import item_index as item_index_routes
 from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
+from sealtrail.api import peer_sections as section_routes
 from sealtrail.api import provenance as provenance_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
+from sealtrail.app.evidence import make_evidence
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
 from sealtrail.config import Config
@@ -59,6 +63,8 @@ from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
+from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.item_lists import ItemListService
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
@@ -163,6 +169,15 @@ class Node:
         )
         await self._check_store(domain)
         await self._start_audit()
+        self._index = await ItemIndexService.open(
+            self._database,
+            self._tree,
+            self._identity,
+            self._event_signer,
+            folder=config.index_folder,
+            clock=now_ms,
+        )
+        self._resources.push_async_callback(self._index.close)
         self._start_services(domain)
         await self._serve(domain)
 
@@ -189,9 +204,10 @@ class Node:
             poll_seconds=chain.poll_seconds,
             start_block=chain.start_block,
         )
+        self._proofs = RpcChainProofs(rpc, epoch_blocks=chain.epoch_blocks)
         self._validators = ValidatorFollower(
             self._database,
-            RpcChainProofs(rpc, epoch_blocks=chain.epoch_blocks),
+            self._proofs,
             final=lambda: None if (c := self._follower.checked) is None else c.final,
             genesis_hash=domain.genesis_hash,
             random=random.random,
@@ -307,6 +323,7 @@ class Node:
                 start_block=config.chain.start_block,
             ),
             head=self._tree.head,
+            end_log=self._index.end_log,
             log_key=self._log_signer,
             clock=now_ms,
             random=random.random,
@@ -355,6 +372,18 @@ class Node:
             limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
             audit=self._audit,
         )
+        self._evidence = make_evidence(
+            config,
+            self._database,
+            self._tree,
+            self._identity,
+            index=self._index,
+            networks=self._networks,
+            follower=self._follower,
+            proofs=self._proofs,
+            signer=self._peer_signer,
+            client=client,
+        )
         self._intake = Intake(
             self._database,
             self._identity,
@@ -395,7 +424,19 @@ class Node:
                     AuditReader(self._database, self._tree, self._identity, clock=now_ms)
                 ),
                 *provenance_routes.routes(self._provenance),
+                *item_index_routes.routes(
+                    ItemListService(
+                        self._database, self._tree, self._identity, self._networks, self._index
+                    )
+                ),
+                *evidence_routes.routes(self._evidence),
                 *peer_routes.routes(
+                    self._intake,
+                    public_url=config.public_url,
+                    timeout_seconds=config.http.request_timeout_seconds,
+                ),
+                *section_routes.routes(
+                    self._evidence,
                     self._intake,
                     public_url=config.public_url,
                     timeout_seconds=config.http.request_timeout_seconds,

@@ -75,7 +75,8 @@ class IndexHead(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_length(level: int) -> int:
     """Return how many postings a run of that level covers."""
-    return BASE_POSTINGS << (level * (FAN_OUT.bit_length() - 1))
+    length: int = BASE_POSTINGS * FAN_OUT**level
+    return length
 
 
 def runs_of(postings: int) -> list[Run]:

@@ -28,6 +28,7 @@ from sealtrail.evidence.bundle.form import (
     AnyLine,
     BundleLimits,
     SealedLine,
+    encode_line,
 )
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
@@ -55,7 +56,7 @@ from sealtrail.gs1 import gln_of, numbering_digits
 from sealtrail.membership.records import Anchor, MemberRecord, Network, Status
 from sealtrail.ports import ChainProofs, Head
 from sealtrail.services.evidence_blocks import BlockGatherer
-from sealtrail.services.evidence_peers import SectionAsker, SectionRequest, completed
+from sealtrail.services.evidence_peers import SectionAsker, SectionGiver, SectionRequest, completed
 from sealtrail.services.evidence_sections import (
     AnchoredNote,
     ForeignPart,
@@ -105,6 +106,7 @@ class EvidenceService:
         anchor_delay_seconds: the network's maximum delay from recording to anchor.
         program: name and version of this program.
         asker: asks other members for their logs' part.
+        giver: gives them this log's.
     """
 
     def __init__(
@@ -121,8 +123,10 @@ class EvidenceService:
         anchor_delay_seconds: int,
         program: tuple[str, str],
         asker: SectionAsker,
+        giver: SectionGiver,
     ) -> None:
         self._asker = asker
+        self._giver = giver
         self._database = database
         self._log = log
         self._identity = identity
@@ -332,6 +336,24 @@ class EvidenceService:
             )
         signing = BundleSigner(self._signer)
         return [*(signing.line(each) for each in [*lines, answer]), signing.end()]
+
+    async def section_for(self, asker: bytes, request: SectionRequest) -> list[bytes]:
+        """Return the lines of the own log's section that another member asks for.
+
+        Raises:
+            ForbiddenError: it may not see it (``item_not_shared``).
+            UnavailableError: the chain can't be read, or nothing is anchored yet.
+        """
+        blocks, _, _ = await self._begin()
+        history = await self._database.read(
+            lambda c: self._giver.history(c, asker, request), seconds_max=MAKE_SECONDS_MAX
+        )
+        places = await self._anchor_places(blocks, anchors_used(history))
+        lines = await self._database.read(
+            lambda c: list(self._sections.own_lines(c, history, places)),
+            seconds_max=MAKE_SECONDS_MAX,
+        )
+        return [encode_line(line) for line in lines]
 
     # -- a part of the own log -------------------------------------------------------------------------
 

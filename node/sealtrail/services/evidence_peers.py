@@ -143,9 +143,8 @@ class SectionAsker:
         timeout_seconds: how long one peer may take; a silent one is not covered.
     """
 
-    def __init__(self, client: PeerClient, identity: Identity, *, timeout_seconds: float) -> None:
+    def __init__(self, client: PeerClient, *, timeout_seconds: float) -> None:
         self._client = client
-        self._identity = identity
         self._timeout_seconds = timeout_seconds
 
     async def ask(

@@ -1,0 +1,50 @@
+"""Puts together what makes evidence: the node's own sections, its peers', and the chain's proofs."""
+
+from __future__ import annotations
+
+from sealtrail import __version__
+from sealtrail.config import Config
+from sealtrail.peers.client import PeerClient
+from sealtrail.ports import ChainProofs
+from sealtrail.services.evidence import EvidenceService
+from sealtrail.services.evidence_peers import SectionAsker, SectionGiver
+from sealtrail.services.evidence_sections import SectionSource
+from sealtrail.services.follower import Follower
+from sealtrail.services.handovers import Policy
+from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.network import FollowedNetworks
+from sealtrail.signing import Ed25519Signer
+from sealtrail.store.database import Database
+from sealtrail.store.identity import Identity
+from sealtrail.store.log import LogStore
+
+
+def make_evidence(
+    config: Config,
+    database: Database,
+    log: LogStore,
+    identity: Identity,
+    *,
+    index: ItemIndexService,
+    networks: FollowedNetworks,
+    follower: Follower,
+    proofs: ChainProofs,
+    signer: Ed25519Signer,
+    client: PeerClient,
+) -> EvidenceService:
+    """Return the service that makes evidence bundles."""
+    sections = SectionSource(log, identity, index)
+    return EvidenceService(
+        database,
+        log,
+        identity,
+        sections=sections,
+        networks=networks,
+        follower=follower,
+        proofs=proofs,
+        signer=signer,
+        anchor_delay_seconds=config.anchoring.delay_seconds_max,
+        program=("sealtrail", __version__),
+        asker=SectionAsker(client, timeout_seconds=config.peers.timeout_seconds),
+        giver=SectionGiver(sections, identity, networks, Policy(config.peers.disclosure)),
+    )
