@@ -56,7 +56,14 @@ from sealtrail.gs1 import gln_of, numbering_digits
 from sealtrail.membership.records import Anchor, MemberRecord, Network, Status
 from sealtrail.ports import ChainProofs, Head
 from sealtrail.services.evidence_blocks import BlockGatherer
-from sealtrail.services.evidence_peers import SectionAsker, SectionGiver, SectionRequest, completed
+from sealtrail.services.evidence_peers import (
+    Held,
+    SectionAsker,
+    SectionGiver,
+    SectionRequest,
+    completed,
+    held_mark,
+)
 from sealtrail.services.evidence_sections import (
     AnchoredNote,
     ForeignPart,
@@ -275,7 +282,7 @@ class EvidenceService:
                 item=item, items=sorted({i for i, _ in needed}), block=proof_block
             )
             members = [m for m in here.network.members if m.member in wanting]
-            answers = await self._asker.ask(members, request)
+            answers = await self._asker.ask(members, request, self._held(here.foreign))
             if not answers:
                 break
             found.update(await self._database.read(partial(self._completed, answers=answers)))
@@ -283,6 +290,18 @@ class EvidenceService:
         needed = needed_items(item, (*here.recorded, *told))
         whole = {m: lines for m, lines in found.items() if not needed - _listed(lines)}
         return whole, told
+
+    def _held(self, parts: Iterable[ForeignPart]) -> dict[bytes, list[Held]]:
+        """Return by member what shows that this node has its entries."""
+        held: dict[bytes, list[Held]] = {}
+        for part in parts:
+            for record in part.records:
+                if record.seed is not None:
+                    digest = entry_id(parse_leaf(record.leaf).entry, self._identity.domain)
+                    mark = held_mark(record.seed, self._identity.member)
+                    each = Held(entry=to_hex(digest), mark=to_hex(mark))
+                    held.setdefault(part.member, []).append(each)
+        return held
 
     def _completed(
         self, connection: sqlite3.Connection, answers: dict[bytes, list[AnyLine]]

@@ -7,8 +7,10 @@ it may see; so an answer can cover the logs of all who handled it. What comes is
 from __future__ import annotations
 
 import asyncio
+import hmac
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -22,20 +24,31 @@ from sealtrail.errors import (
 from sealtrail.evidence import EntryRecord
 from sealtrail.evidence.bundle.form import AnyLine, parse_section
 from sealtrail.evidence.bundle.lines import EntryLine, LogLine
-from sealtrail.evidence.wire import to_hex
+from sealtrail.evidence.wire import Digest, from_hex, to_hex
+from sealtrail.log.tree import split_hashes
 from sealtrail.membership.records import MemberRecord, Role, Status
 from sealtrail.peers.client import PeerClient
 from sealtrail.services.evidence_sections import OwnHistory, SectionSource
 from sealtrail.services.handovers import Policy
 from sealtrail.services.network import FollowedNetworks
-from sealtrail.signing import EVENT_KINDS, Domain, entry_id, parse_leaf
+from sealtrail.signing import EVENT_KINDS, Domain, entry_id, item_key, parse_leaf
 from sealtrail.store.disclosures import shared_items, shown_to
 from sealtrail.store.identity import Identity
+from sealtrail.store.log import load_entry
 
 ITEMS_MAX = 2_000
 ITEM_CHARACTERS_MAX = 4_096
 ASKED_AT_ONCE = 8
+HELD_MAX = 2_000
+_HELD_PREFIX = b"sealtrail/held/1\n"
 _SEES_ALL = Role.REGULATOR | Role.AUDITOR
+
+
+class Held(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry of the peer's log that the asker was shown, by whomever; ``mark`` shows that it has the entry's seed."""
+
+    entry: Digest
+    mark: Digest
 
 
 class SectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +60,7 @@ class SectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     item: str
     items: list[str] = []
     block: int
+    held: list[Held] = []
 
 
 def parse_request(body: bytes) -> SectionRequest:
@@ -60,6 +74,12 @@ def parse_request(body: bytes) -> SectionRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise InputError("section_request_malformed", str(e)) from e
     named = [request.item, *request.items]
+    if len(request.held) > HELD_MAX:
+        raise InputError(
+            "section_request_malformed",
+            f"{len(request.held)} entries, at most {HELD_MAX}",
+            pointer="/held",
+        )
     if len(named) > ITEMS_MAX or any(not 0 < len(i) <= ITEM_CHARACTERS_MAX for i in named):
         raise InputError(
             "section_request_malformed",
@@ -102,11 +122,14 @@ class SectionGiver:
                 f"block {request.block}: the chain is followed up to {view.block}",
             )
         record = view.record(asker, None)
-        sees_all = record is not None and bool(record.roles & _SEES_ALL)
-        if not sees_all and not shared_items(connection, [request.item, *request.items], asker):
+        sees_all = self._policy is Policy.ALL or (
+            record is not None and bool(record.roles & _SEES_ALL)
+        )
+        held = self._held(connection, asker, request)
+        if not sees_all and not held and not shared_items(connection, _named(request), asker):
             raise ForbiddenError(
                 "item_not_shared",
-                f"this member shared nothing on {request.item} with {to_hex(asker)}",
+                f"nothing on {request.item} was shared with {to_hex(asker)}, as far as is known here",
             )
         history = self._sections.own_history(
             connection,
@@ -116,17 +139,37 @@ class SectionGiver:
             last_block=request.block,
             items=request.items,
         )
-        if sees_all or self._policy is Policy.ALL:
-            return history
-        return self._redacted(connection, history, asker)
+        return history if sees_all else self._redacted(connection, history, asker, held)
+
+    def _held(
+        self, connection: sqlite3.Connection, asker: bytes, request: SectionRequest
+    ) -> set[bytes]:
+        """Return the entries on the items that the asker has shown to have, whoever gave them to it."""
+        salt = self._identity.item_salt
+        keys = {
+            item_key(salt, item, packs=packs) for item in _named(request) for packs in (False, True)
+        }
+        found = set()
+        for each in request.held:
+            entry = load_entry(connection, from_hex(each.entry))
+            if entry is None or entry.seed is None:
+                continue
+            known = hmac.compare_digest(held_mark(entry.seed, asker), from_hex(each.mark))
+            if known and keys.intersection(split_hashes(entry.item_keys)):
+                found.add(entry.entry_id)
+        return found
 
     def _redacted(
-        self, connection: sqlite3.Connection, history: OwnHistory, asker: bytes
+        self,
+        connection: sqlite3.Connection,
+        history: OwnHistory,
+        asker: bytes,
+        held: set[bytes],
     ) -> OwnHistory:
         """Leave of each event's entry that the asker was never shown nothing but the leaf."""
         domain = self._identity.domain
         ids = {index: _event_entry(record, domain) for index, record in history.entries.items()}
-        shown = shown_to(connection, [i for i in ids.values() if i is not None], asker)
+        shown = held | shown_to(connection, [i for i in ids.values() if i is not None], asker)
         return msgspec.structs.replace(
             history,
             entries={
@@ -134,6 +177,15 @@ class SectionGiver:
                 for index, record in history.entries.items()
             },
         )
+
+
+def held_mark(seed: bytes, asker: bytes) -> bytes:
+    """Return what shows that a member has an entry's seed. Source: docs/protocol.md section 13."""
+    return sha256(_HELD_PREFIX + seed + asker).digest()
+
+
+def _named(request: SectionRequest) -> list[str]:
+    return [request.item, *request.items]
 
 
 class SectionAsker:
@@ -148,13 +200,21 @@ class SectionAsker:
         self._timeout_seconds = timeout_seconds
 
     async def ask(
-        self, members: Iterable[MemberRecord], request: SectionRequest
+        self,
+        members: Iterable[MemberRecord],
+        request: SectionRequest,
+        held: Mapping[bytes, Sequence[Held]],
     ) -> dict[bytes, list[AnyLine]]:
-        """Return by member the sections that came; who does not answer as asked is not in it."""
+        """Return by member the sections that came; who does not answer as asked is not in it.
+
+        Args:
+            held: by member what this node has of its entries.
+        """
         places = asyncio.Semaphore(ASKED_AT_ONCE)
-        body = msgspec.json.encode(request)
 
         async def one(member: MemberRecord) -> tuple[bytes, list[AnyLine]] | None:
+            own = list(held.get(member.member, ()))[:HELD_MAX]
+            body = msgspec.json.encode(msgspec.structs.replace(request, held=own))
             async with places:
                 try:
                     async with asyncio.timeout(self._timeout_seconds):
