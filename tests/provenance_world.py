@@ -25,6 +25,8 @@ from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purpose, Status
 from sealtrail.services.anchor_sender import SenderTiming
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.audit import AuditTrail
+from sealtrail.services.audit_beat import AuditBeat
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.drafting import LocalDrafting
 from sealtrail.services.drafts import Drafter
@@ -117,6 +119,9 @@ class Node:
         self.follower = Follower(
             self.database, self.ledger, clock=lambda: self.now_ms, random=lambda: 0.5
         )
+        self.trail = AuditTrail(
+            self.database, self.identity.item_salt, clock=lambda: self.now_ms, random=os.urandom
+        )
         self.capture = self._capture()
         self.anchoring = self._anchoring()
         self.store_check = StoreCheck(self.database, world.domain)
@@ -173,6 +178,19 @@ class Node:
             clock=lambda: self.now_ms,
             random=os.urandom,
             anchor_delay_ms=60_000,
+            audit=self.trail,
+        )
+
+    def audit_beat(self) -> AuditBeat:
+        """Return what keeps the node's audit trail going."""
+        return AuditBeat(
+            self.trail,
+            self.database,
+            self.log,
+            self.identity,
+            signer=self.signer,
+            random=os.urandom,
+            notes=self.world.folder / f"{self.actor.name}-notes",
         )
 
     def _anchoring(self) -> Anchoring:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sealtrail.api.audited import ACTIONS
+
 ROOT = Path(__file__).resolve().parents[2]
 ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|PACKAGES_PATH)')
 
@@ -36,3 +38,8 @@ def documented() -> set[tuple[str, str]]:
 def test_every_route_is_documented_and_no_other() -> None:
     assert len(routes()) > 15
     assert routes() == documented()
+
+
+def test_every_route_says_what_the_audit_trail_makes_of_it() -> None:
+    actions = {(method, nameless(path)) for method, path in ACTIONS}
+    assert routes() == actions

@@ -21,6 +21,7 @@ from sealtrail.errors import InputError
 FIRST_PREVIOUS = bytes(32)  # what the first record is chained to
 RECORD_BYTES_MAX = 1 << 20
 ENTRIES_MAX = 1_000  # entries, and items, that one record lists; what was more is counted
+RUNS_MAX = 20_000  # runs of leaves; more only where as many events had been recorded before, in another order
 REASON_CHARACTERS_MAX = 500
 SALT_BYTES = 16
 
@@ -73,6 +74,7 @@ class Meaning(StrEnum):
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Hex32 = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+RunLength = Annotated[int, Meta(ge=1, le=1 << 20)]
 Actor = Annotated[
     str,
     Meta(pattern=r"^((user|operator):[0-9a-f]{32}|peer:0x[0-9a-f]{40}|node|nobody)\Z"),
@@ -85,14 +87,15 @@ class Subject(
 ):
     """What it was about.
 
-    ``entries``: ids of entries that were shown or received; ``entries_count`` how many there were, if more than are
-    listed. ``leaves``: runs (first, count) of leaves of this log that a capture recorded, or had recorded before.
+    ``entries``: ids of entries that were shown or received. ``leaves``: runs (first, count) of leaves of this log that
+    a capture recorded, or had recorded before. Counts are there if there were more than are listed.
     ``items``: item keys of what was asked for. ``note``: of an operator's act, the note that it came by.
     """
 
     entries: Annotated[tuple[Hex32, ...], Meta(max_length=ENTRIES_MAX)] = ()
     entries_count: Count | None = None
-    leaves: tuple[tuple[Count, Count], ...] = ()
+    leaves: Annotated[tuple[tuple[Count, RunLength], ...], Meta(max_length=RUNS_MAX)] = ()
+    leaves_count: Count | None = None
     items: Annotated[tuple[Hex32, ...], Meta(max_length=ENTRIES_MAX)] = ()
     items_count: Count | None = None
     job: Hex16 | None = None
@@ -136,6 +139,7 @@ class AuditRecord(
     times: Annotated[int, Meta(ge=1, le=2**53 - 1)] = 1
 
 
+_NUMBER_MAX = 2**53 - 1
 _decode = msgspec.json.Decoder(AuditRecord).decode
 _is_salt = re.compile(r"[0-9a-f]{32}").fullmatch
 
@@ -151,13 +155,16 @@ def parse_record(octets: bytes) -> AuditRecord:
     Raises:
         InputError: ``audit_record_malformed``; also if it is not in the one form that it has.
     """
+    if len(octets) > RECORD_BYTES_MAX:
+        raise InputError("audit_record_malformed", f"over {RECORD_BYTES_MAX} bytes")
     try:
         record = _decode(octets)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             "audit_record_malformed", f"no record of an audit trail: {error}"
         ) from None
-    if record.n < 0 or not _is_salt(record.salt) or encode_record(record) != octets:
+    numbered = 0 <= record.n <= _NUMBER_MAX and _is_salt(record.salt)
+    if not numbered or encode_record(record) != octets:
         raise InputError("audit_record_malformed", "the record is not in the one form that it has")
     return record
 
@@ -199,6 +206,8 @@ def clipped(text: str | None) -> str | None:
     """Return a text of our own making (a code, a pointer) as a record may hold it."""
     if text is None:
         return None
+    if text.isascii():
+        return text if len(text) <= REASON_CHARACTERS_MAX else text[:REASON_CHARACTERS_MAX]
     return text.encode("utf-8", "replace").decode()[:REASON_CHARACTERS_MAX]
 
 

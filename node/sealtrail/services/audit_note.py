@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
+
+import msgspec
 
 from sealtrail.evidence.audit_record import (
     ENTRIES_MAX,
     NOBODY,
+    RUNS_MAX,
     Action,
     AuditRecord,
     Ending,
@@ -27,8 +29,7 @@ Draft: TypeAlias = tuple[AuditRecord, bytes | None]
 _ELSEWHERE_BYTES = 1 << 20  # larger bodies are hashed in a thread: nobody else should wait
 
 
-@dataclass(slots=True)
-class AuditNote:
+class AuditNote(msgspec.Struct):
     """One request, as far as it is known.
 
     ``action`` is None of a request that is not recorded unless it is turned away. ``written``: its record is durable
@@ -47,9 +48,9 @@ class AuditNote:
     code: str | None = None
     pointer: str | None = None
     written: bool = False
-    _items: list[str] = field(default_factory=list)
+    _items: list[str] = []
     _items_count: int = 0
-    _entries: list[str] = field(default_factory=list)
+    _entries: list[str] = []
     _entries_count: int = 0
     _body: bytes | None = None
     _digest: str | None = None
@@ -113,7 +114,8 @@ class AuditNote:
         return Subject(
             entries=tuple(self._entries),
             entries_count=self._entries_count if counted else None,
-            leaves=leaves,
+            leaves=leaves[:RUNS_MAX],
+            leaves_count=sum(n for _, n in leaves) if len(leaves) > RUNS_MAX else None,
             items=tuple(self._items),
             items_count=self._items_count if items_counted else None,
             job=job,

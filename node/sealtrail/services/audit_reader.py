@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sealtrail.errors import InputError, IntegrityError, NotFoundError, TooLargeError
-from sealtrail.evidence.audit_digest import DIGEST_MEDIA_TYPE
+from sealtrail.evidence.audit_digest import DIGEST_MEDIA_TYPE, parse_digest
 from sealtrail.evidence.audit_export import (
     EXPORT_TYPE,
     DigestLine,
@@ -22,13 +22,13 @@ from sealtrail.evidence.audit_export import (
 )
 from sealtrail.evidence.audit_record import AuditRecord, explain, parse_record
 from sealtrail.evidence.record import EntryRecord, LogProof
-from sealtrail.log.tree import inclusion_proof, leaf_hash, node_hash, split_hashes
+from sealtrail.log.tree import inclusion_proof, leaf_hash, node_hash, root_hash, split_hashes
 from sealtrail.services.queries import QUERY_SECONDS_MAX
 from sealtrail.services.receipts import rfc3339_if_spelt
 from sealtrail.services.records import anchored_checkpoint, load_provable
 from sealtrail.signing import item_key
 from sealtrail.store import audit, audit_digests, audit_names, chain
-from sealtrail.store.audit import AuditFilter, StoredRecord, leaf_block
+from sealtrail.store.audit import AuditFilter, StoredRecord
 from sealtrail.store.audit_digests import StoredDigest
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity
@@ -134,30 +134,18 @@ class AuditReader:
         found, more = audit.find_records(connection, shown, before=before, limit=limit)
         if own is None:
             return found, more
-        recorded = self._capturing(connection, wanted, own.leaf_index, before)
+        leaf = own.leaf_index
+        recorded = [
+            each
+            for each in audit.captures_near(connection, leaf, wanted)
+            if (before is None or each.n < before) and _captured(record_of(each), leaf)
+        ]
         if more is not None:  # what is older comes with a later page
             recorded = [each for each in recorded if each.n >= more]
         merged = sorted({each.n: each for each in (*found, *recorded)}.values(), key=_newest)
         if len(merged) > limit:
             return merged[:limit], merged[limit - 1].n
         return merged, more
-
-    def _capturing(
-        self,
-        connection: sqlite3.Connection,
-        wanted: AuditFilter,
-        leaf_index: int,
-        before: int | None,
-    ) -> list[StoredRecord]:
-        """Return the captures of a leaf: the one that recorded it, and those that handed it in again."""
-        near = msgspec.structs.replace(wanted, subject=leaf_block(leaf_index))
-        found: list[StoredRecord] = []
-        more = before
-        while True:
-            page, more = audit.find_records(connection, near, before=more, limit=_AT_ONCE)
-            found += [each for each in page if _captured(record_of(each), leaf_index)]
-            if more is None or len(found) > EXPORT_RECORDS_MAX:
-                return found
 
     # -- export ------------------------------------------------------------------------------------------
 
@@ -261,13 +249,13 @@ class _DigestProofs:
         """Return the inclusion proof of record ``n`` in a digest that covers it.
 
         Raises:
-            IntegrityError: the digest covers records that are gone (``audit_trail_damaged``).
+            IntegrityError: the digest covers other records than are there (``audit_trail_damaged``).
         """
         if self._of != digest:
             self._of, self._known = digest, {}
             self._leaves = list(self._hashes(digest))
-        if len(self._leaves) != digest.count:
-            raise _damaged(f"{digest.count} records from {digest.first} on are not all there")
+            if "0x" + root_hash(self._leaves).hex() != parse_digest(digest.content).root:
+                raise _damaged(f"one of {digest.count} records from {digest.first} on is another")
         return inclusion_proof(n - digest.first, digest.count, self._node)
 
     def _node(self, level: int, index: int) -> bytes:

@@ -6,23 +6,33 @@ Functions over one connection. Appending is for the writer thread; nothing here 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from sealtrail.errors import IntegrityError
-from sealtrail.evidence.audit_record import SALT_BYTES, AuditRecord, chain_hash, encode_record
+from sealtrail.evidence.audit_record import (
+    SALT_BYTES,
+    Action,
+    AuditRecord,
+    chain_hash,
+    encode_record,
+)
 from sealtrail.store.bulk import insert_rows
 
 LEAF_BLOCK_BITS = 8  # neighbouring leaves that are found by one key
+LEAF_RECORDS = 256  # records that a row of leaves stands for
+START_KEY = b"start"
 _LIMIT = 2**62
 
 
 class TrailHead(msgspec.Struct, frozen=True):
-    """How many records there are, and the hash of the last one."""
+    """How many records there are, the hash of the last one, and the newest row of leaves (-1: none)."""
 
     count: int
     record_hash: bytes
+    leaf_block: int
+    leaf_record: int
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
@@ -44,13 +54,46 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     subject: bytes | None = None
 
 
+class SubjectRows:
+    """Decides which rows of the subjects' index a record gets, from those of the records before it."""
+
+    __slots__ = ("leaf_block", "leaf_record")
+
+    def __init__(self, leaf_block: int = -1, leaf_record: int = -1) -> None:
+        self.leaf_block = leaf_block
+        self.leaf_record = leaf_record
+
+    def of(self, record: AuditRecord) -> set[bytes]:
+        """Return the keys of the next record's rows."""
+        subject = record.subject
+        if subject is None:
+            return set()
+        keys: set[bytes] = set()
+        for first, count in subject.leaves:
+            for block in range(
+                first >> LEAF_BLOCK_BITS, ((first + count - 1) >> LEAF_BLOCK_BITS) + 1
+            ):
+                if block != self.leaf_block or record.n - self.leaf_record >= LEAF_RECORDS:
+                    self.leaf_block, self.leaf_record = block, record.n
+                    keys.add(_block_key(block))
+        if subject.entries or subject.items:
+            keys.update(bytes.fromhex(each[2:]) for each in (*subject.entries, *subject.items))
+        if subject.note is not None:
+            keys.add(bytes.fromhex(subject.note))
+        if record.action is Action.START:
+            keys.add(START_KEY)
+        return keys
+
+
 def load_head(connection: sqlite3.Connection) -> TrailHead:
     """Return how far the trail goes.
 
     Raises:
         IntegrityError: ``audit_trail_damaged``.
     """
-    row = connection.execute("SELECT count, record_hash FROM audit_head").fetchone()
+    row = connection.execute(
+        "SELECT count, record_hash, leaf_block, leaf_record FROM audit_head"
+    ).fetchone()
     if row is None:
         raise IntegrityError(
             "audit_trail_damaged",
@@ -68,6 +111,7 @@ def append(
     """Append records in order, inside the caller's write; ``n`` and ``salt`` are given here."""
     head = load_head(connection)
     n, previous = head.count, head.record_hash
+    found_by = SubjectRows(head.leaf_block, head.leaf_record)
     salts = random(SALT_BYTES * len(drafts)).hex()
     width = 2 * SALT_BYTES
     rows: list[tuple[object, ...]] = []
@@ -77,38 +121,15 @@ def append(
         record = msgspec.structs.replace(draft, n=n, salt=salt)
         body = encode_record(record)
         previous = chain_hash(previous, body)
-        rows.append(
-            (n, record.time_ms, record.actor, record.action, record.outcome, body, previous)
-        )
-        if record.subject is not None:
-            subjects += [(key, n) for key in subject_keys(record)]
+        rows.append((n, record.time_ms, body, previous))
+        subjects += [(key, n) for key in found_by.of(record)]
         n += 1
-    insert_rows(
-        connection,
-        "INSERT INTO audit_record (n, time_ms, actor, action, outcome, body, record_hash)",
-        rows,
-    )
+    insert_rows(connection, "INSERT INTO audit_record (n, time_ms, body, record_hash)", rows)
     insert_rows(connection, "INSERT INTO audit_subject (subject, n)", subjects)
-    connection.execute("UPDATE audit_head SET count = ?, record_hash = ?", (n, previous))
-
-
-def subject_keys(record: AuditRecord) -> set[bytes]:
-    """Return the keys by which a record is found."""
-    subject = record.subject
-    if subject is None:
-        return set()
-    named = [*subject.entries, *subject.items]
-    keys = {bytes.fromhex(each[2:]) for each in named}
-    keys.update(bytes.fromhex(each) for each in (subject.job, subject.note) if each)
-    for first, count in subject.leaves:
-        blocks = range(first >> LEAF_BLOCK_BITS, ((first + count - 1) >> LEAF_BLOCK_BITS) + 1)
-        keys.update(block.to_bytes(8, "big") for block in blocks)
-    return keys
-
-
-def leaf_block(leaf_index: int) -> bytes:
-    """Return the key by which records about a leaf, and its neighbours, are found."""
-    return (leaf_index >> LEAF_BLOCK_BITS).to_bytes(8, "big")
+    connection.execute(
+        "UPDATE audit_head SET count = ?, record_hash = ?, leaf_block = ?, leaf_record = ?",
+        (n, previous, found_by.leaf_block, found_by.leaf_record),
+    )
 
 
 def is_known(connection: sqlite3.Connection, subject: bytes) -> bool:
@@ -141,15 +162,29 @@ def load_records(
     return [StoredRecord(*row) for row in rows]
 
 
-def load_columns(
+def load_rows(
     connection: sqlite3.Connection, first: int, *, limit: int
-) -> list[tuple[int, int, str, str, str, bytes, bytes]]:
+) -> list[tuple[int, int, bytes, bytes]]:
     """Return whole rows from number ``first`` on, for comparing what stands in them twice."""
     return connection.execute(
-        "SELECT n, time_ms, actor, action, outcome, body, record_hash FROM audit_record"
-        " WHERE n >= ? ORDER BY n LIMIT ?",
+        "SELECT n, time_ms, body, record_hash FROM audit_record WHERE n >= ? ORDER BY n LIMIT ?",
         (first, limit),
     ).fetchall()
+
+
+def captures_near(
+    connection: sqlite3.Connection, leaf_index: int, wanted: AuditFilter
+) -> Iterator[StoredRecord]:
+    """Yield matching records among which all are that captured a leaf."""
+    key = _block_key(leaf_index >> LEAF_BLOCK_BITS)
+    conditions, values = _conditions(wanted)
+    starts = connection.execute("SELECT n FROM audit_subject WHERE subject = ?", (key,)).fetchall()
+    for (start,) in starts:
+        rows = connection.execute(
+            "SELECT n, body, record_hash FROM audit_record WHERE n >= ? AND n < ?" + conditions,
+            (start, start + LEAF_RECORDS, *values),
+        )
+        yield from (StoredRecord(*row) for row in rows)
 
 
 def has_subjects(connection: sqlite3.Connection, keys: Iterable[bytes], n: int) -> bool:
@@ -165,20 +200,34 @@ def count_subjects(connection: sqlite3.Connection) -> int:
 
 def last_start(connection: sqlite3.Connection) -> StoredRecord | None:
     """Return the record of the newest start."""
-    row = connection.execute(  # the condition of the index audit_record_of_start
-        "SELECT n, body, record_hash FROM audit_record WHERE action = 'start' ORDER BY n DESC LIMIT 1"
+    row = connection.execute(
+        "SELECT n, body, record_hash FROM audit_record"
+        " WHERE n = (SELECT max(n) FROM audit_subject WHERE subject = ?)",
+        (START_KEY,),
     ).fetchone()
     return None if row is None else StoredRecord(*row)
+
+
+def _block_key(block: int) -> bytes:
+    return block.to_bytes(8, "big")
 
 
 def _conditions(wanted: AuditFilter) -> tuple[str, list[object]]:
     tests = (
         ("time_ms >= ?", wanted.time_ms_from),
         ("time_ms < ?", wanted.time_ms_before),
-        ("actor = ?", wanted.actor),
-        ("action = ?", wanted.action),
-        ("outcome = ?", wanted.outcome),
+        (_SAYS, _member("actor", wanted.actor)),
+        (_SAYS, _member("action", wanted.action)),
+        (_SAYS, _member("outcome", wanted.outcome)),
         ("n IN (SELECT n FROM audit_subject WHERE subject = ?)", wanted.subject),
     )
     given = [(test, value) for test, value in tests if value is not None]
     return "".join(f" AND {test}" for test, _ in given), [value for _, value in given]
+
+
+# In a record's one form, a quote within a text is escaped, so that a member's bytes stand nowhere else.
+_SAYS = "instr(body, ?) > 0"
+
+
+def _member(name: str, value: str | None) -> bytes | None:
+    return None if value is None else f'"{name}":"{value}"'.encode()

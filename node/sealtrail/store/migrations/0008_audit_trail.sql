@@ -1,31 +1,30 @@
--- The audit trail: who did what, append-only. The columns before the record's bytes repeat what they say.
+-- The audit trail: who did what, append-only.
 CREATE TABLE audit_record (
     n             INTEGER PRIMARY KEY,       -- dense, from 0
-    time_ms       INTEGER NOT NULL,
-    actor         TEXT NOT NULL,
-    action        TEXT NOT NULL,
-    outcome       TEXT NOT NULL,
+    time_ms       INTEGER NOT NULL,          -- what the body says, for looking up
     body          BLOB NOT NULL,             -- docs/protocol.md section 17
     record_hash   BLOB NOT NULL              -- SHA-256 over the hash before and the body
 ) STRICT;
 CREATE INDEX audit_record_by_time ON audit_record (time_ms);
-CREATE INDEX audit_record_of_start ON audit_record (n) WHERE action = 'start';
 
 CREATE TRIGGER audit_record_stays BEFORE UPDATE ON audit_record
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 CREATE TRIGGER audit_record_is_kept BEFORE DELETE ON audit_record
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 
--- How far the trail goes: a missing end shows.
+-- How far the trail goes, so that a missing end shows; and the newest row of leaves below, as (block, record).
 CREATE TABLE audit_head (
     id            INTEGER PRIMARY KEY CHECK (id = 1),
     count         INTEGER NOT NULL,
-    record_hash   BLOB NOT NULL
+    record_hash   BLOB NOT NULL,
+    leaf_block    INTEGER NOT NULL,
+    leaf_record   INTEGER NOT NULL
 ) STRICT;
-INSERT INTO audit_head VALUES (1, 0, zeroblob(32));
+INSERT INTO audit_head VALUES (1, 0, zeroblob(32), -1, -1);
 
--- What records are found by: an entry's id or an item key (32 bytes), a job or an operator's note (16 bytes), or
--- 256 neighbouring leaves of the own log (8 bytes, big-endian: the leaf index without its last byte).
+-- What records are found by: an entry's id or an item key (32 bytes), an operator's note (16 bytes), 'start'; or 256
+-- neighbouring leaves of the own log (8 bytes, big-endian: the leaf index without its last byte). A row of leaves
+-- stands for up to 256 records from its own on: captures come in the order of their leaves.
 CREATE TABLE audit_subject (
     subject       BLOB NOT NULL,
     n             INTEGER NOT NULL,
