@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sealtrail.ledger.rpc import RpcRefusalError
@@ -25,6 +25,9 @@ class FakeEndpoint:
         if isinstance(answer, Exception):
             raise answer
         return answer(*params) if isinstance(answer, Callable) else answer  # type: ignore[arg-type]
+
+    async def call_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        return [await self.call(method, *each) for each in params]
 
 
 def refusal(message: str, number: int = -32000, payload: Any = None) -> RpcRefusalError:

@@ -31,11 +31,15 @@ class Endpoint:
     def __init__(self, name: str = "one", chain_id: int = 1337, genesis: bytes = GENESIS) -> None:
         self.name, self.chain_id, self.genesis = name, chain_id, genesis
         self.asked: list[str] = []
+        self.batches: list[int] = []
+        self.batched: Callable[[list[dict[str, Any]]], Any] = lambda answers: answers
         self.instead: Answer | None = None
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         question = orjson.loads(await request.read())
+        if isinstance(question, list):
+            return await self.handle_batch(question)
         self.asked.append(question["method"])
         if self.instead is not None:
             return await self.instead(request, question)
@@ -44,6 +48,11 @@ class Endpoint:
         if question["method"] == "eth_getBlockByNumber":
             return answered(question, {"hash": "0x" + self.genesis.hex()})
         return answered(question, self.name)
+
+    async def handle_batch(self, questions: list[dict[str, Any]]) -> web.Response:
+        self.batches.append(len(questions))
+        answers = [{"jsonrpc": "2.0", "id": q["id"], "result": q["params"]} for q in questions]
+        return web.json_response(self.batched(answers))
 
 
 @asynccontextmanager
@@ -283,3 +292,80 @@ async def test_many_calls_at_once_are_answered_each_with_its_own() -> None:
     async with serving(one), client(one) as rpc:
         numbers = await asyncio.gather(*(rpc.call("x", n) for n in range(200)))
     assert numbers == list(range(200))
+
+
+async def test_a_batch_is_one_request_answered_in_any_order() -> None:
+    one = Endpoint()
+    one.batched = lambda answers: answers[::-1]
+    async with serving(one), client(one, expected=EXPECTED) as rpc:
+        assert await rpc.call_many("x", [(n, "a") for n in range(20)]) == [
+            [n, "a"] for n in range(20)
+        ]
+        assert one.batches == [20]
+        assert await rpc.call_many("x", []) == []
+        assert await rpc.call_many("x", [(7,)]) == ["one"]  # a single one needs no batch
+        assert one.batches == [20]
+
+
+async def test_an_endpoint_that_takes_no_batches_is_asked_one_by_one() -> None:
+    one = Endpoint()
+    one.batched = lambda _answers: {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": -32600, "message": "batches are not taken"},
+    }
+    async with serving(one), client(one) as rpc:
+        for _ in range(2):
+            assert await rpc.call_many("x", [(1,), (2,)]) == ["one", "one"]
+        assert one.batches == [2]
+        assert one.asked == ["x"] * 4
+
+
+async def test_a_refusal_in_a_batch_is_that_calls() -> None:
+    one = Endpoint()
+
+    def refuse_second(answers: list[dict[str, Any]]) -> Any:
+        return [
+            answers[0],
+            {"id": answers[1]["id"], "error": {"code": -32000, "message": "missing trie node"}},
+        ]
+
+    one.batched = refuse_second
+    async with serving(one), client(one) as rpc:
+        with pytest.raises(RpcRefusalError) as caught:
+            await rpc.call_many("x", [(1,), (2,)])
+        assert caught.value.reason == "missing trie node"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda answers: answers[:-1],
+        lambda answers: [answers[0], answers[0]],
+        lambda answers: [*answers, answers[0]],
+        lambda answers: [answers[0], answers[1] | {"id": 999}],
+        lambda answers: [answers[0], {"id": answers[1]["id"]}],
+        lambda answers: [answers[0], None],
+        lambda answers: [answers[0], answers[1] | {"id": [answers[1]["id"]]}],
+        lambda _answers: [],
+        lambda _answers: {},
+        lambda _answers: "0x",
+    ],
+)
+async def test_answers_to_a_batch_that_are_not_one_each_are_garbage(
+    lie: Callable[[Any], Any],
+) -> None:
+    one = Endpoint()
+    one.batched = lie
+    async with serving(one), client(one) as rpc:
+        with pytest.raises(UnavailableError) as caught:
+            await rpc.call_many("x", [(1,), (2,)])
+    assert caught.value.code == "rpc_garbage"
+
+
+async def test_a_batch_goes_to_the_next_endpoint_whole() -> None:
+    one, two = Endpoint("one"), Endpoint("two")
+    one.batched = lambda _answers: "0x"
+    async with serving(one, two), client(one, two) as rpc:
+        assert await rpc.call_many("x", [(1,), (2,)]) == [[1], [2]]
+        assert (one.batches, two.batches) == ([2], [2])

@@ -14,8 +14,13 @@ from sealed_chains import CliqueChain, plain_header, shown
 from sealtrail.chainproof.clique import block_hash
 from sealtrail.chainproof.headers import genesis_from_json
 from sealtrail.chainproof.receipts import parse_receipt
+from sealtrail.chainproof.validators import block_hash as block_hash_of
+from sealtrail.chainproof.validators import verify_final
 from sealtrail.errors import InputError, UnavailableError
 from sealtrail.ledger.proofs import SLOTS_MAX, RpcChainProofs
+from sealtrail.ports import Head
+from sealtrail.services.validators import ValidatorFollower, load_pinned
+from sealtrail.store.database import Database
 
 
 class Real:
@@ -257,3 +262,39 @@ async def test_receipts_of_a_block_that_was_replaced_say_that_the_chain_moved() 
     fork = own.chain.seal(0, receipts_root=b"\1" * 32)
     own.blocks[3] = shown(header, block_hash(header))
     assert await refused(own.proofs.receipts(fork)) == "chain_moved"
+
+
+async def test_a_recorded_network_is_followed_from_its_endpoint_to_the_trust_file(
+    recorded: dict[str, Any], tmp_path: Path
+) -> None:
+    real = Real(recorded, whole_blocks=True)
+    headers = await real.proofs.headers(0, len(recorded["headers"]) - 1)
+    form = await real.proofs.form()
+    last = headers[-1]
+    database = Database.open(tmp_path / "node.db")
+    follower = ValidatorFollower(
+        database,
+        real.proofs,
+        final=lambda: None,
+        genesis_hash=block_hash_of(headers[0], form),
+        random=lambda: 0.0,
+    )
+    await follower.follow_to(
+        Head(
+            number=last.number,
+            hash=block_hash_of(last, form),
+            parent_hash=last.parent_hash,
+            time=last.time,
+        )
+    )
+    pinned = database.read_sync(load_pinned)
+    database.close()
+    assert pinned is not None
+    assert ["0x" + m.hex() for m in pinned.validators.members] == sorted(
+        recorded["validators_at_end"]
+    )
+    assert [len(i.members) for i in pinned.history.intervals] == [4, 5, 4]
+    on_top = 6 if form.name == "clique" else 1
+    for number in range(1, len(headers) - on_top):
+        final = verify_final(headers[number : number + on_top], pinned.history)
+        assert final.hash == block_hash_of(headers[number], form)

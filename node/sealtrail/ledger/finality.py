@@ -16,7 +16,8 @@ from sealtrail.chainproof.consensus import EPOCH_BLOCKS, Form, Validators
 from sealtrail.chainproof.headers import Header
 from sealtrail.errors import InputError, UnavailableError, VerificationError
 from sealtrail.ledger.headers import parse_header
-from sealtrail.ledger.rpc import Rpc, gather
+from sealtrail.ledger.rpc import Rpc
+from sealtrail.ledger.wire import garbage
 
 RuleName = Literal["instant", "signers", "finalized", "depth"]
 DEPTH_MAX = 9999
@@ -89,13 +90,14 @@ class CliqueFinality:
 
     async def _follow_to(self, head_number: int) -> None:
         if not self._blocks or head_number < self._blocks[0].state.number:
-            start = await self._header(head_number - head_number % self._form.epoch)
+            first = head_number - head_number % self._form.epoch
+            start = (await self._headers(first, first))[0]
             self._blocks = [_Sealed(signers_at_epoch(start, self._form), None)]
         while self._blocks and self._blocks[-1].state.number > head_number:
             self._blocks.pop()
         while (tip := self._blocks[-1].state).number < head_number:
             last = min(head_number, tip.number + _FETCH_AT_ONCE)
-            headers = await gather(*(self._header(n) for n in range(tip.number + 1, last + 1)))
+            headers = await self._headers(tip.number + 1, last)
             if headers[0].parent_hash != tip.hash:
                 self._step_back()
                 continue
@@ -122,7 +124,11 @@ class CliqueFinality:
                 return block.state.number
         return self._blocks[0].state.number
 
-    async def _header(self, number: int) -> Header:
-        return parse_header(
-            await self._rpc.call("eth_getBlockByNumber", hex(number), False), self._form
+    async def _headers(self, first: int, last: int) -> list[Header]:
+        blocks = await self._rpc.call_many(
+            "eth_getBlockByNumber", [(hex(number), False) for number in range(first, last + 1)]
         )
+        headers = [parse_header(block, self._form) for block in blocks]
+        if [header.number for header in headers] != list(range(first, last + 1)):
+            raise garbage(f"blocks {first} to {last}", [header.number for header in headers])
+        return headers

@@ -20,7 +20,7 @@ from sealtrail.chainproof.state import account_at, storage_at
 from sealtrail.chainproof.validators import block_hash, form_of_genesis
 from sealtrail.errors import InputError, SealtrailError, UnavailableError, VerificationError
 from sealtrail.ledger.headers import parse_header
-from sealtrail.ledger.rpc import Rpc, RpcRefusalError, gather
+from sealtrail.ledger.rpc import Rpc, RpcRefusalError
 from sealtrail.ledger.wire import encode_bytes, garbage, parse_bytes, parse_list, parse_object
 from sealtrail.ports import SlotProof, StateProof
 
@@ -67,10 +67,10 @@ class RpcChainProofs:
         headers: list[Header] = []
         for start in range(first, last + 1, _ASKED_AT_ONCE):
             numbers = range(start, min(start + _ASKED_AT_ONCE, last + 1))
-            for number, shown in zip(
-                numbers, await gather(*map(self._block, numbers)), strict=True
-            ):
-                headers.append(_numbered(parse_header(shown, form), number))
+            headers += [
+                _numbered(parse_header(block, form), number)
+                for number, block in zip(numbers, await self._blocks(numbers), strict=True)
+            ]
         for earlier, later in pairwise(headers):
             if later.parent_hash != block_hash(earlier, form):
                 raise UnavailableError(
@@ -149,20 +149,23 @@ class RpcChainProofs:
         hashes = [encode_bytes(parse_bytes(t, "a transaction", length=32)) for t in transactions]
         receipts: list[Any] = []
         for start in range(0, len(hashes), _ASKED_AT_ONCE):
-            calls = [
-                self._rpc.call("eth_getTransactionReceipt", h)
-                for h in hashes[start : start + _ASKED_AT_ONCE]
-            ]
-            receipts += await gather(*calls)
+            params = [(h,) for h in hashes[start : start + _ASKED_AT_ONCE]]
+            receipts += await self._rpc.call_many("eth_getTransactionReceipt", params)
         return receipts
 
     async def _block(self, number: int) -> dict[str, Any]:
-        answer = await self._rpc.call("eth_getBlockByNumber", hex(number), False)
-        if answer is None:
-            raise UnavailableError(
-                "chain_behind", f"the chain's endpoint has no block {number} now"
-            )
-        return parse_object(answer, f"block {number}")
+        return (await self._blocks([number]))[0]
+
+    async def _blocks(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        answers = await self._rpc.call_many(
+            "eth_getBlockByNumber", [(hex(number), False) for number in numbers]
+        )
+        for number, answer in zip(numbers, answers, strict=True):
+            if answer is None:
+                raise UnavailableError(
+                    "chain_behind", f"the chain's endpoint has no block {number} now"
+                )
+        return [parse_object(answer, "a block") for answer in answers]
 
 
 def _numbered(header: Header, number: int) -> Header:

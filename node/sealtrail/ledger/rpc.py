@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,9 +19,11 @@ import msgspec
 import orjson
 
 from sealtrail.errors import SealtrailError, UnavailableError
-from sealtrail.ledger.wire import garbage, parse_bytes, parse_object, parse_quantity
+from sealtrail.ledger.wire import garbage, parse_bytes, parse_list, parse_object, parse_quantity
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 CONNECTIONS_MAX = 16
@@ -45,6 +47,10 @@ class RpcRefusalError(UnavailableError):
         self.number = number
         self.reason = message
         self.payload = payload
+
+
+class _BatchRefusedError(RpcRefusalError):
+    """The endpoint refuses several questions in one request, whatever they are."""
 
 
 class Rpc:
@@ -73,6 +79,7 @@ class Rpc:
         self._session: aiohttp.ClientSession | None = None
         self._checked: set[str] = set()
         self._current = 0
+        self._takes_batches = True
         self._ids = itertools.count(1)
 
     async def call(self, method: str, *params: Any) -> Any:
@@ -83,6 +90,26 @@ class Rpc:
             UnavailableError: none answered; the code is the last one's (``chain_unreachable``, ``chain_timeout``,
                 ``rpc_garbage``, ``rpc_answer_too_large``, ``wrong_chain``).
         """
+        return await self._first_answer(lambda url: self._ask(url, method, params))
+
+    async def call_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return what one endpoint answers to the method with each of ``params``, asked in one request.
+
+        Where an endpoint takes no batches, the calls are made one by one, side by side. For many small answers:
+        all of them together are bounded as one.
+
+        Raises:
+            RpcRefusalError: one of the calls was answered with an error object.
+            UnavailableError: as for :meth:`call`.
+        """
+        if self._takes_batches and len(params) > 1:
+            try:
+                return await self._first_answer(lambda url: self._ask_many(url, method, params))
+            except _BatchRefusedError:
+                self._takes_batches = False
+        return await gather(*(self.call(method, *each) for each in params))
+
+    async def _first_answer(self, ask: Callable[[str], Awaitable[_T]]) -> _T:
         failure: SealtrailError = UnavailableError(
             "chain_unreachable", "no RPC endpoint is configured", pointer="chain.rpc_urls"
         )
@@ -91,7 +118,7 @@ class Rpc:
             url = self._urls[number]
             try:
                 await self._check(url)
-                result = await self._ask(url, method, params)
+                result = await ask(url)
             except RpcRefusalError:
                 self._current = number
                 raise
@@ -137,18 +164,26 @@ class Rpc:
         self._checked.add(url)
 
     async def _ask(self, url: str, method: str, params: Sequence[Any]) -> Any:
-        identifier = next(self._ids)
-        body = orjson.dumps(
-            {"jsonrpc": "2.0", "id": identifier, "method": method, "params": list(params)}
-        )
-        answer = _parse(await self._post(url, body), url)
-        if answer.get("id") != identifier:
-            raise garbage(f"the id of {method}", answer.get("id"))
-        if answer.get("error") is not None:
-            raise _refusal(method, answer["error"])
-        if "result" not in answer:
-            raise garbage(f"the result of {method}", None)
-        return answer["result"]
+        question = self._question(method, params)
+        answer = _parse(await self._post(url, orjson.dumps(question)), url)
+        return _result(method, question["id"], answer)
+
+    async def _ask_many(self, url: str, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        questions = [self._question(method, each) for each in params]
+        answers = _parse_many(await self._post(url, orjson.dumps(questions)), url)
+        # a server may answer in any order (JSON-RPC 2.0, section 6)
+        by_id = {i: answer for answer in answers if isinstance(i := answer.get("id"), int)}
+        if len(by_id) != len(questions) or len(answers) != len(questions):
+            raise garbage(f"{len(questions)} calls of {method}", f"{len(answers)} answers")
+        return [_result(method, q["id"], by_id.get(q["id"], {})) for q in questions]
+
+    def _question(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        return {
+            "jsonrpc": "2.0",
+            "id": next(self._ids),
+            "method": method,
+            "params": list(params),
+        }
 
     async def _post(self, url: str, body: bytes) -> bytes:
         if self._session is None:
@@ -174,7 +209,7 @@ class Rpc:
                 advice="check chain.rpc_urls and that the chain is running",
             ) from error
         # Some endpoints give the JSON-RPC error object with status 4xx: that is an answer too.
-        if response.status >= 300 and not answer.lstrip().startswith(b"{"):
+        if response.status >= 300 and not answer.lstrip().startswith((b"{", b"[")):
             raise UnavailableError(
                 "chain_unreachable", f"{shown_url(url)} answered HTTP {response.status}"
             )
@@ -222,10 +257,35 @@ async def gather(*calls: Any) -> list[Any]:
 
 
 def _parse(body: bytes, url: str) -> dict[str, Any]:
+    return parse_object(_loaded(body, url), f"a JSON-RPC response of {shown_url(url)}")
+
+
+def _parse_many(body: bytes, url: str) -> list[dict[str, Any]]:
+    answer = _loaded(body, url)
+    if isinstance(answer, dict) and answer.get("error") is not None:
+        refusal = _refusal("a batch", answer["error"])
+        raise _BatchRefusedError("a batch", refusal.number, refusal.reason, refusal.payload)
+    return [
+        parse_object(each, f"a JSON-RPC response of {shown_url(url)}")
+        for each in parse_list(answer, f"a JSON-RPC response of {shown_url(url)}")
+    ]
+
+
+def _loaded(body: bytes, url: str) -> Any:
     try:
-        return parse_object(orjson.loads(body), f"a JSON-RPC response of {shown_url(url)}")
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise garbage(f"a JSON-RPC response of {shown_url(url)}", body[:60]) from error
+
+
+def _result(method: str, identifier: int, answer: dict[str, Any]) -> Any:
+    if answer.get("id") != identifier:
+        raise garbage(f"the id of {method}", answer.get("id"))
+    if answer.get("error") is not None:
+        raise _refusal(method, answer["error"])
+    if "result" not in answer:
+        raise garbage(f"the result of {method}", None)
+    return answer["result"]
 
 
 def _refusal(method: str, error: Any) -> RpcRefusalError:
