@@ -328,6 +328,7 @@ class Node:
             clock=now_ms,
             random=random.random,
         )
+        self._keep_running("keeping up the item index", self._index.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
 
     def _drafting(self, setup: DraftingSetup) -> Drafting:

@@ -1,4 +1,4 @@
-"""A process that merges runs of the item index, at the lowest priority, and the node's side of it.
+"""A process that merges runs of the item index, at low priority, and the node's side of it.
 
 Long merges take a minute at 10⁷ postings; neither capture nor a beat waits for one, nor a short merge for a long
 one: each length has a process of its own, and the longer ones end theirs when they are done. A process that dies over
@@ -21,7 +21,8 @@ from sealtrail.services.child_process import ChildProcess, next_message, put_mes
 from sealtrail.store.run_file import merge_runs
 
 _ATTEMPTS = 2
-_NICE = 19
+# At the lowest, a node that takes both cores would starve the merge that its next beat waits for.
+_NICE = 5
 _KEPT_POSTINGS_MAX = (
     BASE_POSTINGS * FAN_OUT
 )  # merged so often that starting a process each time would cost more
@@ -69,6 +70,10 @@ class Merging:
         if answer.failure is not None:
             raise UnavailableError("item_merge_failed", f"runs can't be merged: {answer.failure}")
 
+    def start(self) -> None:
+        """Start the process that the shortest merges take, without waiting for it."""
+        self._process(_KEPT_POSTINGS_MAX).start()
+
     async def close(self) -> None:
         """End all processes; what they are at is done again after the next start."""
         self._closed = True
@@ -79,8 +84,7 @@ class Merging:
         for _ in range(_ATTEMPTS):
             if self._closed:
                 raise UnavailableError("node_stopping", "the node is stopping")
-            process = self._processes.get(run.postings) or ChildProcess(__name__, self._setup)
-            self._processes[run.postings] = process
+            process = self._process(run.postings)
             try:
                 answer = _decode_answer(await process.exchange(msgspec.msgpack.encode(run)))
             except (OSError, asyncio.IncompleteReadError) as error:
@@ -92,6 +96,12 @@ class Merging:
                 await process.end()
             return answer
         raise UnavailableError("item_merge_stopped", "a process that merges runs has died, twice")
+
+    def _process(self, postings: int) -> ChildProcess:
+        process = self._processes.get(postings)
+        if process is None:
+            process = self._processes[postings] = ChildProcess(__name__, self._setup)
+        return process
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:

@@ -9,7 +9,7 @@ each step means:
    log as it stands, the entry signed and appended, what it says noted. A crash before the commit: nothing happened.
    After it: the log ends with an index entry and no checkpoint; the next beat finds it so, and adds none, unless more
    entries came behind it.
-3. *Beside everything*: merged runs are made in processes of their own, a quarter of their length ahead of being needed.
+3. *Beside everything*: merged runs are made in processes of their own, half of their length ahead of being needed.
    A crash leaves an unfinished file, which is deleted at the next start.
 
 All files are derived: one that is missing or damaged is made again from the entries.
@@ -22,6 +22,8 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +38,7 @@ from sealtrail.errors import (
 )
 from sealtrail.log.item_index import (
     BASE_POSTINGS,
-    KEY_BYTES,
+    FAN_OUT,
     LEAF_INDEX_BYTES,
     IndexHead,
     Run,
@@ -68,8 +70,18 @@ _GATHERED_MAX = 2_000
 _RUNS_GATHERED_MAX = 16
 # Postings that the writer adds by itself at the first try: with the tail before them some 10 ms.
 _IN_WRITER_MAX = BASE_POSTINGS
+_FOLLOW_SECONDS = 0.2
+_FOLLOWED_MIN = 200  # entries that are worth following for
+_FIRST_MERGE_NEAR = BASE_POSTINGS * FAN_OUT // 2  # when the process that does it is started
 _TAILS_KEPT = 8
 _BUILDS_MAX = 3  # of one run, whose parts turn out to be damaged
+
+
+class _NotYet(Enum):
+    """Why the writer did not add an index entry."""
+
+    TOO_MANY = "too many postings came meanwhile"
+    RUN_MISSING = "a run is not there"
 
 
 class Statistics(msgspec.Struct):
@@ -78,6 +90,7 @@ class Statistics(msgspec.Struct):
     entries: int = 0
     tries: int = 0
     merges: int = 0
+    seconds: float = 0.0  # of threads, gathering, adding and writing runs
     writer_seconds: float = 0.0
     writer_seconds_max: float = 0.0
 
@@ -112,6 +125,7 @@ class ItemIndexService:
         self._gathering = Gathering(starts[-1])
         self._merging = Merging(shelf.folder, shelf.log_id)
         self._turn = asyncio.Lock()
+        self._failed = False  # since the last beat: then nothing is tried again before the next
         self._builds: dict[Run, asyncio.Task[None]] = {}
         self._tails: dict[int, RunInMemory] = {}  # by number of postings, the newest last
 
@@ -145,6 +159,43 @@ class ItemIndexService:
             build.cancel()
         await asyncio.gather(*self._builds.values(), return_exceptions=True)
 
+    @property
+    def merging(self) -> bool:
+        """Tell whether runs are being made beside the beats."""
+        return bool(self._builds)
+
+    async def settled(self) -> None:
+        """Return when no run is being made beside the beats."""
+        while self._builds:
+            await asyncio.wait(set(self._builds.values()))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep up with the log between the beats, until ``stop`` is set.
+
+        At full load a beat's worth of postings is more than the time that the shortest merges have.
+        """
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _FOLLOW_SECONDS)
+            if self._log.size - self._gathering.next_leaf < _FOLLOWED_MIN or self._failed:
+                continue
+            try:
+                await self.keep_up()
+            except SealtrailError as error:  # the next beat meets it too, and tells
+                _log.warning("the item index is not kept up: %s", error)
+                self._failed = True
+
+    async def keep_up(self) -> None:
+        """Gather what is durable, and begin to make the runs that it takes, without waiting for them.
+
+        Raises:
+            UnavailableError: a run could not be written.
+            IntegrityError: entries are damaged (``item_keys_damaged``).
+        """
+        async with self._turn:
+            await self._gather_durable()
+            self._prepare(self._gathering.postings)
+
     # -- ending the log with an index entry --------------------------------------------------------------
 
     async def end_log(self) -> TreeHead:
@@ -157,34 +208,43 @@ class ItemIndexService:
             IntegrityError: entries are damaged (``item_keys_damaged``).
         """
         async with self._turn:
+            self._failed = False
             most = _IN_WRITER_MAX
             while True:
                 await self._catch_up()
                 self.statistics.tries += 1
                 head = await self._database.write(partial(self._append, most))
-                if head is not None:
+                if isinstance(head, IndexHead):
                     break
-                most *= 2  # rather a long turn in the writer than none
+                if head is _NotYet.TOO_MANY:
+                    most *= 2  # rather a long turn in the writer than none
             await self._catch_up()  # what the writer had to add in memory
-            self._prepare(head)
+            self._prepare(head.postings)
             await self._tidy(head)
         size = head.covers + 1
         return await self._database.read(lambda c: TreeHead(size, self._log.root_at(c, size)))
 
     async def _catch_up(self) -> None:
         """Gather what is durable, and have each run ready that stands under its root."""
-        while self._gathering.next_leaf < self._log.size:
-            end = min(self._log.size, self._gathering.next_leaf + _GATHERED_MAX)
+        await self._gather_durable()
+        for run in runs_of(self._gathering.postings):
+            if run.postings >= BASE_POSTINGS:
+                await self._build(run)
+
+    async def _gather_durable(self) -> None:
+        size = (
+            self._log.size
+        )  # as it is now: who waited for the end of a log that grows would wait for ever
+        while self._gathering.next_leaf < size:
+            end = min(size, self._gathering.next_leaf + _GATHERED_MAX)
             gathering, starts = await self._database.read(partial(self._gather, end))
             if starts:
                 await self._database.write(partial(stored.save_starts, starts=starts))
             self._starts.extend(starts)
             self._gathering = gathering
-        for run in runs_of(self._gathering.postings):
-            if run.postings >= BASE_POSTINGS:
-                await self._build(run)
 
     def _gather(self, end: int, connection: sqlite3.Connection) -> tuple[Gathering, list[RunStart]]:
+        worked = time.thread_time()
         gathering, starts = self._gathering.copy(), []
         for leaf_index, item_keys in stored.entries_from(connection, gathering.next_leaf, end):
             for run, lists in gathering.add(leaf_index, item_keys):
@@ -192,23 +252,26 @@ class ItemIndexService:
                 starts.append(gathering.start)
             if len(starts) >= _RUNS_GATHERED_MAX:
                 break
+        self.statistics.seconds += time.thread_time() - worked
         return gathering, starts
 
-    def _append(self, most: int, connection: sqlite3.Connection) -> IndexHead | None:
-        """In the writer: add the index entry, or return None if too much came, or a run is not ready."""
-        began = time.perf_counter()
+    def _append(self, most: int, connection: sqlite3.Connection) -> IndexHead | _NotYet:
+        """In the writer: add the index entry, or return why not yet."""
+        began, worked = time.perf_counter(), time.thread_time()
         try:
             end = int(connection.execute("SELECT max(leaf_index) + 1 FROM entry").fetchone()[0])
             last = stored.last_head(connection)
             if last is not None and last.covers + 1 == end:
                 return last
-            gathering = self._gathering.copy()
-            in_memory = _catch_up_in_memory(connection, gathering, end, most)
-            if in_memory is None:
-                return None
+            known = self._gathering
+            new = stored.count_postings(connection, known.next_leaf)
+            if new > most:
+                return _NotYet.TOO_MANY
+            if self._is_missing(known, known.postings + new):
+                return _NotYet.RUN_MISSING
+            gathering = known.copy()
+            in_memory = _catch_up_in_memory(connection, gathering, end)
             heads = self._heads(gathering.postings, in_memory)
-            if heads is None:
-                return None
             head = IndexHead(covers=end, postings=gathering.postings, root_hash=index_root(heads))
             self._append_entry(connection, head)
             tail = gathering.tail()
@@ -217,6 +280,7 @@ class ItemIndexService:
             return head
         finally:
             took = time.perf_counter() - began
+            self.statistics.seconds += time.thread_time() - worked
             self.statistics.writer_seconds += took
             self.statistics.writer_seconds_max = max(self.statistics.writer_seconds_max, took)
 
@@ -238,21 +302,35 @@ class ItemIndexService:
         stored.save_head(connection, head)
         self.statistics.entries += 1
 
-    def _heads(self, postings: int, in_memory: dict[Run, RunInMemory]) -> list[RunHead] | None:
-        heads = []
-        for run in runs_of(postings):
-            leaves = self._shelf.get(run) or in_memory.get(run)
-            if leaves is None:
-                return None
-            heads.append(leaves.head)
-        return heads
+    def _is_missing(self, known: Gathering, postings: int) -> bool:
+        """Tell whether a run of so many postings is neither there nor one that the writer fills up."""
+        return any(
+            (run.postings > BASE_POSTINGS or run.end <= known.start.first)
+            and self._shelf.get(run) is None
+            for run in runs_of(postings)
+        )
+
+    def _heads(self, postings: int, in_memory: dict[Run, RunInMemory]) -> list[RunHead]:
+        return [(in_memory.get(run) or self._on_shelf(run)).head for run in runs_of(postings)]
+
+    def _on_shelf(self, run: Run) -> RunFile:
+        file = self._shelf.get(run)
+        if file is None:
+            raise UnavailableError(
+                "item_runs_missing",
+                f"postings {run.first} to {run.end - 1} are not indexed now",
+                advice="ask again in a moment",
+            )
+        return file
 
     # -- runs --------------------------------------------------------------------------------------------
 
-    def _prepare(self, head: IndexHead) -> None:
-        """Begin to make the runs that stand under the root some time from now."""
-        for run in coming_runs(head.postings):
-            if self._shelf.get(run) is None:
+    def _prepare(self, postings: int) -> None:
+        """Begin to make the runs that stand under the root of so many postings, or of some more."""
+        if postings >= _FIRST_MERGE_NEAR:
+            self._merging.start()
+        for run in (*runs_of(postings), *coming_runs(postings)):
+            if run.postings >= BASE_POSTINGS and self._shelf.get(run) is None:
                 self._building(run)
 
     async def _build(self, run: Run) -> None:
@@ -279,6 +357,7 @@ class ItemIndexService:
             _log.error("a run of the item index was not made", exc_info=error)
         elif error is not None:  # who needs the run tries again, and tells
             _log.warning("a run of the item index was not made: %s", error)
+        self._failed = self._failed or error is not None
 
     async def _make(self, run: Run) -> None:
         if run.postings == BASE_POSTINGS:
@@ -371,16 +450,8 @@ class ItemIndexService:
         for run in runs_of(head.postings):
             if run.postings < BASE_POSTINGS:
                 runs.append(self._tail(connection, run, head))
-                continue
-            file = self._shelf.get(run)
-            if file is None:
-                raise UnavailableError(
-                    "item_runs_missing",
-                    f"postings {run.first} to {run.end - 1} are not indexed now, for the index over"
-                    f" {head.covers} leaves",
-                    advice="ask again in a moment",
-                )
-            runs.append(file)
+            else:
+                runs.append(self._on_shelf(run))
         return runs
 
     def _tail(self, connection: sqlite3.Connection, run: Run, head: IndexHead) -> RunInMemory:
@@ -413,14 +484,11 @@ class ItemIndexService:
 
 
 def _catch_up_in_memory(
-    connection: sqlite3.Connection, gathering: Gathering, end: int, most: int
-) -> dict[Run, RunInMemory] | None:
-    """Gather the entries below ``end``; return the runs that they fill and the tail, or None if they are too many."""
+    connection: sqlite3.Connection, gathering: Gathering, end: int
+) -> dict[Run, RunInMemory]:
+    """Gather the entries below ``end``; return the runs that they fill, and the tail."""
     full: dict[Run, RunInMemory] = {}
-    before = gathering.postings
     for leaf_index, item_keys in stored.entries_from(connection, gathering.next_leaf, end):
-        if gathering.postings - before + len(item_keys) // KEY_BYTES > most:
-            return None
         for run, lists in gathering.add(leaf_index, item_keys):
             full[run] = RunInMemory(run, lists)
     tail = gathering.tail()

@@ -95,6 +95,14 @@ def entries_from(
         raise _damaged(leaf_index)
 
 
+def count_postings(connection: sqlite3.Connection, leaf_index: int) -> int:
+    """Return how many postings the entries from one on have."""
+    row = connection.execute(
+        "SELECT coalesce(sum(length(item_keys)), 0) FROM entry WHERE leaf_index >= ?", (leaf_index,)
+    ).fetchone()
+    return int(row[0]) // KEY_BYTES
+
+
 def load_base_run(connection: sqlite3.Connection, start: RunStart, end: int) -> dict[bytes, bytes]:
     """Return the lists of a full run of level 0 from the entries below ``end``.
 

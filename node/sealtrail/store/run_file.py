@@ -19,8 +19,10 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +38,7 @@ from sealtrail.log.item_index import (
     run_leaf_hash,
     run_leaf_hashes,
 )
-from sealtrail.log.tree import HASH_BYTES, CompactRange, root_hash, subtree_root
+from sealtrail.log.tree import HASH_BYTES, CompactRange, joined_pairs, root_hash, subtree_root
 
 MAGIC = b"sealtrail/run/1\n"
 BLOCK_LEAVES = 16
@@ -45,7 +47,10 @@ _FOOTER = struct.Struct(">32sQQQ32s32s")
 _FOOTER_BYTES = _FOOTER.size + 32
 _OFFSET = struct.Struct(">Q")
 _COUNT = struct.Struct(">I")
+_COUNTS = {n * LEAF_INDEX_BYTES: _COUNT.pack(n) for n in range(LISTED_MAX + 1)}
 _RECORD_BYTES = KEY_BYTES + _COUNT.size
+_SINGLES_BYTES = BLOCK_LEAVES * (_RECORD_BYTES + LEAF_INDEX_BYTES)
+_SINGLES = range(0, _SINGLES_BYTES, _RECORD_BYTES + LEAF_INDEX_BYTES)
 _SYNC_BYTES = 16 << 20  # written before it is synced: one large sync would hold up the database's
 _READ_BYTES = 1 << 20
 
@@ -136,15 +141,25 @@ class RunFile:
         begin = self._nodes[kept] + index * width
         return subtree_root(self._content[begin : begin + width])
 
-    def leaves(self) -> Iterator[Leaf]:
-        """Yield all leaves in order."""
-        at = len(MAGIC)
-        for _ in range(self.head.tree_leaves):
+    def blocks(self) -> Iterator[list[Leaf]]:
+        """Yield all leaves in order, 16 at a time."""
+        begins = self._content[self._offsets : self._offsets + self._blocks * _OFFSET.size]
+        bounds = [*struct.unpack(f">{self._blocks}Q", begins), self._offsets]
+        for number, (begin, end) in enumerate(pairwise(bounds)):
+            # No list is empty but the first leaf's, so a block of this length has 16 lists of one.
+            if number and end - begin == _SINGLES_BYTES:
+                data = self._content[begin:end]
+                yield [(data[at : at + 32], data[at + 36 : at + 44]) for at in _SINGLES]
+            else:
+                yield list(self._leaves_between(begin, end))
+
+    def _leaves_between(self, at: int, end: int) -> Iterator[Leaf]:
+        while at < end:
             count, as_listed, begin = self._list(at)
-            end = begin + count * LEAF_INDEX_BYTES
-            joined = as_listed if count <= LISTED_MAX else self._content[begin:end]
+            after = begin + count * LEAF_INDEX_BYTES
+            joined = as_listed if count <= LISTED_MAX else self._content[begin:after]
             yield self._content[at : at + KEY_BYTES], joined
-            at = end
+            at = after
 
     def _record(self, position: int) -> int:
         """Return where a leaf begins; a damaged file's may be nowhere, and nothing is read there."""
@@ -231,24 +246,23 @@ class RunWriter:
 
     def _put(self, leaves: Sequence[Leaf], end_key: bytes) -> None:
         """Write leaves, from the beginning of a block on."""
+        records = [
+            key + _COUNTS[len(joined)] + joined if len(joined) in _COUNTS else _long(key, joined)
+            for key, joined in leaves
+        ]
         written = bytearray()
-        hashes = list(run_leaf_hashes(list(leaves), end_key))
-        level_4 = bytearray()
-        for first in range(0, len(leaves), BLOCK_LEAVES):
-            block = leaves[first : first + BLOCK_LEAVES]
+        for first in range(0, len(records), BLOCK_LEAVES):
             self._offsets += _OFFSET.pack(self._at + len(written))
-            for key, joined in block:
-                count = len(joined) // LEAF_INDEX_BYTES
-                self._postings += count
-                as_listed = joined if count <= LISTED_MAX else listed(joined)[4:] + joined
-                written += key + _COUNT.pack(count) + as_listed
-            own = hashes[first : first + BLOCK_LEAVES]
-            if len(block) == BLOCK_LEAVES:
-                level_4 += subtree_root(b"".join(own))
-            else:
-                self._edge = own
+            written += b"".join(records[first : first + BLOCK_LEAVES])
+        hashes = run_leaf_hashes(leaves, end_key)
+        whole = len(hashes) // BLOCK_LEAVES * BLOCK_LEAVES
+        self._edge = hashes[whole:]
+        del hashes[whole:]
+        for _ in range(STEP):
+            hashes = joined_pairs(hashes)
+        self._keep(0, b"".join(hashes))
         self._leaves += len(leaves)
-        self._keep(0, level_4)
+        self._postings += sum([len(joined) for _, joined in leaves]) // LEAF_INDEX_BYTES
         self._write(written)
 
     def _keep(self, step: int, nodes: bytes | bytearray) -> None:
@@ -347,20 +361,38 @@ def _merged(files: Sequence[RunFile]) -> Iterator[list[Leaf]]:
 
     Keys are spread evenly, being hashes: equal ranges of them have much the same number of leaves.
     """
-    sources = [file.leaves() for file in files]
-    ahead = [next(source, None) for source in sources]
+    sources = [file.blocks() for file in files]
+    ahead = [next(source, []) for source in sources]
     count = sum(file.head.tree_leaves for file in files) // _PORTION + 1
     for number in range(1, count + 1):
-        end = (number << (8 * KEY_BYTES)) // count
-        below = None if number == count else end.to_bytes(KEY_BYTES, "big")
+        end = (number << (8 * KEY_BYTES)) // count - 1
+        last_key = end.to_bytes(KEY_BYTES, "big")
         lists: dict[bytes, bytes] = {}
         for which, source in enumerate(sources):
-            leaf = ahead[which]
-            while leaf is not None and (below is None or leaf[0] < below):
-                lists[leaf[0]] = lists.get(leaf[0], b"") + leaf[1]
-                leaf = next(source, None)
-            ahead[which] = leaf
+            block = ahead[which]
+            while block and block[-1][0] <= last_key:
+                _merge_block(lists, block)
+                block = next(source, [])
+            within = bisect_right(block, last_key, key=_key_of)
+            _merge_block(lists, block[:within])
+            ahead[which] = block[within:]
         yield sorted(lists.items())
+
+
+def _merge_block(lists: dict[bytes, bytes], block: list[Leaf]) -> None:
+    new = dict(block)
+    if not lists.keys().isdisjoint(new):
+        new = {key: lists.get(key, b"") + joined for key, joined in block}
+    lists.update(new)
+
+
+def _key_of(leaf: Leaf) -> bytes:
+    return leaf[0]
+
+
+def _long(key: bytes, joined: bytes) -> bytes:
+    """Return the record of a leaf whose list stands in the tree by number and digest; the number comes first."""
+    return key + listed(joined) + joined
 
 
 def damaged(path: Path, why: str) -> IntegrityError:
