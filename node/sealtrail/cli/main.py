@@ -35,6 +35,9 @@ COMMANDS = {
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
+    "erase": Entry(
+        "sealtrail.cli.erase", "erase_command", "Destroy the content of events for law."
+    ),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),
     "member": Entry("sealtrail.cli.member", "member_group", "Ask to be a member; admit members."),
