@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import msgspec
@@ -43,7 +44,9 @@ from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of
 from sealtrail.store import chain as chain_store
 from sealtrail.store.database import Database
-from sealtrail.store.identity import Identity, save_identity
+from sealtrail.store.erasure import Tombstone, erase_event
+from sealtrail.store.events import load_by_entries
+from sealtrail.store.identity import Identity, load_identity, save_identity
 from sealtrail.store.log import LogStore
 
 CONTEXT = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"]
@@ -112,7 +115,7 @@ class Node:
             item_salt=derived(actor.name, "salt"),
         )
         self.database = Database.open(world.folder / f"{actor.name}.db", readers=2)
-        self.database.write_sync(lambda c: save_identity(c, self.identity))
+        self.database.write_sync(self._identify)
         self.log = LogStore.open(self.database)
         self.ledger = FakeLedger(world.chain, actor.member)
         self.networks = FollowedNetworks(world.identity)
@@ -126,6 +129,10 @@ class Node:
         self.anchoring = self._anchoring()
         self.store_check = StoreCheck(self.database, world.domain)
         self.provenance = self.provenance_service(parameters=parameters)
+
+    def _identify(self, connection: Connection) -> None:
+        if load_identity(connection) is None:  # else it is a node that starts again
+            save_identity(connection, self.identity)
 
     async def start(self) -> None:
         await ensure_genesis(
@@ -266,6 +273,13 @@ class Node:
             msgspec.json.encode(answer_view(await self.ask(text, **times)))
         )
         return answer
+
+
+def erase(connection: Connection, entry_id: bytes) -> None:
+    """Erase an event as the law may want it: the entry remains, and a tombstone."""
+    stored = load_by_entries(connection, [entry_id])[entry_id]
+    stone = Tombstone(entry_id=entry_id, erased_ms=NOW_MS, erased_by="a test", ground="a test")
+    erase_event(connection, stored, stone, ())
 
 
 def record_of(actor: Actor, **changes: Any) -> MemberRecord:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from peers_world import Peer, PeersWorld, peers_world, until
-from provenance_world import at, commissioning, event, packing, shipping
+from provenance_world import at, commissioning, erase, event, packing, shipping
 from scenarios import CLINIC, MAKER, OUTSIDER, PHARMACY, WHOLESALER
 from sealtrail.services.handovers import Policy
 from sealtrail.services.parcels import PART_BYTES_MAX
@@ -145,12 +145,7 @@ async def test_history_that_was_erased_meanwhile_keeps_nobody_waiting(world: Pee
     first, _ = await passed_on(world)
     maker, wholesaler = world.peers[MAKER.name], world.peers[WHOLESALER.name]
     erased = first[0]
-    for table, column in (("event", "content"), ("foreign_entry", "seed")):
-        wholesaler.database.write_sync(
-            lambda c, t=table, k=column: c.execute(  # type: ignore[misc]
-                f"UPDATE {t} SET {k} = NULL WHERE entry_id = ?", (erased,)
-            )
-        )
+    wholesaler.database.write_sync(lambda c: erase(c, erased))
     await maker.anchor()
     await until(lambda: maker.undelivered() == 0)
     await wholesaler.follower.check_now()

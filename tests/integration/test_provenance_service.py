@@ -17,6 +17,7 @@ from provenance_world import (
     Node,
     World,
     commissioning,
+    erase,
     event,
     packing,
     record_of,
@@ -406,18 +407,16 @@ async def test_one_event_with_many_packs_is_answered(world: World) -> None:
     assert view["verdicts"]["identifier"]["verdict"] == "known_matching"
 
 
-def erase(connection: Connection, table: str, row: int) -> None:
-    """Erase an event's content as the law may want it: the hash and the entry remain."""
-    of_event = "(SELECT entry_id FROM event WHERE event_row = ?)"
-    connection.execute(f"UPDATE {table} SET seed = NULL WHERE entry_id = {of_event}", (row,))
-    connection.execute("UPDATE event SET content = NULL WHERE event_row = ?", (row,))
+def erase_row(connection: Connection, row: int) -> None:
+    found = connection.execute("SELECT entry_id FROM event WHERE event_row = ?", (row,)).fetchone()
+    erase(connection, found[0])
 
 
 @pytest.mark.parametrize("table", ["entry", "foreign_entry"])
 async def test_erased_content_is_withheld_and_not_called_false(world: World, table: str) -> None:
     maker, wholesaler = await shipped(world)
     asked = maker if table == "entry" else wholesaler
-    asked.database.write_sync(lambda c: erase(c, table, 1))
+    asked.database.write_sync(lambda c: erase_row(c, 1))
     await asked.store_check.run(asyncio.Event())
     view = await asked.view(P1)
     codes = [f["code"] for f in view["findings"]]
@@ -425,6 +424,7 @@ async def test_erased_content_is_withheld_and_not_called_false(world: World, tab
     assert "evidence_does_not_hold" not in codes
     (withheld,) = [s for s in view["journey"] if s["kind"] == "withheld"]
     assert withheld["entry_grade"] == "chain-proven"
+    assert withheld["content_hash"] is None
     assert view["store"]["damaged"] == 0
 
 
@@ -456,12 +456,28 @@ async def test_what_only_damage_takes_away_is_not_called_erased(
     assert view["store"]["damaged"] == 1
 
 
+@pytest.mark.parametrize("table", ["entry", "foreign_entry"])
+async def test_content_and_seed_lost_together_without_a_tombstone_are_damage(
+    world: World, table: str
+) -> None:
+    maker, wholesaler = await shipped(world)
+    asked = maker if table == "entry" else wholesaler
+    of_first = " WHERE entry_id = (SELECT entry_id FROM event WHERE event_row = 1)"
+    for lost in ("UPDATE event SET content = NULL", f"UPDATE {table} SET seed = NULL"):
+        asked.database.write_sync(lambda c, sql=lost: c.execute(sql + of_first))  # type: ignore[misc]
+    await asked.store_check.run(asyncio.Event())
+    view = await asked.view(P1)
+    assert "refused" in [s["kind"] for s in view["journey"]]
+    assert "content_withheld" not in [f["code"] for f in view["findings"]]
+    assert view["store"]["damaged"] == 1
+
+
 async def test_an_erased_event_whose_entry_is_damaged_counts_as_damage(world: World) -> None:
     maker = await world.node(MAKER)
     await maker.record(commissioning(MAKER, 1, P1))
 
     def spoil(c: Connection) -> None:
-        erase(c, "entry", 1)
+        erase_row(c, 1)
         c.execute("UPDATE entry SET leaf = x'00' WHERE leaf_index = 1")
 
     maker.database.write_sync(spoil)
@@ -486,7 +502,7 @@ async def test_a_dispensing_that_cannot_be_read_is_not_called_fit(world: World) 
     maker = await world.node(MAKER)
     dispensed = event(MAKER, "dispensing", 2, P1) | {"disposition": "dispensed"}
     await maker.record(commissioning(MAKER, 1, P1), dispensed)
-    await maker.database.write(lambda c: erase(c, "entry", 2))
+    await maker.database.write(lambda c: erase_row(c, 2))
     view = await maker.view(P1)
     assert view["verdicts"]["fitness"]["verdict"] == "unknown"
     assert "content_withheld" in view["verdicts"]["fitness"]["reasons"]

@@ -157,3 +157,18 @@ def test_any_bytes_are_a_configuration_or_a_coded_refusal(data: bytes) -> None:
         parse_config(data, FILE)
     except InputError as e:
         assert e.code.startswith("config_")  # noqa: PT017 - not raising is right too
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("[[periods]]\nbasis = 'x'\njurisdiction = 'EU'\nyears = 0", "out_of_range", "periods[0].years"),
+        ("[[periods]]\njurisdiction = 'EU'\nyears = 5", "setting_missing", "periods[0].basis"),
+        ("[[holds]]\nreason = 'x'\nentries = ['0x12']", "out_of_range", "holds[0].entries"),
+        ("[[holds]]\nreason = 'x'\nsince = '1.3.2026'", "out_of_range", "holds[0].since"),
+        ("[[holds]]\nreason = 'x'\nevents = []", "unknown_setting", "holds[0].events"),
+    ],
+)  # fmt: skip
+def test_a_retention_rule_that_is_wrong_is_refused(text: str, code: str, place: str) -> None:
+    error = refusal(text.replace("[[", "[[retention."))
+    assert (error.code, error.pointer) == (f"config_{code}", f"retention.{place}")

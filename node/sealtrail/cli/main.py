@@ -39,6 +39,9 @@ COMMANDS = {
         "sealtrail.cli.trust", "trust_group", "Make the file that evidence is read with."
     ),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
+    "erase": Entry(
+        "sealtrail.cli.erase", "erase_command", "Destroy the content of events for law."
+    ),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "audit": Entry("sealtrail.cli.audit", "audit_group", "Who read or wrote what, and why."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),

@@ -37,6 +37,8 @@ Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
 Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000)]
 OptionalUrl = Annotated[str, Meta(pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$", max_length=2000)]
+OptionalDate = Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+EntryId = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}$")]
 FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -270,6 +272,56 @@ class AuditSettings(Struct, frozen=True, kw_only=True):
     ] = 256 * 1024 * 1024
 
 
+class RetentionPeriodSettings(Struct, frozen=True, kw_only=True):
+    """One time for which the law of a jurisdiction has records kept."""
+
+    jurisdiction: Annotated[
+        str, Meta(min_length=1, max_length=100), _doc("Whose law, such as `EU` or `US`.")
+    ]
+    years: Annotated[
+        int, Meta(ge=1, le=100), _doc("Full years from an entry's record time; the longest counts.")
+    ]
+    basis: Annotated[
+        str, Meta(min_length=1, max_length=500), _doc("The law itself; stands in refusals.")
+    ]
+
+
+class LegalHoldSettings(Struct, frozen=True, kw_only=True):
+    """Entries that nobody may erase until the hold is taken out of the configuration.
+
+    A hold that names neither entries nor items is on all; times narrow any of them.
+    """
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500), _doc("Why; stands in refusals.")]
+    entries: Annotated[list[EntryId], Meta(max_length=10_000), _doc("Entry ids, `0x` hex.")] = []
+    items: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=2048)]],
+        Meta(max_length=10_000),
+        _doc("Items whose events are held: EPC URN, Digital Link or element string."),
+    ] = []
+    since: Annotated[
+        OptionalDate, _doc("First day (UTC) of the record times that are held, YYYY-MM-DD.")
+    ] = ""
+    until: Annotated[OptionalDate, _doc("Last day; empty: those to come as well.")] = ""
+
+
+class RetentionSettings(Struct, frozen=True, kw_only=True):
+    """What stands against erasing events (`sealtrail erase`). Nothing is ever erased by itself."""
+
+    periods: Annotated[
+        list[RetentionPeriodSettings],
+        Meta(max_length=100),
+        _doc(
+            "Times within which only a recorded order erases, one `[[retention.periods]]` table each."
+        ),
+    ] = []
+    holds: Annotated[
+        list[LegalHoldSettings],
+        Meta(max_length=1000),
+        _doc("Legal holds, against which no order helps, one `[[retention.holds]]` table each."),
+    ] = []
+
+
 class KeysSettings(Struct, frozen=True, kw_only=True):
     """Where this member's keys are, and where their passphrase comes from."""
 
@@ -328,6 +380,7 @@ class Config(Struct, frozen=True, kw_only=True):
     peers: PeersSettings = PeersSettings()
     custody: CustodySettings = CustodySettings()
     audit: AuditSettings = AuditSettings()
+    retention: RetentionSettings = RetentionSettings()
     keys: KeysSettings = KeysSettings()
     log: LogSettings = LogSettings()
     path: Path = Path("sealtrail.toml")

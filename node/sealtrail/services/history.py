@@ -239,7 +239,7 @@ def _store_fault(provable: Provable, verified: VerifiedEntry) -> StoreFault | No
     if any(step.code == "media_type_unknown" for step in verified.steps):
         reason = f"the store has its content as {record.media_type[:100]!r}, which no node records"
         return StoreFault("media_type_unknown", reason)
-    return half_erased(record.content, record.seed)
+    return half_erased(event, record.seed)
 
 
 def _names_children(provable: Provable) -> bool:

@@ -39,6 +39,7 @@ from sealtrail.signing import item_keys
 from sealtrail.store import foreign
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
+from sealtrail.store.erasure import load_tombstones
 from sealtrail.store.events import NewEvent, insert_events, known_contents, known_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.peer_nonces import take_nonce
@@ -202,7 +203,7 @@ class Intake:
         insert_events(connection, [(each.entry.entry_id, None, each.event) for each in fresh])
         checkpoints = {k.checkpoint.checkpoint_hash: k.checkpoint for k in part if k.checkpoint}
         foreign.save_checkpoints(connection, checkpoints.values(), self._now_ms())
-        foreign.save_entries(connection, [each.entry for each in part])
+        foreign.save_entries(connection, _without_erased_seeds(connection, part))
         return len(fresh)
 
 
@@ -223,6 +224,19 @@ def _unknown(connection: sqlite3.Connection, part: Sequence[_Kept]) -> list[_Kep
             taken.add(content)
             fresh.append(each)
     return fresh
+
+
+def _without_erased_seeds(
+    connection: sqlite3.Connection, part: Sequence[_Kept]
+) -> list[foreign.ForeignEntry]:
+    """Return the entries to keep: what was erased here is not brought back by whoever sends it again."""
+    erased = load_tombstones(connection, [each.entry.entry_id for each in part])
+    return [
+        msgspec.structs.replace(each.entry, seed=None)
+        if each.entry.entry_id in erased
+        else each.entry
+        for each in part
+    ]
 
 
 def _salts(kept: Sequence[_Kept]) -> dict[bytes, bytes]:

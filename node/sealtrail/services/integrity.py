@@ -31,13 +31,15 @@ class StoreFault(msgspec.Struct, frozen=True):
     reason: str
 
 
-def half_erased(content: bytes | None, seed: bytes | None) -> StoreFault | None:
-    """Return what was lost where only one of content and seed is gone: erasing takes both at once."""
-    if content is None and seed is not None:
+def half_erased(event: StoredEvent, seed: bytes | None) -> StoreFault | None:
+    """Return what was lost where it was not erased: erasing takes content and seed at once, and says so."""
+    if event.content is None and seed is not None:
         return StoreFault(
             "content_lost", "the content is gone, and was not erased: its seed is still there"
         )
-    if content is not None and seed is None:
+    if event.content is None and not event.erased:
+        return StoreFault("content_lost", "content and seed are gone, and were not erased")
+    if event.content is not None and seed is None:
         return StoreFault(
             "seed_lost", "the seed is gone, and was not erased: its content is still there"
         )
@@ -59,7 +61,7 @@ def require_sealed(connection: sqlite3.Connection, event: StoredEvent) -> None:
         )
     if entry is None:
         return
-    lost = half_erased(event.content, entry.seed)
+    lost = half_erased(event, entry.seed)
     if lost is not None:
         raise IntegrityError(
             "content_corrupt",

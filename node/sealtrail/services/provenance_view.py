@@ -130,7 +130,10 @@ def _evidence(found: Found | None) -> Json:
     recorded, proof = found.recorded, found.record.proof
     return {
         "event_id": recorded.event_id,
-        "content_hash": _hex(recorded.content_hash),
+        # an erased event has its entry's id in its stead
+        "content_hash": None
+        if recorded.content_hash == recorded.entry_id
+        else _hex(recorded.content_hash),
         "record_time": rfc3339_if_spelt(recorded.record_time_ms),
         "entry_kind": recorded.kind.name.lower(),
         "leaf_index": None if proof is None else proof.leaf_index,

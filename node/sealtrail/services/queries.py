@@ -16,6 +16,7 @@ from sealtrail.services.views import query_document
 from sealtrail.signing import Reference
 from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
+from sealtrail.store.erasure import load_tombstones
 from sealtrail.store.event_query import EventFilter, Position, count_events, find_events
 from sealtrail.store.events import (
     StoredEvent,
@@ -160,11 +161,24 @@ class QueryService:
                 entry_ids=["0x" + event.entry_id.hex() for event in found],
             )
         event = found[0]
+        if event.content is None:
+            raise await self._erased(event)
         return Content(
             entry_id=event.entry_id,
             body=require_content(event),
             media_type=event.media_type,
             content_hash=event.content_hash,
+        )
+
+    async def _erased(self, event: StoredEvent) -> NotFoundError:
+        stones = await self._database.read(lambda c: load_tombstones(c, [event.entry_id]))
+        name, stone = "0x" + event.entry_id.hex(), stones.get(event.entry_id)
+        when = {} if stone is None else {"erased_at": rfc3339(stone.erased_ms)}
+        return NotFoundError(
+            "content_erased",
+            f"the content of entry {name} was erased for law; the entry remains",
+            entry_id=name,
+            **when,
         )
 
     async def entry(self, entry_id: bytes, *, with_seed: bool) -> dict[str, Any]:

@@ -30,8 +30,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     entry_id: str
     leaf_index: int
-    content_hash: str
-    event_hash: str
+    content_hash: str | None  # this and the next: None once the event was erased
+    event_hash: str | None
     event_id: str
     record_time: str
     anchor_by: str
@@ -65,11 +65,12 @@ class Placed(msgspec.Struct, frozen=True):
         """Return the receipt; ``anchor_delay_ms`` is the network's maximum delay."""
         # Version, kind, member, record time: docs/protocol.md section 5.
         record_time_ms = int.from_bytes(self.leaf[22:30], "big")
+        erased = self.content_hash == self.entry_id
         return Receipt(
             entry_id="0x" + self.entry_id.hex(),
             leaf_index=self.leaf_index,
-            content_hash="0x" + self.content_hash.hex(),
-            event_hash=event_hash_uri(self.event_hash),
+            content_hash=None if erased else "0x" + self.content_hash.hex(),
+            event_hash=None if erased else event_hash_uri(self.event_hash),
             event_id=self.event_id,
             record_time=rfc3339(record_time_ms),
             anchor_by=rfc3339(record_time_ms + anchor_delay_ms),

@@ -136,7 +136,7 @@ def _is_damaged(
     event: StoredEvent, seal: derived.Sealed | None, expected: NewEvent | None, domain: Domain
 ) -> bool:
     """Tell damage from erasure, which takes content and seed and leaves the entry."""
-    if seal is None or half_erased(event.content, seal.seed) is not None:
+    if seal is None or half_erased(event, seal.seed) is not None:
         return True
     if event.content is None:
         return _entry_of(event, seal, domain) is None

@@ -11,13 +11,13 @@ import os
 import queue
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sealtrail.errors import UnavailableError
+from sealtrail.errors import NotFoundError, UnavailableError
 from sealtrail.store.faults import wrap
 from sealtrail.store.migrate import migrate
 from sealtrail.store.writer import Job, Participant, Statistics, Writer
@@ -164,6 +164,27 @@ class Database:
         for _ in range(self.readers):
             self._idle.get().close()
         os.close(self._lock)
+
+
+@contextmanager
+def open_alone(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database at ``path`` for work that no node may run beside; its schema is brought up to date.
+
+    Raises:
+        NotFoundError: there is none (``store_missing``).
+        UnavailableError, InputError, IntegrityError: as :meth:`Database.open`, and for what is done inside.
+    """
+    if not path.is_file():
+        raise NotFoundError("store_missing", f"no database at {path}", pointer=str(path))
+    lock = _lock(path)
+    try:
+        with closing(_connect(path, cache_kib=_CACHE_KIB)) as connection:
+            migrate(connection)
+            yield connection
+    except sqlite3.Error as error:
+        raise wrap(error) from error
+    finally:
+        os.close(lock)
 
 
 def _connect(path: Path, *, cache_kib: int, read_only: bool = False) -> sqlite3.Connection:

@@ -63,6 +63,11 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     hash_ambiguous: str | None
     record_time_ms: int
 
+    @property
+    def erased(self) -> bool:
+        """Tell whether it was erased for law: the entry's id then stands in the content hash's place."""
+        return self.content is None and self.content_hash == self.entry_id
+
 
 class EntrySize(msgspec.Struct, frozen=True):
     """How much an entry and its event have, in bytes; a content that was erased has none."""
@@ -97,6 +102,8 @@ _INSERT = (
 # An event may name an item twice in one place.
 _INSERT_ITEM = "INSERT OR IGNORE INTO event_item (item, event_row, place)"
 
+
+ERASED_EVENT_HASH = bytes(32)  # in the event hash's place once an event is erased
 
 _HASH_URI = re.compile(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0")
 
@@ -251,8 +258,8 @@ def require_content(event: StoredEvent) -> bytes:
     if event.content is None:
         raise NotFoundError(
             "content_erased",
-            f"the content of entry 0x{event.entry_id.hex()} was erased; its hash remains",
-            content_hash="0x" + event.content_hash.hex(),
+            f"the content of entry 0x{event.entry_id.hex()} was erased; the entry remains",
+            entry_id="0x" + event.entry_id.hex(),
         )
     if sha256(event.content).digest() != event.content_hash:
         raise IntegrityError(
@@ -261,6 +268,11 @@ def require_content(event: StoredEvent) -> bytes:
             advice="the database was damaged or tampered with; restore a backup",
         )
     return event.content
+
+
+def erased_event_id(entry_id: bytes) -> str:
+    """Return what an erased event is called in place of its id."""
+    return f"urn:x-sealtrail:erased:0x{entry_id.hex()}"
 
 
 def stored_event(row: Row) -> StoredEvent:
