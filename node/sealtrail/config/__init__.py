@@ -15,8 +15,10 @@ from sealtrail.config.settings import (
     KeysSettings,
     LogSettings,
     NodeSettings,
+    OtherWitnessSettings,
     PeersSettings,
     TokenSettings,
+    WitnessesSettings,
 )
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "KeysSettings",
     "LogSettings",
     "NodeSettings",
+    "OtherWitnessSettings",
     "PeersSettings",
     "TokenSettings",
+    "WitnessesSettings",
     "load_config",
     "parse_config",
 ]

@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
-from sealtrail.config.settings import SECTIONS, Config, TokenSettings
+from sealtrail.config.settings import SECTIONS, Config, OtherWitnessSettings, TokenSettings
 from sealtrail.config.table import Setting, section_type, settings_of
 from sealtrail.errors import InputError, NotFoundError
 
 FILE_BYTES_MAX = 1024 * 1024
-TABLES: Mapping[tuple[str, str], type[msgspec.Struct]] = {("auth", "tokens"): TokenSettings}
+TABLES: Mapping[tuple[str, str], type[msgspec.Struct]] = {
+    ("auth", "tokens"): TokenSettings,
+    ("witnesses", "others"): OtherWitnessSettings,
+}
 """Settings that are lists of tables, and what one of these tables holds."""
 
 

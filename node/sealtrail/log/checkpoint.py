@@ -95,9 +95,15 @@ def parse_origin(text: str) -> Origin:
     return Origin(genesis_hash=genesis_hash, registry=registry, member=member)
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """Return the 4 bytes that tell an Ed25519 key under a note. Source: C2SP signed-note."""
-    return sha256(name.encode() + b"\n" + ED25519_ALGORITHM + public_key).digest()[:4]
+def key_id(name: str, public_key: bytes, algorithm: bytes = ED25519_ALGORITHM) -> bytes:
+    """Return the 4 bytes that tell a key under a note. Source: C2SP signed-note, Signatures."""
+    return sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
+
+
+def verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519_ALGORITHM) -> str:
+    """Return a name and its key as other programs are given them. Source: C2SP signed-note, verifier keys."""
+    told = key_id(name, public_key, algorithm).hex()
+    return f"{name}+{told}+{base64.b64encode(algorithm + public_key).decode()}"
 
 
 def sign_note(checkpoint: Checkpoint, log_key: Ed25519Signer) -> str:
@@ -159,6 +165,23 @@ def verify_signed(parsed: SignedCheckpoint, origin: str, public_key: bytes) -> N
         if len(each.signature) != SIGNATURE_BYTES:
             raise VerificationError("signature_wrong", f"{len(each.signature)} bytes, not 64")
         _verify_signature(public_key, checkpoint.text.encode(), each.signature)
+
+
+def verify_signed_by(
+    parsed: SignedCheckpoint, origin: str, public_keys: Iterable[bytes]
+) -> frozenset[bytes]:
+    """Check that one of a log's keys signed, and that each of them that is there did; return their ids.
+
+    Raises:
+        VerificationError: as :func:`verify_note`.
+    """
+    by_id = {key_id(origin, public): public for public in public_keys}
+    present = {s.key_id for s in parsed.signatures if s.name == origin and s.key_id in by_id}
+    if parsed.checkpoint.origin == origin and not present:
+        raise VerificationError("note_unsigned", f"no signature by a log key of {origin}")
+    for each in present or by_id:
+        verify_signed(parsed, origin, by_id[each])
+    return frozenset(present)
 
 
 # One checkpoint covers many entries, and is asked for with each. What is kept are signatures that hold, by all three
