@@ -318,6 +318,9 @@ def test_a_fork_of_another_log_is_none_of_this_one() -> None:
         == "note_of_another_log"
     )
     assert code_of(lambda: fork(*FORKED, keys=[]), VerificationError) == "note_unsigned"
+    other = ORIGIN[:-2] + "44"
+    refused = code_of(lambda: fork(*FORKED, keys=[], origin=other), VerificationError)
+    assert refused == "note_of_another_log"
     assert code_of(lambda: fork("nothing", FORKED[0]), InputError) == "note_malformed"
 
 

@@ -153,10 +153,7 @@ def verify_signed(parsed: SignedCheckpoint, origin: str, public_key: bytes) -> N
         VerificationError: see there.
     """
     checkpoint = parsed.checkpoint
-    if checkpoint.origin != origin:
-        raise VerificationError(
-            "note_of_another_log", f"a checkpoint of {checkpoint.origin}, not of {origin}"
-        )
+    _require_origin(checkpoint, origin)
     wanted = key_id(origin, public_key)
     ours = [s for s in parsed.signatures if s.name == origin and s.key_id == wanted]
     if not ours:
@@ -175,11 +172,12 @@ def verify_signed_by(
     Raises:
         VerificationError: as :func:`verify_note`.
     """
+    _require_origin(parsed.checkpoint, origin)
     by_id = {key_id(origin, public): public for public in public_keys}
     present = {s.key_id for s in parsed.signatures if s.name == origin and s.key_id in by_id}
-    if parsed.checkpoint.origin == origin and not present:
+    if not present:
         raise VerificationError("note_unsigned", f"no signature by a log key of {origin}")
-    for each in present or by_id:
+    for each in present:
         verify_signed(parsed, origin, by_id[each])
     return frozenset(present)
 
@@ -187,6 +185,13 @@ def verify_signed_by(
 # One checkpoint covers many entries, and is asked for with each. What is kept are signatures that hold, by all three
 # arguments: nothing that could come out otherwise another time.
 _verify_signature = lru_cache(maxsize=_SIGNATURES_KEPT)(verify_ed25519)
+
+
+def _require_origin(checkpoint: Checkpoint, origin: str) -> None:
+    if checkpoint.origin != origin:
+        raise VerificationError(
+            "note_of_another_log", f"a checkpoint of {checkpoint.origin}, not of {origin}"
+        )
 
 
 def _parse_text(text: str) -> Checkpoint:

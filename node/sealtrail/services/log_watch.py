@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,7 @@ from sealtrail.store.outbox import State
 LOOK_SECONDS = 10.0
 FINDINGS_A_PAGE_MAX = 500
 _ROWS_A_LOOK = 1_000
+_EVENTS_A_LOOK = 5_000  # most are this member's own, and passed over
 _BLOCKS_A_LOOK = 5_000
 
 _log = logging.getLogger(__name__)
@@ -92,8 +94,9 @@ class LogWatch:
             try:
                 if not await self.look():
                     seconds = 0.0
-            except UnavailableError as error:
-                _log.debug("logs are not compared: %s", error)
+            except SealtrailError as error:  # whatever it is, care goes on
+                level = logging.DEBUG if isinstance(error, UnavailableError) else logging.ERROR
+                _log.log(level, "logs are not compared: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)
 
@@ -150,9 +153,9 @@ class LogWatch:
         fresh = await self._database.write(
             lambda c: [each for each in findings if log_findings.save_finding(c, each)]
         )
-        for each in fresh:
-            severity = logging.WARNING if each.code == OMITTED else logging.CRITICAL
-            _log.log(severity, "%s: the log of member 0x%s", each.code, each.member.hex())
+        for (code, member), count in Counter((f.code, f.member) for f in fresh).items():
+            severity = logging.WARNING if code == OMITTED else logging.CRITICAL
+            _log.log(severity, "%s: the log of member 0x%s (%d)", code, member.hex(), count)
 
     def _look_through(self, connection: Connection) -> _Seen:
         view = self._networks.view(connection)
@@ -164,7 +167,7 @@ class LogWatch:
             connection, cursor.checkpoint_row, view.block, _ROWS_A_LOOK
         )
         awaited, event_row = log_watch.new_foreign_entries(
-            connection, cursor.event_row, view.block, _ROWS_A_LOOK
+            connection, cursor.event_row, view.block, _EVENTS_A_LOOK
         )
         found: list[LogFinding] = []
         for known in fresh:
