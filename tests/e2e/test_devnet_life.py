@@ -108,7 +108,11 @@ def test_partners_cosign_a_nodes_checkpoints_and_the_log_shows_it(
     assert running.node("manufacturer")["member"].lower() in seen
 
     node = running.node("manufacturer")
-    note = NodeClient(node["url"], node["token"]).get("/log/checkpoint").body
+    client = NodeClient(node["url"], node["token"])
+    metrics = client.get("/metrics").body.decode()
+    assert "\nsealtrail_witnesses_failing 0\n" in metrics
+    assert "\nsealtrail_log_findings 0\n" in metrics
+    note = client.get("/log/checkpoint").body
     signed = parse_note(note.decode())
     names = [s.name.partition("/")[0] for s in signed.signatures]
     assert names == ["sealtrail", "sealtrail-witness", "sealtrail-witness"]
