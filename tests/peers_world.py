@@ -12,8 +12,8 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
+from sealtrail.api import witness as witness_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import HttpSettings, TokenSettings
+from sealtrail.config import HttpSettings, TokenSettings, WitnessesSettings
 from sealtrail.epcis import read_content
 from sealtrail.evidence import (
     EntryRecord,
@@ -43,14 +44,20 @@ from sealtrail.evidence import (
 from sealtrail.membership.encoding import encode_record
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId, sign_request
+from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
+from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.records import load_provable
+from sealtrail.services.witness_list import WitnessList
+from sealtrail.services.witnessing import Witnessing
 from sealtrail.signing import (
+    Ed25519Signer,
     Entry,
     Kind,
     SignedEntry,
@@ -66,6 +73,7 @@ LIMITS = DeliveryLimits(
     look_seconds=0.05, gather_seconds=0.0, retry_seconds_first=0.05, retry_seconds_max=0.4
 )
 WAIT_SECONDS_MAX = 20.0
+ANCHOR_DELAY_MS = 60_000
 LOG_TOKEN, OTHER_TOKEN = "reads-the-log", "reads-no-log"
 TOKENS = [
     TokenSettings(name=text, sha256=hashlib.sha256(text.encode()).hexdigest(), scopes=[scope])
@@ -164,6 +172,17 @@ class Peer(Node):
         self.published = PublishedLog(
             self.database, self.log, member=actor.member, networks=self.networks
         )
+        self.watch = LogWatch(
+            self.database,
+            self.networks,
+            domain=world.domain,
+            member=actor.member,
+            clock=_now_ms,
+            chain_seconds=lambda: self.follower.checked and self.follower.checked.final.time,
+            anchor_delay_ms=ANCHOR_DELAY_MS,
+        )
+        self.witnessing = self.witness_service()
+        self.cosigning: Cosigning | None = None
         self._serving = AsyncExitStack()
         self._delivering = AsyncExitStack()
         self.outgoing: Outgoing
@@ -197,12 +216,65 @@ class Peer(Node):
                     self.published,
                     authenticate=peer_routes.authenticator(self.intake, public_url=self.url),
                 ),
+                *witness_routes.routes(self.witnessing, self.watch, timeout_seconds=10.0),
             ],
         )
         runner = make_runner(application, HttpSettings())
         await runner.setup()
         self._serving.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
+
+    def witness_service(self, **changes: Any) -> Witnessing:
+        """Return what cosigns at this node, made differently."""
+        settings = {
+            "domain": self.world.domain,
+            "member": self.actor.member,
+            "key": Ed25519Signer(derived(self.actor.name, "witness")),
+            "clock": _now_ms,
+        }
+        return Witnessing(self.database, self.networks, self.watch, **{**settings, **changes})
+
+    async def ask_witnesses(
+        self, settings: WitnessesSettings | None = None, *, timeout_seconds: float = 10.0
+    ) -> Cosigning:
+        """Start having this node's checkpoints cosigned."""
+        session = aiohttp.ClientSession()
+        self._delivering.push_async_callback(session.close)
+        self.cosigning = Cosigning(
+            self.database,
+            self.log,
+            WitnessClient(
+                session, timeout_seconds=timeout_seconds, plain_http=PlainHttp.THIS_MACHINE
+            ),
+            WitnessList(
+                settings or WitnessesSettings(),
+                domain=self.world.domain,
+                member=self.actor.member,
+            ),
+            networks=self.networks,
+            clock=_now_ms,
+            random=lambda: 0.5,
+            limits=CosigningLimits(
+                look_seconds=0.1, retry_seconds_first=0.05, retry_seconds_max=0.4
+            ),
+        )
+        self._keep(self.cosigning.run())
+        return self.cosigning
+
+    def checkpoint_moved(self) -> None:
+        """Have it cosigned."""
+        if self.cosigning is not None:
+            self.cosigning.wake()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def stop() -> None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        self._delivering.push_async_callback(stop)
 
     async def hang_up(self) -> None:
         """Stop listening, as a node that is down."""
@@ -239,13 +311,7 @@ class Peer(Node):
             random=lambda: 0.5,
             limits=LIMITS,
         )
-        task = asyncio.create_task(self.outgoing.run())
-
-        async def stop() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        self._delivering.push_async_callback(stop)
+        self._keep(self.outgoing.run())
 
     async def stop_delivering(self) -> None:
         """Stop where it is, as a node that is stopped or killed: what is not in the store is gone."""

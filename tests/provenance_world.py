@@ -215,7 +215,11 @@ class Node:
             log_key=Ed25519Signer(derived(self.actor.name, "log")),
             clock=lambda: self.now_ms,
             random=lambda: 0.5,
+            moved=lambda: self.checkpoint_moved(),
         )
+
+    def checkpoint_moved(self) -> None:
+        """Told of a checkpoint on its way to the chain."""
 
     async def record(self, *events: dict[str, Any], kind: Kind = Kind.EVENT) -> list[bytes]:
         """Capture events; return their entry ids."""
@@ -287,7 +291,10 @@ def record_of(actor: Actor, **changes: Any) -> MemberRecord:
     event = EventSigner(derived(actor.name, "event")).address.rjust(32, b"\x00")
     keys = [(Purpose.EVENT, event)] + [
         (purpose, Ed25519Signer(derived(actor.name, name)).public_key)
-        for purpose, name in ((Purpose.LOG, "log"), (Purpose.PEER, "peer"))
+        for purpose, name in (
+            *((Purpose.LOG, "log"), (Purpose.PEER, "peer")),
+            (Purpose.WITNESS, "witness"),
+        )
     ]
     record = MemberRecord(
         member=actor.member,

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from e2e.devnet_process import RunningDevnet, alive, devnet, sealtrail, until
+from sealtrail.cli.node_client import NodeClient
+from sealtrail.log.checkpoint import parse_note
+from sealtrail.log.cosignature import Witness, find_cosignature
 
 PACK = "https://id.gs1.org/01/09521001001014/21/"
 
@@ -89,6 +92,35 @@ def test_a_captured_pack_is_proven_by_the_chain(running: RunningDevnet, tmp_path
     assert answer["journey"][0]["proof"]["anchor"]["block_number"] > 0
 
 
+def test_partners_cosign_a_nodes_checkpoints_and_the_log_shows_it(
+    running: RunningDevnet,
+) -> None:
+    def cosigned() -> bool:
+        status = running.json("manufacturer", "status")
+        sizes = [w["cosigned_size"] for w in status["witnesses"]]
+        return len(sizes) == 2 and min(sizes) == status["log"]["tree_size"]
+
+    until(cosigned, "the cosignatures")
+    status = running.json("manufacturer", "status")
+    assert status["log_findings"] == {}
+    assert [w["failure"] for w in status["witnesses"]] == [None, None]
+    seen = {each["member"] for each in running.json("pharmacy", "status")["witnessing"]["logs"]}
+    assert running.node("manufacturer")["member"].lower() in seen
+
+    node = running.node("manufacturer")
+    client = NodeClient(node["url"], node["token"])
+    metrics = client.get("/metrics").body.decode()
+    assert "\nsealtrail_witnesses_failing 0\n" in metrics
+    assert "\nsealtrail_log_findings 0\n" in metrics
+    note = client.get("/log/checkpoint").body
+    signed = parse_note(note.decode())
+    names = [s.name.partition("/")[0] for s in signed.signatures]
+    assert names == ["sealtrail", "sealtrail-witness", "sealtrail-witness"]
+    for each in status["witnesses"]:
+        witness = Witness(each["name"], bytes.fromhex(each["public_key"][2:]))
+        find_cosignature(signed.checkpoint, signed.signatures, witness)
+
+
 @pytest.mark.parametrize(
     "spelling", ["urn:epc:id:sgtin:9521001.000101.A1", "(01)09521001001014(21)A1", PACK + "A1"]
 )
@@ -146,7 +178,7 @@ def test_the_members_are_listed_from_the_chain(running: RunningDevnet) -> None:
     config = running.directory / "nodes" / "pharmacy" / "sealtrail.toml"
     members = json.loads(sealtrail("member", "list", "--json", "--config", str(config)).stdout)
     assert [m["name"] for m in members] == ["manufacturer", "pharmacy", "wholesaler"]
-    assert {len(m["keys"]) for m in members} == {4}
+    assert {len(m["keys"]) for m in members} == {5}
 
 
 def test_a_killed_node_starts_again_by_its_argv(running: RunningDevnet, tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_partners_take_packages_of_a_new_peer_key(maker: Organisation, buyer: Or
 def test_the_registry_lists_all_keys_and_which_are_configured(maker: Organisation) -> None:
     listed = maker.json("keys", "list", "--registry")
     configured = {k["purpose"] for k in listed["keys"] if k["configured"] and k["valid"]}
-    assert configured == {"event", "operator", "log", "peer"}
+    assert configured == {"event", "operator", "log", "peer", "witness"}
     assert all(k["valid"] or k["valid_until"] <= listed["block"] for k in listed["keys"])
     assert listed["not_registered"] == []
     assert maker.command("doctor").returncode == 0

@@ -32,6 +32,7 @@ from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api import peer_sections as section_routes
 from sealtrail.api import provenance as provenance_routes
+from sealtrail.api import witness as witness_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.app.evidence import make_evidence
@@ -51,12 +52,14 @@ from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
+from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.audit import AuditTrail
 from sealtrail.services.audit_beat import AuditBeat
 from sealtrail.services.audit_reader import AuditReader
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
@@ -65,6 +68,7 @@ from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.item_index import ItemIndexService
 from sealtrail.services.item_lists import ItemListService
+from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
@@ -72,6 +76,8 @@ from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.services.validators import ValidatorFollower
+from sealtrail.services.witness_list import WitnessList
+from sealtrail.services.witnessing import Witnessing
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
@@ -90,6 +96,7 @@ class MemberKeys(msgspec.Struct, frozen=True, kw_only=True):
     operator: bytes
     log: bytes
     peer: bytes
+    witness: bytes | None = None
 
 
 class Node:
@@ -107,6 +114,7 @@ class Node:
         self._log_signer = Ed25519Signer(keys.log)
         self._peer_key = Ed25519PrivateKey.from_private_bytes(keys.peer)
         self._peer_signer = Ed25519Signer(keys.peer)
+        self._witness_signer = None if keys.witness is None else Ed25519Signer(keys.witness)
 
     @classmethod
     async def open(cls, config: Config, keys: MemberKeys) -> Node:
@@ -280,7 +288,10 @@ class Node:
         )
         self._keep_running("following the chain", self._follower.run(self._stop))
         self._keep_running("following the validators", self._validators.run(self._stop))
-        self._start_peers()
+        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+        self._resources.push_async_callback(session.close)
+        self._start_peers(session)
+        self._start_witnesses(domain, session)
 
     def _start_capture(self, domain: Domain) -> None:
         config = self._config
@@ -327,6 +338,7 @@ class Node:
             log_key=self._log_signer,
             clock=now_ms,
             random=random.random,
+            moved=lambda: self._cosigning.wake(),
         )
         self._keep_running("keeping up the item index", self._index.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
@@ -342,10 +354,8 @@ class Node:
         self._resources.callback(executor.shutdown)
         return LocalDrafting(setup.drafter(), limits=setup.limits, clock=now_ms, executor=executor)
 
-    def _start_peers(self) -> None:
+    def _start_peers(self, session: aiohttp.ClientSession) -> None:
         config = self._config
-        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
-        self._resources.push_async_callback(session.close)
         client = PeerClient(
             session,
             key_id=PeerKeyId(member=config.member, public=self._peer_signer.public_key),
@@ -353,7 +363,7 @@ class Node:
             now_seconds=time.time,
             new_nonce=lambda: secrets.token_urlsafe(16),
             timeout_seconds=config.peers.timeout_seconds,
-            plain_http=PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http),
+            plain_http=self._plain_http,
         )
         self._outgoing = Outgoing(
             self._database,
@@ -395,6 +405,51 @@ class Node:
         )
         self._keep_running("delivering to peers", self._outgoing.run(), cancel=True)
 
+    @property
+    def _plain_http(self) -> PlainHttp:
+        config = self._config
+        return PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http)
+
+    def _start_witnesses(self, domain: Domain, session: aiohttp.ClientSession) -> None:
+        config = self._config
+        self._log_watch = LogWatch(
+            self._database,
+            self._networks,
+            domain=domain,
+            member=config.member,
+            clock=now_ms,
+            chain_seconds=self._chain_seconds,
+            anchor_delay_ms=config.anchoring.delay_seconds_max * 1000,
+        )
+        self._witnessing = Witnessing(
+            self._database,
+            self._networks,
+            self._log_watch,
+            domain=domain,
+            member=config.member,
+            key=self._witness_signer,
+            clock=now_ms,
+        )
+        client = WitnessClient(
+            session, timeout_seconds=config.peers.timeout_seconds, plain_http=self._plain_http
+        )
+        self._cosigning = Cosigning(
+            self._database,
+            self._tree,
+            client,
+            WitnessList(config.witnesses, domain=domain, member=config.member),
+            networks=self._networks,
+            clock=now_ms,
+            random=random.random,
+            limits=CosigningLimits(retry_seconds_max=config.peers.retry_seconds_max),
+        )
+        self._keep_running("watching logs", self._log_watch.run(self._stop))
+        self._keep_running("asking witnesses", self._cosigning.run(), cancel=True)
+
+    def _chain_seconds(self) -> int | None:
+        checked = self._follower.checked
+        return None if checked is None else checked.final.time
+
     async def _serve(self, domain: Domain) -> None:
         config = self._config
         report = SelfReport(
@@ -410,6 +465,9 @@ class Node:
             outgoing=self._outgoing,
             store_check=self._store_check,
             audit=self._audit_beat,
+            log_watch=self._log_watch,
+            witnessing=self._witnessing,
+            cosigning=self._cosigning,
         )
         application = make_application(
             capture=self._capture,
@@ -452,6 +510,11 @@ class Node:
                     authenticate=peer_routes.authenticator(
                         self._intake, public_url=config.public_url
                     ),
+                ),
+                *witness_routes.routes(
+                    self._witnessing,
+                    self._log_watch,
+                    timeout_seconds=config.http.request_timeout_seconds,
                 ),
             ],
         )

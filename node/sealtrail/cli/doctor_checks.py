@@ -11,8 +11,9 @@ import urllib.parse
 
 from sealtrail.cli.chain import expected_identity, open_rpc, require_registry
 from sealtrail.cli.doctor_finding import Check, Finding
+from sealtrail.cli.doctor_witnesses import check_witnesses
 from sealtrail.cli.key_choice import standing
-from sealtrail.cli.keyring import PURPOSES, KeyFiles, open_keys
+from sealtrail.cli.keyring import KeyFiles, open_keys
 from sealtrail.cli.member_list import fetch_members
 from sealtrail.cli.own_record import OwnRecord, fetch_own_record
 from sealtrail.config import Config
@@ -35,13 +36,13 @@ PEER_TIMEOUT_SECONDS = 5.0
 async def check_keys(config: Config) -> list[Finding]:
     """Open every key file."""
     try:
-        open_keys(config)
+        opened = open_keys(config)
     except InputError as e:
         if e.code != "passphrase_missing":
             raise
         unopened = Finding(check="keys", state="unknown", message=e.message, fix=e.advice)
         return [unopened]
-    findings = [Finding(check="keys", state="ok", message="all four open")]
+    findings = [Finding(check="keys", state="ok", message=f"all {len(opened)} open")]
     operator = KeyFiles.of(config).label(Purpose.OPERATOR).public
     if operator != config.member:
         findings.append(
@@ -135,8 +136,9 @@ async def check_member(config: Config) -> list[Finding]:
     own = await fetch_own_record(config)
     record = own.record
     findings = [_status(record)]
-    for purpose in PURPOSES:
-        findings += _registered(own, purpose, KeyFiles.of(config).label(purpose).public)
+    files = KeyFiles.of(config)
+    for purpose in files.paths:
+        findings += _registered(own, purpose, files.label(purpose).public)
     if record.node_url != config.public_url:
         findings.append(
             Finding(
@@ -295,5 +297,6 @@ CHECKS: dict[str, Check] = {
     "fees": check_fees,
     "port": check_port,
     "peer": check_peers,
+    "witness": check_witnesses,
     "disk": check_disk,
 }

@@ -1,4 +1,4 @@
-"""``sealtrail init``: a folder with a commented configuration and four new keys."""
+"""``sealtrail init``: a folder with a commented configuration and five new keys."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _new_passphrase(file: Path | None) -> str:
 
 
 def _explain(made: Initialised, token: str, chain: Mapping[str, Any]) -> None:
-    click.echo(f"Made {made.config_path} and four keys. This member is {made.member}.")
+    click.echo(f"Made {made.config_path} and five keys. This member is {made.member}.")
     click.echo(f"Token of user `admin` (shown only now): {token}")
     say("Keep a copy of the keys' folder and of the passphrase apart from this machine.")
     say("\nNext:")

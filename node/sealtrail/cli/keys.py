@@ -90,7 +90,8 @@ def _line(row: dict[str, Any], checked: bool) -> str:
 @common_options
 def keys_show(purpose: str, config_path: Path, as_json: bool) -> None:
     """Show the public half of one key. Private keys are never shown."""
-    path = KeyFiles.of(load_config(config_path)).paths[Purpose[purpose.upper()]]
+    config = load_config(config_path)
+    path = config.resolve(getattr(config.keys, purpose))
     label = load_label(path)
     if as_json:
         public = "0x" + label.public.hex()

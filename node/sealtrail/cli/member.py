@@ -70,13 +70,13 @@ def request_membership(
     files = KeyFiles.of(config)
     return make_request(
         domain,
-        EventSigner(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR]),
+        EventSigner(open_keys(config, Purpose.OPERATOR)[Purpose.OPERATOR]),
         name=name,
         roles=parse_roles(roles),
         node_url=config.public_url,
         glns=[_checked_gln(g) for g in glns],
         rights=[NumberingRight(digits=_checked_right(d)) for d in numbering_rights],
-        keys={p: files.label(p).public for p in (Purpose.EVENT, Purpose.LOG, Purpose.PEER)},
+        keys={p: files.label(p).public for p in files.paths if p is not Purpose.OPERATOR},
     )
 
 

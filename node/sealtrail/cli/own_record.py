@@ -98,7 +98,7 @@ class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
 
 def open_operator(config: Config) -> OperatorKey:
     """Return the configured operator key, which signs changes. Raises: as :func:`open_keys`."""
-    return OperatorKey(open_keys(config, (Purpose.OPERATOR,))[Purpose.OPERATOR])
+    return OperatorKey(open_keys(config, Purpose.OPERATOR)[Purpose.OPERATOR])
 
 
 async def open_ledger(rpc: Rpc, chain: ChainSettings) -> ChainLedger:

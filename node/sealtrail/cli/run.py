@@ -46,6 +46,7 @@ def run_command(config_path: Path, as_json: bool) -> None:
         operator=opened[Purpose.OPERATOR],
         log=opened[Purpose.LOG],
         peer=opened[Purpose.PEER],
+        witness=opened.get(Purpose.WITNESS),
     )
     with asyncio.Runner(loop_factory=_loop) as runner:
         runner.run(_run(config, keys))

@@ -17,10 +17,12 @@ from sealtrail.config.settings import (
     LegalHoldSettings,
     LogSettings,
     NodeSettings,
+    OtherWitnessSettings,
     PeersSettings,
     RetentionPeriodSettings,
     RetentionSettings,
     TokenSettings,
+    WitnessesSettings,
 )
 
 __all__ = [
@@ -35,10 +37,12 @@ __all__ = [
     "LegalHoldSettings",
     "LogSettings",
     "NodeSettings",
+    "OtherWitnessSettings",
     "PeersSettings",
     "RetentionPeriodSettings",
     "RetentionSettings",
     "TokenSettings",
+    "WitnessesSettings",
     "load_config",
     "parse_config",
 ]

@@ -14,6 +14,7 @@ from sealtrail.config.settings import (
     SECTIONS,
     Config,
     LegalHoldSettings,
+    OtherWitnessSettings,
     RetentionPeriodSettings,
     TokenSettings,
 )
@@ -25,6 +26,7 @@ TABLES: Mapping[tuple[str, str], type[msgspec.Struct]] = {
     ("auth", "tokens"): TokenSettings,
     ("retention", "periods"): RetentionPeriodSettings,
     ("retention", "holds"): LegalHoldSettings,
+    ("witnesses", "others"): OtherWitnessSettings,
 }
 """Settings that are lists of tables, and what one of these tables holds."""
 

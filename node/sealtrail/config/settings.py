@@ -227,6 +227,44 @@ class PeersSettings(Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class OtherWitnessSettings(Struct, frozen=True, kw_only=True):
+    """A witness that is no member: anything that speaks C2SP tlog-witness and knows this log."""
+
+    url: Annotated[
+        HttpUrl,
+        _doc("Its submission prefix: `add-checkpoint` stands below it."),
+    ]
+    verifier_key: Annotated[
+        str,
+        Meta(pattern=r"^[^\s+]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$"),
+        _doc(
+            "Its name and public key, as witnesses publish them: `NAME+HASH+BASE64` (C2SP signed-note)."
+        ),
+    ]
+
+
+class WitnessesSettings(Struct, frozen=True, kw_only=True):
+    """Who is asked to cosign this log's checkpoints. Nothing waits for them."""
+
+    ask: Annotated[
+        Literal["all", "listed", "none"],
+        _doc(
+            "Which members' nodes: `all` active ones that have a witness key, those `listed` under"
+            " `members`, or `none`."
+        ),
+    ] = "all"
+    members: Annotated[
+        list[Address],
+        Meta(max_length=24),
+        _doc("Addresses of the members that are asked, where `ask` is `listed`."),
+    ] = []
+    others: Annotated[
+        list[OtherWitnessSettings],
+        Meta(max_length=24),
+        _doc("Witnesses outside the network, one `[[witnesses.others]]` table each."),
+    ] = []
+
+
 class CustodySettings(Struct, frozen=True, kw_only=True):
     """Times after which silence becomes a finding."""
 
@@ -337,6 +375,13 @@ class KeysSettings(Struct, frozen=True, kw_only=True):
     peer: Annotated[
         FilePath, _doc("Key that signs requests to other nodes (Ed25519, same form).")
     ] = "keys/peer.json"
+    witness: Annotated[
+        FilePath,
+        _doc(
+            "Key that cosigns other members' checkpoints (Ed25519, same form). Without the file this node"
+            " is no witness."
+        ),
+    ] = "keys/witness.json"
     passphrase_file: Annotated[
         str,
         Meta(max_length=4096),
@@ -378,6 +423,7 @@ class Config(Struct, frozen=True, kw_only=True):
     capture: CaptureSettings = CaptureSettings()
     auth: AuthSettings = AuthSettings()
     peers: PeersSettings = PeersSettings()
+    witnesses: WitnessesSettings = WitnessesSettings()
     custody: CustodySettings = CustodySettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()

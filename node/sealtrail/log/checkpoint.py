@@ -95,9 +95,15 @@ def parse_origin(text: str) -> Origin:
     return Origin(genesis_hash=genesis_hash, registry=registry, member=member)
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """Return the 4 bytes that tell an Ed25519 key under a note. Source: C2SP signed-note."""
-    return sha256(name.encode() + b"\n" + ED25519_ALGORITHM + public_key).digest()[:4]
+def key_id(name: str, public_key: bytes, algorithm: bytes = ED25519_ALGORITHM) -> bytes:
+    """Return the 4 bytes that tell a key under a note. Source: C2SP signed-note, Signatures."""
+    return sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
+
+
+def verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519_ALGORITHM) -> str:
+    """Return a name and its key as other programs are given them. Source: C2SP signed-note, verifier keys."""
+    told = key_id(name, public_key, algorithm).hex()
+    return f"{name}+{told}+{base64.b64encode(algorithm + public_key).decode()}"
 
 
 def sign_note(checkpoint: Checkpoint, log_key: Ed25519Signer) -> str:
@@ -147,10 +153,7 @@ def verify_signed(parsed: SignedCheckpoint, origin: str, public_key: bytes) -> N
         VerificationError: see there.
     """
     checkpoint = parsed.checkpoint
-    if checkpoint.origin != origin:
-        raise VerificationError(
-            "note_of_another_log", f"a checkpoint of {checkpoint.origin}, not of {origin}"
-        )
+    _require_origin(checkpoint, origin)
     wanted = key_id(origin, public_key)
     ours = [s for s in parsed.signatures if s.name == origin and s.key_id == wanted]
     if not ours:
@@ -161,9 +164,34 @@ def verify_signed(parsed: SignedCheckpoint, origin: str, public_key: bytes) -> N
         _verify_signature(public_key, checkpoint.text.encode(), each.signature)
 
 
+def verify_signed_by(
+    parsed: SignedCheckpoint, origin: str, public_keys: Iterable[bytes]
+) -> frozenset[bytes]:
+    """Check that one of a log's keys signed, and that each of them that is there did; return their ids.
+
+    Raises:
+        VerificationError: as :func:`verify_note`.
+    """
+    _require_origin(parsed.checkpoint, origin)
+    by_id = {key_id(origin, public): public for public in public_keys}
+    present = {s.key_id for s in parsed.signatures if s.name == origin and s.key_id in by_id}
+    if not present:
+        raise VerificationError("note_unsigned", f"no signature by a log key of {origin}")
+    for each in present:
+        verify_signed(parsed, origin, by_id[each])
+    return frozenset(present)
+
+
 # One checkpoint covers many entries, and is asked for with each. What is kept are signatures that hold, by all three
 # arguments: nothing that could come out otherwise another time.
 _verify_signature = lru_cache(maxsize=_SIGNATURES_KEPT)(verify_ed25519)
+
+
+def _require_origin(checkpoint: Checkpoint, origin: str) -> None:
+    if checkpoint.origin != origin:
+        raise VerificationError(
+            "note_of_another_log", f"a checkpoint of {checkpoint.origin}, not of {origin}"
+        )
 
 
 def _parse_text(text: str) -> Checkpoint:

@@ -129,14 +129,19 @@ class PeerClient:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                answer = await _read_at_most(response, answer_bytes_max)
+                answer = await read_at_most(response, answer_bytes_max)
                 return response.status, answer
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise UnavailableError("peer_unreachable", f"{url}: {reason}") from error
 
 
-async def _read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return an answer's body.
+
+    Raises:
+        UnavailableError: it is longer than ``limit`` bytes (``peer_answer_malformed``).
+    """
     chunks = bytearray()
     async for chunk in response.content.iter_chunked(1 << 16):
         chunks += chunk

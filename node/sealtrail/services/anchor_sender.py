@@ -38,6 +38,7 @@ class AnchorSender:
         member: whose log it is.
         clock: milliseconds since 1970.
         start_block: no anchor is before it.
+        moved: told of each change of a state.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class AnchorSender:
         clock: Callable[[], int],
         start_block: int = 0,
         timing: SenderTiming | None = None,
+        moved: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -56,6 +58,7 @@ class AnchorSender:
         self._clock = clock
         self._start_block = start_block
         self._timing = timing or SenderTiming()
+        self._moved = moved
         # When this process last sent a transaction; forgotten at a crash, so each is sent again after a start.
         self._sent_ms: dict[bytes, int] = {}
         self.finality_violations = 0
@@ -268,6 +271,8 @@ class AnchorSender:
         row = await self._database.write(write)
         if row is None:
             raise IntegrityError("outbox_corrupt", f"anchor {sequence} is no longer in the outbox")
+        if self._moved is not None:
+            self._moved()
         return row
 
 

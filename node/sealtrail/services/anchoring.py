@@ -86,6 +86,7 @@ class Anchoring:
         log_key: signs checkpoints.
         clock: milliseconds since 1970.
         random: numbers from 0 to 1, for the back-off.
+        moved: told, in the event loop, whenever a checkpoint has another state on its way to the chain.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Anchoring:
         log_key: Ed25519Signer,
         clock: Callable[[], int],
         random: Callable[[], float],
+        moved: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._setup = setup
@@ -114,6 +116,7 @@ class Anchoring:
             clock=clock,
             start_block=setup.start_block,
             timing=setup.timing,
+            moved=moved,
         )
         self._next_beat_ms: int | None = None
         self._next_pass_ms = 0

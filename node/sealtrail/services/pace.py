@@ -16,13 +16,23 @@ class BackOff:
         random: gives numbers from 0 to 1.
     """
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        random: Callable[[], float],
+        *,
+        first_seconds: float = FIRST_SECONDS,
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> None:
         self._random = random
+        self._first_seconds = first_seconds
+        self._longest_seconds = longest_seconds
         self._failures = 0
 
     def failed(self) -> float:
         """Count a failure; return the seconds to wait."""
-        whole: float = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(self._failures, 16))
+        whole: float = min(
+            self._longest_seconds, self._first_seconds * 2.0 ** min(self._failures, 16)
+        )
         self._failures += 1
         return whole * (1 - self._random() / 2)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 
 from sealtrail.errors import ForbiddenError, NotFoundError
+from sealtrail.log.cosignature import with_cosignatures
 from sealtrail.log.tiles import (
     ENTRIES,
     KEYS,
@@ -19,6 +20,7 @@ from sealtrail.log.tiles import (
 from sealtrail.membership.records import Role
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.store import outbox
+from sealtrail.store.cosignatures import load_cosignatures
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore, load_bundle
 from sealtrail.store.outbox import OwnCheckpoint
@@ -43,12 +45,12 @@ class PublishedLog:
         self._networks = networks
 
     async def checkpoint(self) -> str:
-        """Return the newest checkpoint that was ever submitted, as a signed note.
+        """Return the newest checkpoint that was ever submitted, as a signed note with the cosignatures that came in.
 
         Raises:
             NotFoundError: there is none yet (``checkpoint_missing``).
         """
-        return (await self._database.read(_published)).note
+        return await self._database.read(_cosigned_note)
 
     async def tile(self, path: str) -> bytes:
         """Return a tile or bundle by its path below ``tile/``.
@@ -95,6 +97,11 @@ class PublishedLog:
         )
         if not needed:
             raise NotFoundError("tile_unknown", f"no published checkpoint needs the tile {name}")
+
+
+def _cosigned_note(connection: Connection) -> str:
+    newest = _published(connection)
+    return with_cosignatures(newest.note, load_cosignatures(connection, newest.checkpoint_hash))
 
 
 def _published(connection: Connection) -> OwnCheckpoint:
