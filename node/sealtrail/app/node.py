@@ -31,6 +31,7 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
+from sealtrail.app.store_tools import subject_of
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
@@ -50,6 +51,7 @@ from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
+from sealtrail.services.fsck.continuous import ContinuousCheck, Pace
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
@@ -193,6 +195,16 @@ class Node:
         """Look through the store; a small one before anything is answered, a large one beside the work."""
         self._store_check = StoreCheck(self._database, domain)
         task = self._keep_running("checking the store", self._store_check.run(self._stop))
+        self._continuous = ContinuousCheck(
+            self._database,
+            subject_of(self._config),
+            pace=Pace(
+                share=self._config.store.check_share,
+                rest_seconds=self._config.store.check_rest_seconds,
+            ),
+            file=self._config.store_check_file,
+            clock=now_ms,
+        )
         await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
         if self._failure is not None:
             raise self._failure
@@ -223,6 +235,7 @@ class Node:
         )
         self._keep_running("following the chain", self._follower.run(self._stop))
         self._start_peers()
+        self._keep_running("checking the store again", self._continuous.run(self._stop))
 
     def _start_capture(self, domain: Domain) -> None:
         config = self._config
@@ -334,6 +347,7 @@ class Node:
             capture=self._capture,
             outgoing=self._outgoing,
             store_check=self._store_check,
+            continuous=self._continuous,
         )
         application = make_application(
             capture=self._capture,

@@ -15,6 +15,7 @@ from sealtrail.services.anchoring import Anchoring
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
 from sealtrail.services.follower import Follower
+from sealtrail.services.fsck.continuous import ContinuousCheck
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
@@ -33,6 +34,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureService
     outgoing: Outgoing
     store_check: StoreCheck
+    continuous: ContinuousCheck
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -70,12 +72,15 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
         reasons = (
             [f"the store is damaged at {len(damaged)} events; see /v1/status"] if damaged else []
         )
+        if not damaged and self.continuous.state.changes_answers:
+            reasons = ["the store is damaged where answers rest on it; see /v1/status"]
         return reasons + await self._unfit_keys()
 
     def metrics(self) -> Mapping[str, float]:
         """Return values by Prometheus name."""
         counts, checked = self.capture.statistics, self.follower.checked
         deliveries = self.outgoing.counts
+        continuous = self.continuous.state
         return {
             "sealtrail_captured_documents_total": counts.documents,
             "sealtrail_captured_events_total": counts.events,
@@ -85,6 +90,9 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_chain_head_block": checked.head.number if checked else 0,
             "sealtrail_chain_final_block": checked.final.number if checked else 0,
             "sealtrail_chain_reachable": float(self.follower.failure is None),
+            "sealtrail_store_check_rounds_total": continuous.rounds,
+            "sealtrail_store_check_progress": continuous.looks_done / max(1, continuous.looks),
+            "sealtrail_store_check_faults": len(continuous.faults),
             "sealtrail_deliveries_waiting": deliveries.waiting,
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
@@ -97,6 +105,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def _store(self) -> dict[str, Any]:
         state = msgspec.structs.asdict(self.store_check.state)
+        state["continuous"] = msgspec.to_builtins(self.continuous.state)
         return {**state, "damaged": ["0x" + entry_id.hex() for entry_id in state["damaged"]]}
 
     def _checked(self) -> dict[str, Any]:

@@ -49,9 +49,13 @@ class ChainSteps:
 
     def locate(self, record: EntryRecord, entry: Entry) -> Located:
         """Find the entry's checkpoint and anchor, and check both (steps 9 and 10)."""
-        if record.proof is None:
-            return _NOWHERE
-        key = (entry.member, record.proof.note)
+        return (
+            _NOWHERE if record.proof is None else self.checkpoint(entry.member, record.proof.note)
+        )
+
+    def checkpoint(self, member: bytes, note: str) -> Located:
+        """Check a signed checkpoint of a member's log, and look for its anchor (steps 9 and 10)."""
+        key = (member, note)
         if key not in self._located:
             self._located[key] = self._locate(*key)
         return self._located[key]
