@@ -40,6 +40,7 @@ from sealtrail.membership.encoding import encode_record
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.copies import Copies
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.parcels import Parcels
@@ -152,6 +153,14 @@ class Peer(Node):
             limits=package_limits or PackageLimits(),
             received=lambda: self.outgoing.proofs_arrived(),
         )
+        self.copies = Copies(
+            self.database,
+            self.log,
+            self.identity,
+            self.peer_signer,
+            networks=self.networks,
+            now_ms=_now_ms,
+        )
         self._serving = AsyncExitStack()
         self._delivering = AsyncExitStack()
         self.outgoing: Outgoing
@@ -179,7 +188,9 @@ class Peer(Node):
             status=status,
             readiness=ready,
             metrics=dict,
-            more_routes=peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+            more_routes=peer_routes.routes(
+                self.intake, self.copies, public_url=self.url, timeout_seconds=10.0
+            ),
         )
         runner = make_runner(application, HttpSettings())
         await runner.setup()

@@ -48,6 +48,7 @@ from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.copies import Copies
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
@@ -324,6 +325,14 @@ class Node:
             random=random.random,
             limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
         )
+        self._copies = Copies(
+            self._database,
+            self._tree,
+            self._identity,
+            self._peer_signer,
+            networks=self._networks,
+            now_ms=now_ms,
+        )
         self._intake = Intake(
             self._database,
             self._identity,
@@ -361,6 +370,7 @@ class Node:
                 *provenance_routes.routes(self._provenance),
                 *peer_routes.routes(
                     self._intake,
+                    self._copies,
                     public_url=config.public_url,
                     timeout_seconds=config.http.request_timeout_seconds,
                 ),

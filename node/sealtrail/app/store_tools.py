@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
+import aiohttp
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.app.network_check import anchors_address
 from sealtrail.config import Config
 from sealtrail.errors import NotFoundError
+from sealtrail.evidence import EntryRecord
 from sealtrail.ledger.chain import ChainLedger, Contracts
 from sealtrail.ledger.envelope import parse_sent
 from sealtrail.ledger.fees import FeeMode
 from sealtrail.ledger.finality import parse_finality
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
+from sealtrail.peers.client import PeerClient, PlainHttp
+from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.fsck.drill import Tampering, copy_store, drill, require_room
+from sealtrail.services.fsck.fetching import fetch_copies
 from sealtrail.services.fsck.processes import open_processes
+from sealtrail.services.fsck.repair import Mend, Plan, apply_plan, plan_repair
 from sealtrail.services.fsck.run import LocalLooking, Looking, Progress, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
 from sealtrail.services.network import NetworkIdentity
+from sealtrail.signing import Ed25519Signer
+from sealtrail.store.database import Database
 
 # Smaller stores are checked sooner than further processes have started.
 ALONE_ENTRIES_MAX = 5_000
@@ -82,6 +93,62 @@ async def run_fsck(
     """
     with _looking(subject_of(config), processes) as (looking, scope):
         return await ask_chain(config, scope, looking, offline=offline, progress=progress)
+
+
+def make_plan(config: Config, report: Report) -> Plan:
+    """Say what could be mended of what was found; nothing is changed, and nobody asked."""
+    with closing(open_snapshot(config.database)) as snapshot:
+        return plan_repair(Scope(snapshot, subject_of(config)), report)
+
+
+async def run_repair(
+    config: Config, plan: Plan, peer_key: bytes | None, said: Callable[[str], None]
+) -> tuple[Mend, ...]:
+    """Mend what can be, in one transaction.
+
+    Args:
+        peer_key: signs questions to other members' nodes; None: nobody is asked.
+        said: told in words how members answered.
+
+    Raises:
+        UnavailableError: a node has the store (``store_in_use``); the disk is full.
+        IntegrityError: the database is damaged so far that it can't be written.
+    """
+    subject = subject_of(config)
+    database = Database.open(config.database)
+    try:
+        copies: dict[bytes, EntryRecord] = {}
+        if plan.wanted and peer_key is not None:
+            copies = await _fetch(config, subject, plan, peer_key, said)
+        return await database.write(
+            lambda c: apply_plan(
+                Scope(c, subject), plan, copies, now_ms=time.time_ns() // 1_000_000
+            )
+        )
+    finally:
+        database.close()
+
+
+async def _fetch(
+    config: Config,
+    subject: Subject,
+    plan: Plan,
+    peer_key: bytes,
+    said: Callable[[str], None],
+) -> dict[bytes, EntryRecord]:
+    key = Ed25519PrivateKey.from_private_bytes(peer_key)
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        client = PeerClient(
+            session,
+            key_id=PeerKeyId(member=config.member, public=Ed25519Signer(peer_key).public_key),
+            private_key=key,
+            now_seconds=time.time,
+            new_nonce=lambda: secrets.token_urlsafe(16),
+            timeout_seconds=config.peers.timeout_seconds,
+            plain_http=PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http),
+        )
+        with closing(open_snapshot(config.database)) as snapshot:
+            return await fetch_copies(Scope(snapshot, subject), client, plan, said)
 
 
 def run_drill(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from typing import Any
 import click
 
 from sealtrail.cli.chain import require_registry
-from sealtrail.cli.output import common_options, print_json, sign
+from sealtrail.cli.keyring import open_keys
+from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import config_option
 from sealtrail.config import Config, load_config
 from sealtrail.errors import InputError, IntegrityError, UnavailableError, VerificationError
+from sealtrail.membership.records import Purpose
 from sealtrail.services.fsck import chain
+from sealtrail.services.fsck.repair import Mend
 from sealtrail.services.fsck.run import Report
 
 _STEPS = 1_000  # of the progress bar
@@ -31,12 +34,22 @@ CHAIN_CODES = chain.CODES
     type=click.IntRange(1, 64),
     help="How many look at the same time. [default: one a core; one for a small store]",
 )
+@click.option("--repair", is_flag=True, help="Show what can be mended; with --yes, mend it.")
+@click.option("--yes", is_flag=True, help="With --repair: mend without asking.")
 @config_option
 @common_options
-def fsck_command(config_path: Path, offline: bool, processes: int | None, as_json: bool) -> int:
+def fsck_command(
+    config_path: Path,
+    offline: bool,
+    processes: int | None,
+    repair: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
     """Check the whole store: every digest, signature, root, tile and anchor, and every row by what it follows from.
 
-    Reads one snapshot and changes nothing; the node may be running.
+    Reads one snapshot and changes nothing; the node may be running. To mend, it must be stopped; other members' nodes
+    are asked for what can't be computed anew, unless --offline.
 
     Exit codes: 0 all holds; 1 the store holds, and the chain says otherwise; 3 nothing is wrong, but not all could
     be checked; 4 the store is damaged.
@@ -45,11 +58,53 @@ def fsck_command(config_path: Path, offline: bool, processes: int | None, as_jso
     started = time.monotonic()
     with progress_bar("checking", hidden=as_json) as progress:
         report = run(config, offline=offline, processes=processes, progress=progress)
-    if as_json:
-        print_json({**as_dict(report), "seconds": round(time.monotonic() - started, 3)})
-    else:
+    mends: Sequence[Mend] = ()
+    if not as_json:
         show(report)
+    if repair and report.faults:
+        mends, mended = mend(config, report, offline=offline, yes=yes, as_json=as_json)
+        if mended:
+            with progress_bar("checking again", hidden=as_json) as progress:
+                report = run(config, offline=offline, processes=processes, progress=progress)
+            if not report.faults:
+                config.store_check_file.unlink(missing_ok=True)  # what it found is no more
+            if not as_json:
+                show(report)
+    if as_json:
+        found = {**as_dict(report), "seconds": round(time.monotonic() - started, 3)}
+        print_json({**found, "repairs": mends} if repair else found)
     return exit_code(report)
+
+
+def mend(
+    config: Config, report: Report, *, offline: bool, yes: bool, as_json: bool
+) -> tuple[Sequence[Mend], bool]:
+    """Show what can be mended and, if that is agreed to, mend it; tell whether anything was."""
+    from sealtrail.app.store_tools import make_plan, run_repair  # imported here: see `--help`
+
+    plan = make_plan(config, report)
+    if not as_json:
+        show_mends(plan.mends, "would be mended")
+    possible = any(each.source != "none" for each in plan.mends)
+    agreed = yes or (possible and not as_json and sys.stdin.isatty() and click.confirm("mend?"))
+    if not agreed or not possible:
+        say("nothing was changed; --repair --yes mends", quiet=as_json)
+        return plan.mends, False
+    peer_key = None
+    if plan.wanted and not offline:
+        peer_key = open_keys(config, (Purpose.PEER,))[Purpose.PEER]
+    done = asyncio.run(run_repair(config, plan, peer_key, lambda text: say(text, quiet=as_json)))
+    if not as_json:
+        show_mends(done, "mended")
+    return done, any(each.done for each in done)
+
+
+def show_mends(mends: Sequence[Mend], word: str) -> None:
+    """Print what is, or was, done about each fault."""
+    for each in mends:
+        fit = each.done if word == "mended" else each.source != "none"
+        state = word if fit else "stays as it is"
+        click.echo(f"{sign('ok' if fit else 'problem')} {each.fault.name}: {state}: {each.reason}")
 
 
 def run(

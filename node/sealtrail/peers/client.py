@@ -6,7 +6,7 @@ An answer is a peer's word: it is size-limited, strictly read, and proves nothin
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -14,10 +14,18 @@ import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.errors import InputError, UnavailableError, VerificationError
+from sealtrail.errors import (
+    InputError,
+    NotFoundError,
+    SealtrailError,
+    UnavailableError,
+    VerificationError,
+)
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 
 PACKAGES_PATH = "/peer/v1/packages"
+COPIES_PATH = "/peer/v1/copies"
+COPIES_PURPOSE = "copies"
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
 PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
@@ -93,25 +101,53 @@ class PeerClient:
         """
         url = node_url.rstrip("/") + PACKAGES_PATH
         check_url(url, self._plain_http)
-        headers = sign_request(
+        headers = self._signed(url, package)
+        headers["Content-Type"] = PACKAGE_MEDIA_TYPE
+        status, body = await self._post(url, package, headers)
+        return _read_answer(url, status, body)
+
+    async def fetch_copies(
+        self, node_url: str, entry_ids: Iterable[bytes], bytes_max: int
+    ) -> bytes:
+        """Ask a member's node for copies of entries and return its package, of which nothing is believed yet.
+
+        Raises:
+            InputError: ``peer_url_refused``.
+            UnavailableError: as :meth:`deliver`.
+            NotFoundError: ``copies_unknown``: it has none for us.
+            VerificationError: ``peer_refused``: it takes no such question.
+        """
+        url = node_url.rstrip("/") + COPIES_PATH
+        check_url(url, self._plain_http)
+        body = msgspec.json.encode({"entry_ids": ["0x" + each.hex() for each in entry_ids]})
+        headers = self._signed(url, body)
+        headers["Content-Type"] = "application/json"
+        status, answer = await self._post(url, body, headers, bytes_max)
+        if status == 404:
+            raise NotFoundError("copies_unknown", f"{url} has no copy for this member")
+        if status != 200:
+            raise _refusal(url, status, answer)
+        return answer
+
+    def _signed(self, url: str, body: bytes) -> dict[str, str]:
+        return sign_request(
             "POST",
             url,
-            package,
+            body,
             key_id=self._key_id,
             private_key=self._private_key,
             created_seconds=int(self._now_seconds()),
             nonce=self._new_nonce(),
         )
-        headers["Content-Type"] = PACKAGE_MEDIA_TYPE
-        status, body = await self._post(url, package, headers)
-        return _read_answer(url, status, body)
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    async def _post(
+        self, url: str, body: bytes, headers: dict[str, str], bytes_max: int = ANSWER_BYTES_MAX
+    ) -> tuple[int, bytes]:
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                answer = await _read_at_most(response, ANSWER_BYTES_MAX)
+                answer = await _read_at_most(response, bytes_max)
                 return response.status, answer
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
@@ -137,14 +173,19 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
             raise UnavailableError(
                 "peer_answer_malformed", f"{url} answered {status}: {error}"
             ) from error
+    raise _refusal(url, status, body)
+
+
+def _refusal(url: str, status: int, body: bytes) -> SealtrailError:
+    """Return what an answer other than a success means."""
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     said = f"{url} answered {status} {problem.code}: {problem.detail[:500]}"
     if status in REFUSALS:
-        raise VerificationError("peer_refused", said)
-    raise UnavailableError("peer_not_taking", said)
+        return VerificationError("peer_refused", said)
+    return UnavailableError("peer_not_taking", said)
 
 
 def check_url(url: str, plain_http: PlainHttp) -> None:

@@ -8,7 +8,7 @@ leaves are at fault.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
@@ -41,9 +41,15 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Walk:
     def __init__(
-        self, connection: sqlite3.Connection, sizes: frozenset[int], instead: Mapping[int, bytes]
+        self,
+        connection: sqlite3.Connection,
+        sizes: frozenset[int],
+        instead: Mapping[int, bytes],
+        wanted: Set[tuple[int, int]] = frozenset(),
     ) -> None:
         self._connection = connection
+        self._wanted = wanted  # tiles to be handed out as they should be
+        self.computed: list[tuple[int, int, bytes, bytes]] = []
         self._sizes = sorted(sizes, reverse=True)  # the next one last
         self._instead = instead
         self._above: list[list[bytes]] = []  # by level from 1: hashes of the tile that is filling
@@ -82,6 +88,8 @@ class _Walk:
 
     def _compare(self, level: int, number: int, hashes: list[bytes], inner: list[bytes]) -> None:
         key = {"level": level, "tile_index": number}
+        if (level, number) in self._wanted:
+            self.computed.append((level, number, b"".join(hashes), b"".join(inner)))
         row = self._connection.execute(
             "SELECT hashes, inner FROM tile WHERE level = ? AND tile_index = ?", (level, number)
         ).fetchone()
@@ -172,6 +180,19 @@ def true_tree(scope: Scope) -> Tree:
         message = "the leaf is not the one that the signed tree has here"
         other.faults.add("leaf_not_in_tree", "entry", key, message, column="leaf")
     return other
+
+
+def computed_tiles(
+    scope: Scope, wanted: Set[tuple[int, int]]
+) -> list[tuple[int, int, bytes, bytes]] | None:
+    """Return those tiles (level, index, hashes, inner nodes) as the leaves have them.
+
+    None: the leaves don't lead to all the roots that were signed.
+    """
+    signed = signed_roots(scope)
+    walk = _Walk(scope.connection, frozenset(signed), {}, wanted)
+    tree = walk.run()
+    return walk.computed if _matching(tree, signed) == len(signed) else None
 
 
 def _matching(tree: Tree, signed: Mapping[int, bytes]) -> int:
