@@ -28,6 +28,7 @@ from sealtrail.ports import Ledger, Sent
 from sealtrail.services.fsck.faults import Fault, spelt
 from sealtrail.services.fsck.run import LocalLooking, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
+from sealtrail.store.contents import parse_content
 from sealtrail.store.keystore import save_key
 
 PACK = "https://id.gs1.org/01/09521001000012/21/"
@@ -233,6 +234,8 @@ def flip(
         changed = flipped(value, random_)
         if changed is None:
             return None
+        if column == "content" and parse_content(value) == parse_content(changed):
+            continue  # a spare bit at the end of a deflated stream: the content is the same
         slot = "CAST(? AS TEXT)" if kind == "TEXT" else "?"
         try:
             connection.execute(

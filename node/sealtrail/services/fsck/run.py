@@ -7,6 +7,7 @@ alone.
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +21,11 @@ from sealtrail.services.fsck.faults import Fault, Findings, Unchecked, distinct
 from sealtrail.services.fsck.scope import Scope
 
 FAULTS_MAX = 1_000  # named of one run; all are counted
+# A damaged page can't be read, or gives any value for any column: no check expects a NULL where the schema has none.
+_UNREADABLE = (
+    *(sqlite3.Error, TypeError, ValueError, AttributeError, OverflowError),
+    *(LookupError, struct.error),
+)
 
 Progress = Callable[[float, float], None]
 
@@ -72,7 +78,7 @@ def look(scope: Scope, task: Task) -> Findings:
     check = CHECKS[task.check]
     try:
         return check.look(scope, task.first, task.last)
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         if scope.read_any_text():  # perhaps it is only a text that is no UTF-8 any more
             return look(scope, task)
         middle = (task.first + task.last) // 2
@@ -89,7 +95,7 @@ def look(scope: Scope, task: Task) -> Findings:
     return found
 
 
-def _unreadable(check: Check, task: Task, error: sqlite3.Error) -> Findings:
+def _unreadable(check: Check, task: Task, error: Exception) -> Findings:
     found = Findings()
     key = {} if check.portion is None else {"number": task.first}
     message = f"{check.name}: the database can't be read here: {error}"
@@ -171,5 +177,5 @@ def finish(scope: Scope, check: Check, carried: Mapping[str, Sequence[bytes]]) -
     """Do a check's last step."""
     try:
         return check.finish(scope, carried)
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         return _unreadable(check, Task(check.name, 0, 0), error)

@@ -23,7 +23,7 @@ from sealtrail.signing import (
     genesis_document,
     parse_leaf,
 )
-from sealtrail.store.faults import wrap
+from sealtrail.store.faults import FAULTS, wrap
 
 T = TypeVar("T")
 
@@ -146,6 +146,6 @@ def open_snapshot(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise wrap(error) from error
     return connection
