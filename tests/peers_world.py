@@ -46,6 +46,7 @@ from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.copies import Copies
 from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
@@ -183,6 +184,14 @@ class Peer(Node):
         )
         self.witnessing = self.witness_service()
         self.cosigning: Cosigning | None = None
+        self.copies = Copies(
+            self.database,
+            self.log,
+            self.identity,
+            self.peer_signer,
+            networks=self.networks,
+            now_ms=_now_ms,
+        )
         self._serving = AsyncExitStack()
         self._delivering = AsyncExitStack()
         self.outgoing: Outgoing
@@ -211,7 +220,9 @@ class Peer(Node):
             readiness=ready,
             metrics=dict,
             more_routes=[
-                *peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+                *peer_routes.routes(
+                    self.intake, self.copies, public_url=self.url, timeout_seconds=10.0
+                ),
                 *log_routes.routes(
                     self.published,
                     authenticate=peer_routes.authenticator(self.intake, public_url=self.url),

@@ -8,7 +8,7 @@ from pathlib import Path
 from sealtrail.api.audited import ACTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|PACKAGES_PATH)')
+ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|(PACKAGES|COPIES)_PATH)')
 
 
 def nameless(path: str) -> str:
@@ -18,8 +18,8 @@ def nameless(path: str) -> str:
 def routes() -> set[tuple[str, str]]:
     found = set()
     for source in (ROOT / "node/sealtrail/api").glob("*.py"):
-        for method, path in ROUTE.findall(source.read_text()):
-            found.add((method.upper(), nameless(path or "/peer/v1/packages")))
+        for method, path, peer in ROUTE.findall(source.read_text()):
+            found.add((method.upper(), nameless(path or f"/peer/v1/{peer.lower()}")))
     return found
 
 

@@ -20,3 +20,16 @@ async def test_the_check_of_a_sound_store_makes_nothing_anew(tmp_path: Path) -> 
     assert check.state.checked_events == 2
     assert not check.state.rebuilt
     assert check.state.damaged == ()
+
+
+async def test_a_context_that_stood_in_the_event_is_no_damage(tmp_path: Path) -> None:
+    async with services(tmp_path / "node.db") as (database, _, capture, _):
+        own = {**event("1"), "@context": [{"ours": "https://example.org/ours/"}]}
+        await capture.capture(document(own))
+        (doubt,) = database.read_sync(
+            lambda c: c.execute("SELECT hash_ambiguous FROM event").fetchone()
+        )
+        check = StoreCheck(database, DOMAIN)
+        await check.run(asyncio.Event())
+    assert "event_context" in doubt
+    assert not check.state.rebuilt

@@ -1,4 +1,7 @@
-"""What other members' nodes call: packages in. Authenticated by request signatures, not by tokens."""
+"""What other members' nodes call: packages in, copies of entries out.
+
+Authenticated by request signatures, not by tokens.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from sealtrail.api.audited import note_of
 from sealtrail.api.auth import checks_callers_itself
 from sealtrail.api.limits import BodyRoom
 from sealtrail.errors import RateLimitedError, UnsupportedMediaError
-from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
+from sealtrail.peers.client import COPIES_PATH, PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import verify_body, verify_request
+from sealtrail.services.copies import Copies
 from sealtrail.services.intake import Intake
 
+QUESTION_BYTES_MAX = 16 * 1024  # for copies: some ids
 PACKAGES_IN_HAND_MAX = 2  # of one member at a time: a node sends another one after the other
 
 
@@ -36,7 +41,9 @@ def authenticator(intake: Intake, *, public_url: str) -> Callable[[web.Request],
     return authenticate
 
 
-def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[web.RouteDef]:
+def routes(
+    intake: Intake, copies: Copies, *, public_url: str, timeout_seconds: float
+) -> list[web.RouteDef]:
     """Return the peer routes.
 
     Args:
@@ -48,6 +55,12 @@ def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[w
     room = BodyRoom(
         bytes_max=intake.limits.package_bytes_max,
         bytes_in_hand_max=intake.limits.package_bytes_max,
+        timeout_seconds=timeout_seconds,
+    )
+
+    questions = BodyRoom(
+        bytes_max=QUESTION_BYTES_MAX,
+        bytes_in_hand_max=QUESTION_BYTES_MAX * PACKAGES_IN_HAND_MAX,
         timeout_seconds=timeout_seconds,
     )
 
@@ -73,7 +86,19 @@ def routes(intake: Intake, *, public_url: str, timeout_seconds: float) -> list[w
             {"accepted": acknowledgement.accepted, "known": acknowledgement.known}
         )
 
-    return [web.post(PACKAGES_PATH, receive_package)]
+    @checks_callers_itself  # by the request's signature
+    async def give_copies(request: web.Request) -> web.Response:
+        url = public_url.rstrip("/") + request.raw_path
+        member = await intake.authenticate(
+            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
+        )
+        with _place(in_hand, member):
+            async with questions.body(request) as body:
+                verify_body(request.headers, body)
+                package = await copies.give(body, member)
+        return web.Response(body=package, content_type=PACKAGE_MEDIA_TYPE)
+
+    return [web.post(PACKAGES_PATH, receive_package), web.post(COPIES_PATH, give_copies)]
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from sealtrail.api.limits import make_runner
 from sealtrail.app.evidence import make_evidence
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
+from sealtrail.app.store_tools import subject_of
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
@@ -59,10 +60,12 @@ from sealtrail.services.audit_beat import AuditBeat
 from sealtrail.services.audit_reader import AuditReader
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.copies import Copies
 from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
+from sealtrail.services.fsck.continuous import ContinuousCheck, Pace
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
@@ -235,6 +238,16 @@ class Node:
         """Look through the store; a small one before anything is answered, a large one beside the work."""
         self._store_check = StoreCheck(self._database, domain)
         task = self._keep_running("checking the store", self._store_check.run(self._stop))
+        self._continuous = ContinuousCheck(
+            self._database,
+            subject_of(self._config),
+            pace=Pace(
+                share=self._config.store.check_share,
+                rest_seconds=self._config.store.check_rest_seconds,
+            ),
+            file=self._config.store_check_file,
+            clock=now_ms,
+        )
         await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
         if self._failure is not None:
             raise self._failure
@@ -292,6 +305,7 @@ class Node:
         self._resources.push_async_callback(session.close)
         self._start_peers(session)
         self._start_witnesses(domain, session)
+        self._keep_running("checking the store again", self._continuous.run(self._stop))
 
     def _start_capture(self, domain: Domain) -> None:
         config = self._config
@@ -395,6 +409,14 @@ class Node:
             signer=self._peer_signer,
             client=client,
         )
+        self._copies = Copies(
+            self._database,
+            self._tree,
+            self._identity,
+            self._peer_signer,
+            networks=self._networks,
+            now_ms=now_ms,
+        )
         self._intake = Intake(
             self._database,
             self._identity,
@@ -468,6 +490,7 @@ class Node:
             log_watch=self._log_watch,
             witnessing=self._witnessing,
             cosigning=self._cosigning,
+            continuous=self._continuous,
         )
         application = make_application(
             capture=self._capture,
@@ -491,6 +514,7 @@ class Node:
                 *evidence_routes.routes(self._evidence),
                 *peer_routes.routes(
                     self._intake,
+                    self._copies,
                     public_url=config.public_url,
                     timeout_seconds=config.http.request_timeout_seconds,
                 ),

@@ -19,6 +19,7 @@ from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
 from sealtrail.services.cosigning import Cosigning
 from sealtrail.services.follower import Follower
+from sealtrail.services.fsck.continuous import ContinuousCheck
 from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.services.validators import ValidatorFollower
@@ -46,6 +47,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     log_watch: LogWatch
     witnessing: Witnessing
     cosigning: Cosigning
+    continuous: ContinuousCheck
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -91,12 +93,15 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
         reasons = (
             [f"the store is damaged at {len(damaged)} events; see /v1/status"] if damaged else []
         )
+        if not damaged and self.continuous.state.changes_answers:
+            reasons = ["the store is damaged where answers rest on it; see /v1/status"]
         return reasons + await self._unfit_keys()
 
     def metrics(self) -> Mapping[str, float]:
         """Return values by Prometheus name."""
         counts, checked = self.capture.statistics, self.follower.checked
         deliveries = self.outgoing.counts
+        continuous = self.continuous.state
         return {
             "sealtrail_captured_documents_total": counts.documents,
             "sealtrail_captured_events_total": counts.events,
@@ -111,6 +116,9 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_validators_contradicted": float(
                 self.validators.progress.state == "validators_contradicted"
             ),
+            "sealtrail_store_check_rounds_total": continuous.rounds,
+            "sealtrail_store_check_progress": continuous.looks_done / max(1, continuous.looks),
+            "sealtrail_store_check_faults": len(continuous.faults),
             "sealtrail_deliveries_waiting": deliveries.waiting,
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
@@ -139,6 +147,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def _store(self) -> dict[str, Any]:
         state = msgspec.structs.asdict(self.store_check.state)
+        state["continuous"] = msgspec.to_builtins(self.continuous.state)
         return {**state, "damaged": ["0x" + entry_id.hex() for entry_id in state["damaged"]]}
 
     def _checked(self) -> dict[str, Any]:

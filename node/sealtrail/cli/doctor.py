@@ -23,7 +23,7 @@ from sealtrail.errors import SealtrailError, UnavailableError, VerificationError
 @config_option
 @common_options
 def doctor_command(config_path: Path, as_json: bool) -> int:
-    """Check configuration, keys, chain, registry, clock, ports, peers, witnesses and disk; name the fix.
+    """Check configuration, keys, chain, registry, clock, ports, peers, witnesses, disk and store; name the fix.
 
     Exit codes: 0 all is well; 1 something is wrong; 3 nothing is wrong, but not all could be checked.
     """

@@ -24,6 +24,8 @@ from sealtrail.ledger.headers import parse_head
 from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.wire import encode_bytes, parse_bytes, parse_quantity
 from sealtrail.membership.records import MemberRecord, Purpose, Status
+from sealtrail.services.fsck.continuous import load_kept
+from sealtrail.services.receipts import rfc3339
 from sealtrail.signing import Domain
 
 CLOCK_SKEW_SECONDS_MAX = 120
@@ -289,6 +291,26 @@ async def check_disk(config: Config) -> list[Finding]:
     return [Finding(check="disk", state="ok", message=f"{free // 1024**3} GiB free at {folder}")]
 
 
+async def check_store(config: Config) -> list[Finding]:
+    """See what the node's continuous check of its store found last."""
+    kept = load_kept(config.store_check_file)
+    if kept.faults:
+        first = kept.faults[0]
+        return [
+            Finding(
+                check="store",
+                state="problem",
+                message=f"{len(kept.faults)} records are damaged, the first: {first.name} [{first.code}]",
+                fix="keep a copy of the data directory, and run `sealtrail fsck`; see docs/fsck.md",
+            )
+        ]
+    if kept.round_finished_ms is None:
+        message = "the node has not gone through its whole store yet; `sealtrail fsck` does at once"
+        return [Finding(check="store", state="ok", message=message)]
+    when = rfc3339(kept.round_finished_ms)
+    return [Finding(check="store", state="ok", message=f"all of it held at {when}")]
+
+
 CHECKS: dict[str, Check] = {
     "keys": check_keys,
     "chain": check_chain,
@@ -299,4 +321,5 @@ CHECKS: dict[str, Check] = {
     "peer": check_peers,
     "witness": check_witnesses,
     "disk": check_disk,
+    "store": check_store,
 }

@@ -32,6 +32,10 @@ COMMANDS = {
     "doctor": Entry(
         "sealtrail.cli.doctor", "doctor_command", "Check everything around a node; name the fix."
     ),
+    "fsck": Entry("sealtrail.cli.fsck", "fsck_command", "Check the whole store; mend what can be."),
+    "drill": Entry(
+        "sealtrail.cli.drill", "drill_command", "Damage a copy; see that fsck finds it."
+    ),
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),

@@ -190,6 +190,22 @@ class TokenSettings(Struct, frozen=True, kw_only=True):
     ]
 
 
+class StoreSettings(Struct, frozen=True, kw_only=True):
+    """How the node looks after what it stored."""
+
+    check_share: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _doc(
+            "How much of one core, at the lowest priority, the node may take to go through its whole store"
+            " again and again, as `sealtrail fsck` does; 0: it does not."
+        ),
+    ] = 0.1
+    check_rest_seconds: Annotated[
+        float, Meta(ge=1, le=604_800), _doc("Pause between two such rounds.")
+    ] = 600.0
+
+
 class AuthSettings(Struct, frozen=True, kw_only=True):
     """Who may use this node: nobody, unless named here."""
 
@@ -421,6 +437,7 @@ class Config(Struct, frozen=True, kw_only=True):
     anchoring: AnchoringSettings = AnchoringSettings()
     http: HttpSettings = HttpSettings()
     capture: CaptureSettings = CaptureSettings()
+    store: StoreSettings = StoreSettings()
     auth: AuthSettings = AuthSettings()
     peers: PeersSettings = PeersSettings()
     witnesses: WitnessesSettings = WitnessesSettings()
@@ -454,6 +471,11 @@ class Config(Struct, frozen=True, kw_only=True):
     def index_folder(self) -> Path:
         """Folder of the item index's runs: derived from the database, and made again if it is not there."""
         return self.data_dir / "index"
+
+    @property
+    def store_check_file(self) -> Path:
+        """File in which the store's continuous check keeps where it is."""
+        return self.data_dir / "store-check.json"
 
     @property
     def public_url(self) -> str:

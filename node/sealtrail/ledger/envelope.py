@@ -6,6 +6,7 @@ import msgspec
 import rlp
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from sha3 import keccak_256
 
 from sealtrail.errors import IntegrityError
 from sealtrail.ledger.fees import Fees
@@ -68,9 +69,27 @@ def fees_of(raw: bytes) -> Fees:
             return Fees(tip=_number(items[2]), per_gas=_number(items[3]))
         return Fees(per_gas=_number(rlp.decode(raw)[1]))  # legacy: nonce, gas price, …
     except (rlp.DecodingError, IndexError, TypeError) as error:
-        raise IntegrityError(
-            "transaction_unreadable", f"stored transaction 0x{raw[:16].hex()}… cannot be read"
-        ) from error
+        raise _unreadable(raw) from error
+
+
+def parse_sent(raw: bytes) -> Sent:
+    """Read a transaction of ours back: its hash and nonce follow from its bytes.
+
+    Raises:
+        IntegrityError: it is none that this program makes (``transaction_unreadable``).
+    """
+    try:
+        # EIP-1559: chain id, nonce, …; legacy: nonce, …
+        nonce = rlp.decode(raw[1:])[1] if raw[:1] == b"\x02" else rlp.decode(raw)[0]
+        return Sent(hash=keccak_256(raw).digest(), raw=raw, nonce=_number(nonce))
+    except (rlp.DecodingError, IndexError, TypeError) as error:
+        raise _unreadable(raw) from error
+
+
+def _unreadable(raw: bytes) -> IntegrityError:
+    return IntegrityError(
+        "transaction_unreadable", f"stored transaction 0x{raw[:16].hex()}… cannot be read"
+    )
 
 
 def _number(item: bytes) -> int:

@@ -6,7 +6,7 @@ An answer is a peer's word: it is size-limited, strictly read, and proves nothin
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -14,12 +14,20 @@ import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.errors import InputError, SealtrailError, UnavailableError, VerificationError
+from sealtrail.errors import (
+    InputError,
+    NotFoundError,
+    SealtrailError,
+    UnavailableError,
+    VerificationError,
+)
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 
 PACKAGES_PATH = "/peer/v1/packages"
 SECTIONS_PATH = "/peer/v1/log-sections"
 SECTION_BYTES_MAX = 64 << 20
+COPIES_PATH = "/peer/v1/copies"
+COPIES_PURPOSE = "copies"
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
 PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
@@ -111,6 +119,26 @@ class PeerClient:
             return body
         raise _refusal(url, status, body)
 
+    async def fetch_copies(
+        self, node_url: str, entry_ids: Iterable[bytes], bytes_max: int
+    ) -> bytes:
+        """Ask a member's node for copies of entries and return its package, of which nothing is believed yet.
+
+        Raises:
+            InputError: ``peer_url_refused``.
+            UnavailableError: as :meth:`deliver`.
+            NotFoundError: ``copies_unknown``: it has none for us.
+            VerificationError: ``peer_refused``: it takes no such question.
+        """
+        url = node_url.rstrip("/") + COPIES_PATH
+        body = msgspec.json.encode({"entry_ids": ["0x" + each.hex() for each in entry_ids]})
+        status, answer = await self._post(url, body, "application/json", bytes_max)
+        if status == 404:
+            raise NotFoundError("copies_unknown", f"{url} has no copy for this member")
+        if status != 200:
+            raise _refusal(url, status, answer)
+        return answer
+
     async def _post(
         self, url: str, body: bytes, media_type: str, answer_bytes_max: int
     ) -> tuple[int, bytes]:
@@ -164,6 +192,7 @@ def _read_answer(url: str, status: int, body: bytes) -> Acknowledgement:
 
 
 def _refusal(url: str, status: int, body: bytes) -> SealtrailError:
+    """Return what an answer other than a success means."""
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

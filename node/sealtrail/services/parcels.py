@@ -263,6 +263,15 @@ def _items_shown(verifier: Verifier, provable: Provable) -> int | None:
     return count_items(verified.event)
 
 
+def shown_in(verifier: Verifier, loaded: Sequence[Provable]) -> dict[bytes, EntryRecord]:
+    """Return entry id → record of those entries that hold here and show their event, in the form of packages."""
+    return {
+        each.event.entry_id: _in_one_form(each.record)
+        for each in loaded
+        if _items_shown(verifier, each) is not None
+    }
+
+
 def _in_one_form(record: EntryRecord) -> EntryRecord:
     """Leave out item keys that the receiver recomputes from content and salt."""
     if record.content is not None and record.item_salt is not None:

@@ -18,6 +18,7 @@ import msgspec
 from sealtrail.epcis import read_content
 from sealtrail.errors import InputError, IntegrityError, SealtrailError
 from sealtrail.services.drafts import event_row
+from sealtrail.services.fsck.events import is_same_doubt
 from sealtrail.services.integrity import half_erased
 from sealtrail.signing import EVENT_KINDS, Domain, Entry, entry_id, parse_leaf
 from sealtrail.store import derived
@@ -164,12 +165,15 @@ def _expected(event: StoredEvent, seal: derived.Sealed | None, domain: Domain) -
         return None
     if entry is None:
         return None
-    return event_row(
+    expected = event_row(
         recorded,
         member=event.member,
         content=b"",  # recorded, not derived: not compared
         record_time_ms=entry.record_time_ms,
     )
+    if is_same_doubt(event.hash_ambiguous, expected.hash_ambiguous):
+        return msgspec.structs.replace(expected, hash_ambiguous=event.hash_ambiguous)
+    return expected
 
 
 def _rebuild(connection: sqlite3.Connection, domain: Domain) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sealtrail.errors import NotFoundError, UnavailableError
-from sealtrail.store.faults import wrap
+from sealtrail.store.faults import FAULTS, wrap
 from sealtrail.store.migrate import migrate
 from sealtrail.store.writer import Job, Participant, Statistics, Writer
 
@@ -64,7 +64,7 @@ class Database:
                 migrate(connection)
                 writer = Writer(connection, _deliver, time.perf_counter)
                 database = cls(path, writer, readers, lock)
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 raise wrap(error) from error
             undo.pop_all()  # the database closes it from here on
         writer.start()

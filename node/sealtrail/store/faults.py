@@ -27,11 +27,16 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_INTERRUPT: ("query_interrupted", "the query took too long", "ask for less"),
     sqlite3.SQLITE_TOOBIG: ("value_too_big", "a value is over the database's limit", "send less"),
 }
+# A damaged schema makes messages that are no UTF-8, which the sqlite3 module raises instead of its own error.
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def wrap(error: sqlite3.Error) -> SealtrailError:
+def wrap(error: sqlite3.Error | UnicodeDecodeError) -> SealtrailError:
     """Return the error of our tree that says what ``error`` means for the caller."""
+    if isinstance(error, UnicodeDecodeError):
+        error = sqlite3.DatabaseError("its schema is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     extended: int = getattr(error, "sqlite_errorcode", 0) or 0
     primary = extended & 0xFF
     if primary in _UNAVAILABLE:

@@ -7,13 +7,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from bench.checking import measure_fsck
 from bench.figures import Figures
 from bench.hashing import measure_hash, measure_sign
 from bench.indexing import measure_index
 from bench.node import one_node
 from bench.serving import measure_anchoring, measure_capture, measure_provenance
 
-PARTS = ("hash", "sign", "index", "capture", "anchoring", "provenance")
+PARTS = ("hash", "sign", "index", "capture", "anchoring", "provenance", "fsck")
 
 
 def main() -> None:
@@ -40,6 +41,9 @@ def main() -> None:
     parser.add_argument(
         "--pace", type=int, default=5_000, help="events a second, while the item index grows"
     )
+    parser.add_argument(
+        "--fsck-entries", type=int, default=100_000, help="entries in the store for fsck"
+    )
     parser.add_argument("--questions", type=int, default=500, help="packs asked for")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -55,6 +59,8 @@ def main() -> None:
         measure_index(figures, arguments.keys, arguments.pace)
     if {"capture", "anchoring", "provenance"} & set(chosen):
         _measure_a_node(figures, chosen, arguments)
+    if "fsck" in chosen:
+        measure_fsck(figures, arguments.fsck_entries)
     figures.finish()
 
 

@@ -1,0 +1,228 @@
+"""One flipped bit in any value of any record: the check of the store names that record."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from fsck_world import Store, build_stores, columns_of, flip, keys_of, live_tables, names
+from sealtrail.errors import SealtrailError
+from sealtrail.services.fsck.checks import CHECKS
+from sealtrail.store.contents import parse_content
+
+# Values that nothing else follows from, and that follow from nothing: what they may be at all is checked.
+NOT_FOUND = {
+    "chain_cursor.checked_ms": "a clock's time: only says how fresh what was followed is; read anew at each pass",
+    "checkpoint.created_ms": "a clock's time, for the operator; when a checkpoint was, its anchor says",
+    "anchor_outbox.updated_ms": "a clock's time: when an anchor may be sent again",
+    "foreign_entry.received_ms": "a clock's time, for the operator",
+    "capture_job.job_id": "a random name; its form is checked",
+    "capture_job.created_ms": "a clock's time; that it is before finished_ms is checked",
+    "capture_job.finished_ms": "a clock's time; that it is after created_ms is checked",
+    "capture_job.errors": "what a refused document was answered; that it is a list of problems is checked",
+    "delivery.attempts": "a count for the operator",
+    "delivery.next_ms": "a clock's time: when it is tried next",
+    "delivery.last_error": "words for the operator",
+    "delivery.delivered_ms": "a clock's time; whether it is there is what counts",
+    "delivery_cursor.event_row": "between the last event that is to be sent and the newest it only says how much is"
+    " looked through again; beyond is found",
+    "disclosed.event_row": "which events a member saw beside what it was sent: nobody else wrote it down",
+    "peer_nonce.nonce": "a random number that its sender chose, for five minutes",
+    "peer_nonce.expires_ms": "a clock's time",
+}  # fmt: skip
+SINGLY_MAX = 40  # rows of a table that are flipped one at a time; of larger ones some at once
+AT_ONCE = 20
+SAMPLE = 1  # rows for each column in the fast suite
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+    return build_stores(tmp_path_factory.mktemp("fsck"))
+
+
+@pytest.fixture(params=["maker", "wholesaler"])
+def store(request: pytest.FixtureRequest, stores: dict[str, Store]) -> Iterator[Store]:
+    chosen = stores[request.param]
+    chosen.restore()
+    yield chosen
+    chosen.restore()
+
+
+def test_nothing_is_found_in_sound_stores(store: Store) -> None:
+    report = store.check()
+    assert report.faults == ()
+    assert report.unchecked == ()
+    assert report.faults_total == 0
+
+
+def test_every_table_has_a_check_and_rows_here(stores: dict[str, Store]) -> None:
+    vouched = {table for check in CHECKS.values() for table in check.tables}
+    filled: set[str] = set()
+    for store in stores.values():
+        with store.opened() as connection:
+            tables = set(live_tables(connection))
+            filled |= {t for t in tables if connection.execute(f"SELECT 1 FROM {t}").fetchone()}
+    assert tables <= vouched
+    assert filled == tables
+
+
+def test_every_exception_is_a_column(stores: dict[str, Store]) -> None:
+    with stores["maker"].opened() as connection:
+        columns = {
+            f"{table}.{name}"
+            for table in live_tables(connection)
+            for name, _, _ in columns_of(connection, table)
+        }
+    assert set(NOT_FOUND) <= columns
+
+
+def flip_and_check(
+    store: Store, table: str, column: str, keys: list[dict[str, Any]], random_: random.Random
+) -> list[dict[str, Any]]:
+    """Flip one bit in each of these rows' values; return the rows that no fault names."""
+    store.restore()
+    after = {}
+    with store.opened() as connection:
+        for n, key in enumerate(keys):
+            changed = flip(connection, table, key, column, random_)
+            if changed is not None:
+                after[n] = changed
+    if not after:
+        return []
+    faults = store.check().faults
+    return [
+        keys[n]
+        for n, changed in after.items()
+        if not any(names(fault, table, (keys[n], changed)) for fault in faults)
+    ]
+
+
+def flip_table(store: Store, table: str, random_: random.Random, rows_max: int | None) -> list[Any]:
+    store.restore()
+    with store.opened() as connection:
+        keys, columns = keys_of(connection, table), columns_of(connection, table)
+    missed: list[Any] = []
+    for column, _, is_key in columns:
+        if f"{table}.{column}" in NOT_FOUND:
+            continue
+        rows = keys if rows_max is None else random_.sample(keys, min(rows_max, len(keys)))
+        # rows whose keys change at once may take each other's places
+        size = 1 if is_key or len(rows) <= SINGLY_MAX else AT_ONCE
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            missed += [
+                (f"{table}.{column}", key)
+                for key in flip_and_check(store, table, column, part, random_)
+            ]
+    return missed
+
+
+TABLES = [
+    "anchor_outbox", "capture_job", "chain_anchor", "chain_cursor", "chain_member", "checkpoint", "delivery",
+    "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_item", "foreign_entry",
+    "foreign_log", "identity", "peer_nonce", "tile",
+]  # fmt: skip
+
+
+def test_the_list_of_tables_is_whole(stores: dict[str, Store]) -> None:
+    with stores["maker"].opened() as connection:
+        assert live_tables(connection) == TABLES
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_flipped_bit_is_named_in_some_rows_of_every_column(store: Store, table: str) -> None:
+    assert flip_table(store, table, random.Random(table), SAMPLE) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("table", TABLES)
+def test_a_flipped_bit_is_named_in_every_row_of_every_column(store: Store, table: str) -> None:
+    assert flip_table(store, table, random.Random(table + "*"), None) == []
+
+
+# Rows whose loss nothing shows.
+NOT_MISSED = {
+    "peer_nonce": "forgotten after five minutes anyway",
+    "chain_cursor": "the chain is read again from the start",
+    "disclosed": "which events a member saw beside what it was sent: nobody else wrote it down",
+    "delivery_unproven": "which proofs are to follow: the receiver asks its own chain",
+    "capture_job": "the newest of them",
+    "delivery": "the newest of them",
+    "delivery_cursor": "is found where something was to be sent",
+    "checkpoint": "others' are kept for proofs; without one, nothing rests on it",
+    "foreign_log": "of a log whose entries name no item",
+}
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if t not in NOT_MISSED])
+def test_a_row_that_is_gone_is_named(store: Store, table: str) -> None:
+    with store.opened() as connection:
+        keys = keys_of(connection, table)
+    for key in random.Random(table).sample(keys, min(3, len(keys))):
+        store.restore()
+        with store.opened() as connection:
+            where = " AND ".join(f"{name} IS ?" for name in key)
+            connection.execute(f"DELETE FROM {table} WHERE {where}", tuple(key.values()))
+        assert store.check().faults, (table, key)
+
+
+def values_of(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what every table says; of a content what it stands for."""
+    found = {}
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        connection.text_factory = bytes
+        connection.create_function("parsed", 1, lambda kept: kept and parse_content(kept))
+        for table in TABLES:
+            columns = [
+                f"parsed({name})" if name == "content" else name
+                for name, _, _ in columns_in(connection, table)
+            ]
+            found[table] = connection.execute(
+                f"SELECT {', '.join(columns)} FROM {table}"
+            ).fetchall()
+    return found
+
+
+def columns_in(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]]:
+    return [(str(n, "ascii"), k, p) for n, k, p in columns_of(connection, table)]  # type: ignore[call-overload]
+
+
+def flip_anywhere(store: Store, seed: int) -> None:
+    random_ = random.Random(seed)
+    image = bytearray(store.pristine)
+    place = random_.randrange(len(image))
+    image[place] ^= 1 << random_.randrange(8)
+    store.path.write_bytes(bytes(image))
+    try:
+        if store.check().faults:
+            return
+    except SealtrailError as error:
+        assert error.code in ("store_corrupt", "store_newer"), error  # noqa: PT017
+        return
+    now = values_of(store)
+    store.restore()
+    before = values_of(store)
+    tables = {table for table in TABLES if now[table] != before[table]}
+    assert tables <= {name.partition(".")[0] for name in NOT_FOUND}, place
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_bit_flipped_anywhere_in_the_file_is_found_or_changes_nothing(
+    stores: dict[str, Store], seed: int
+) -> None:
+    store = stores["wholesaler"]
+    store.restore()
+    flip_anywhere(store, seed)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20, 300))
+def test_many_bits_flipped_anywhere_in_the_file(stores: dict[str, Store], seed: int) -> None:
+    store = stores["wholesaler"]
+    store.restore()
+    flip_anywhere(store, seed)
