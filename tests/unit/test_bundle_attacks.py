@@ -22,8 +22,9 @@ from bundle_world import (
 )
 from evidence_world import digest_of
 from sealtrail.epcis import read_content
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
-from sealtrail.evidence.bundle.lines import AnswerLine, EntryLine, ItemQuestion
+from sealtrail.evidence.bundle.lines import AnswerLine, ItemQuestion
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
 from sealtrail.evidence.report import Outcome
 from sealtrail.membership.records import Purpose, Status, registered_form

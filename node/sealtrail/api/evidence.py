@@ -27,10 +27,13 @@ def routes(evidence: EvidenceService) -> list[web.RouteDef]:
 
     @needs("provenance")
     async def about_item(request: web.Request) -> web.StreamResponse:
-        check_parameters(request, frozenset({"item"}))
+        check_parameters(request, frozenset({"item", "whole"}))
         item = parse_item(item_text(request))
         note_of(request).asked_for([item.canonical])
-        return await _stream(request, _given(await evidence.about_item(item.canonical)))
+        return await _stream(
+            request,
+            _given(await evidence.about_item(item.canonical, whole=_flag(request, "whole"))),
+        )
 
     @needs("log")
     async def about_log(request: web.Request) -> web.StreamResponse:
@@ -72,6 +75,15 @@ async def _stream(request: web.Request, lines: AsyncIterator[bytes]) -> web.Stre
         await response.write(line)
     await response.write_eof()
     return response
+
+
+def _flag(request: web.Request, name: str) -> bool:
+    text = request.query.get(name, "false")
+    if text not in ("true", "false"):
+        raise InputError(
+            "flag_invalid", f"{name} is {text[:40]!r}, not true or false", pointer=name
+        )
+    return text == "true"
 
 
 def _leaf_index(request: web.Request, name: str) -> int | None:

@@ -23,6 +23,11 @@ from sealtrail.errors import InputError
     required=True,
     help="Where to put the bundle.",
 )
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Show whole events: other items that they name, and business documents.",
+)
 @click.option("--log", "whole_log", is_flag=True, help="About the node's whole log, or a part.")
 @click.option("--first", type=click.IntRange(min=0), help="With --log: the first leaf.")
 @click.option("--until", type=click.IntRange(min=1), help="With --log: the leaf behind the last.")
@@ -31,6 +36,7 @@ from sealtrail.errors import InputError
 def evidence_command(
     item: str | None,
     output: Path,
+    whole: bool,
     whole_log: bool,
     first: int | None,
     until: int | None,
@@ -40,6 +46,9 @@ def evidence_command(
     """Have a node prove where ITEM has been, in one file: an EPC URN, a Digital Link, an element string; or a lot.
 
     Give the file to whoever asks, and let him verify it: `sealtrail verify FILE --trust TRUST` needs no network.
+    Of the events it has what concerns the item: other items that they name, and business documents, are withheld unless
+    --whole is given.
+
     With --log the file has the entries of the node's own log instead, for an audit.
     """
     if (item is None) is not whole_log or (not whole_log and (first or until)):
@@ -50,7 +59,9 @@ def evidence_command(
         )
     client = connect(**target)
     if item is not None:
-        path = "/v1/evidence/" + urllib.parse.quote(item, safe="")
+        path = (
+            "/v1/evidence/" + urllib.parse.quote(item, safe="") + ("?whole=true" if whole else "")
+        )
     else:
         query = {k: v for k, v in (("first", first), ("until", until)) if v is not None}
         path = "/v1/log-evidence?" + urllib.parse.urlencode(query)

@@ -96,7 +96,7 @@ class _Course:
             m.item for m in recorded.mentions if m.place == "epc" and m.item in self.tracked
         ]
         if event.action == "DELETE":
-            if parent and empties(event):
+            if parent and empties(recorded, event):
                 self.nesting.empty(parent)
             for child in children:
                 if parent is None or self.nesting.parent(child) == parent:

@@ -56,7 +56,7 @@ class _Open:
         if self._late(recorded):
             return True
         if isinstance(event, AggregationEvent):
-            named = empties(event) or "epc" in recorded.places(self.child)
+            named = empties(recorded, event) or "epc" in recorded.places(self.child)
             return event.action == "DELETE" and named and parent_of(recorded) in (None, self.old)
         ends = any(end_of_life(event, place) for place in recorded.places(chain[0]))
         return ends or any(renews(recorded, place) for place in recorded.places(self.old) & NAMED)

@@ -50,6 +50,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     withheld: bool = False
     anchor_time: int | None = None  # Unix seconds of the block
     corrects: tuple[bytes, ...] = ()  # entry ids, from the entry's references
+    items_withheld: bool = False  # the event is shown in part, and names more items than are known
 
     @property
     def holds(self) -> bool:

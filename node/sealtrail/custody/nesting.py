@@ -60,9 +60,10 @@ def parent_of(recorded: Recorded) -> str | None:
     return next((m.item for m in recorded.mentions if m.place == "parent"), None)
 
 
-def empties(event: AggregationEvent) -> bool:
+def empties(recorded: Recorded, event: AggregationEvent) -> bool:
     """Tell whether the event takes everything out of its parent: no children means all (EPCIS 2.0 section 7.4.3)."""
-    return event.action == "DELETE" and not event.child_epcs and not event.child_quantity_list
+    children = event.child_epcs or event.child_quantity_list or recorded.items_withheld
+    return event.action == "DELETE" and not children
 
 
 def renews(recorded: Recorded, place: str) -> bool:

@@ -50,7 +50,7 @@ def ends_stay(recorded: Recorded, stay: Stay) -> bool:
     if not recorded.holds or recorded.withheld or recorded.time_us <= stay.since_us:
         return False
     if isinstance(event, AggregationEvent):
-        return empties(event) and parent_of(recorded) == stay.container
+        return empties(recorded, event) and parent_of(recorded) == stay.container
     return isinstance(event, ObjectEvent) and event.action == "ADD"
 
 

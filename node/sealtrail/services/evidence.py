@@ -6,9 +6,10 @@ not hold is never handed out as if it did.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -24,6 +25,7 @@ from sealtrail.evidence.bundle.contracts import (
     anchor_slots,
     record_digest_slot,
 )
+from sealtrail.evidence.bundle.entries import EntryLine, entry_record
 from sealtrail.evidence.bundle.form import (
     AnyLine,
     BundleLimits,
@@ -37,7 +39,6 @@ from sealtrail.evidence.bundle.lines import (
     AnyQuestion,
     CheckpointLine,
     Completeness,
-    EntryLine,
     HeaderLine,
     ItemQuestion,
     LogLine,
@@ -47,11 +48,11 @@ from sealtrail.evidence.bundle.lines import (
     Program,
     RecordVersion,
 )
-from sealtrail.evidence.bundle.sections import entry_record
+from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.trust import TrustFile
 from sealtrail.evidence.bundle.verify import Reading
 from sealtrail.evidence.report import Outcome
-from sealtrail.evidence.wire import to_hex
+from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.gs1 import gln_of, numbering_digits
 from sealtrail.membership.records import Anchor, MemberRecord, Network, Status
 from sealtrail.ports import ChainProofs, Head
@@ -164,8 +165,12 @@ class EvidenceService:
 
     # -- a question about an item ----------------------------------------------------------------------
 
-    async def about_item(self, item: str) -> list[bytes]:
+    async def about_item(self, item: str, *, whole: bool = False) -> list[bytes]:
         """Return the lines of a bundle about an item (its canonical identifier).
+
+        Args:
+            whole: show whole events, with all that they name; else no other items than the answer takes, and no
+                business documents.
 
         Raises:
             UnavailableError: the chain can't be read, or nothing is anchored and sealed yet.
@@ -208,6 +213,9 @@ class EvidenceService:
                 ),
             ]
         )
+        if not whole:
+            shown = {name for name, _ in needed_items(item, gathered.recorded)}
+            sections = await asyncio.to_thread(_redacted, sections, shown)
         lines = await self._whole(
             question, blocks, checked, proof_block, members, sections, covered
         )
@@ -538,6 +546,17 @@ def _in_order(sections: Iterable[tuple[bytes, int, list[AnyLine]]]) -> list[AnyL
     """Return the lines of sections, ascending by member, then by the size of the last checkpoint."""
     ordered = sorted(sections, key=lambda each: each[:2])
     return [line for _, _, lines in ordered for line in lines]
+
+
+def _redacted(lines: Iterable[AnyLine], items: Collection[str]) -> list[AnyLine]:
+    """Return sections with no more of their events than a question about those items takes."""
+    found: list[AnyLine] = []
+    salt: bytes | None = None
+    for line in lines:
+        if isinstance(line, LogLine):
+            salt = None if line.item_salt is None else from_hex(line.item_salt)
+        found.append(redacted(line, items, salt) if isinstance(line, EntryLine) else line)
+    return found
 
 
 def _listed(lines: Iterable[AnyLine]) -> set[tuple[str, bool]]:

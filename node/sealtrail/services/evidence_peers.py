@@ -22,8 +22,9 @@ from sealtrail.errors import (
     VerificationError,
 )
 from sealtrail.evidence import EntryRecord
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine, parse_section
-from sealtrail.evidence.bundle.lines import EntryLine, LogLine
+from sealtrail.evidence.bundle.lines import LogLine
 from sealtrail.evidence.wire import Digest, from_hex, to_hex
 from sealtrail.log.tree import split_hashes
 from sealtrail.membership.records import MemberRecord, Role, Status

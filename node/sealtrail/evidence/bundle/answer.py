@@ -59,8 +59,8 @@ def conclude_sections(
     """Conclude from what the sections hold."""
     kept = [each for section in sections for each in section.kept]
     withheld = [k for k in kept if k.withheld]
-    history = tuple(recorded_of(k.verified) for k in kept if k.verified.event is not None)
-    counts = Withheld(entries=len(withheld), parts=0)
+    history = tuple(recorded_of(k.verified) for k in kept if k.verified.event or k.verified.shown)
+    counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
     if not isinstance(question, ItemQuestion):
         return Conclusion(
             history=history,
@@ -160,11 +160,18 @@ def _missing(
 
 
 def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, bool]]) -> int:
-    count = 0
+    """Count the listed entries of which it is not shown that, and how, they name the item."""
+    hidden = set()
     for section in sections:
-        listed = {i for e in section.lists if (e.item, e.packs) in needed for i in e.indices}
-        count += sum(k.withheld and k.index in listed for k in section.kept)
-    return count
+        kept = {each.index: each for each in section.kept}
+        hidden |= {
+            (section.member, index)
+            for listed in section.lists
+            if (listed.item, listed.packs) in needed
+            for index in listed.indices
+            if index in kept and not kept[index].names(listed.item, packs=listed.packs)
+        }
+    return len(hidden)
 
 
 def _corrected_after_recall(history: Sequence[Recorded]) -> tuple[bytes, ...]:

@@ -14,16 +14,17 @@ from hashlib import sha256
 import msgspec
 
 from sealtrail.errors import VerificationError
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine, encode_line
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
     FORMAT,
     CheckpointLine,
-    EntryLine,
     LogLine,
     LogPlace,
     SignatureLine,
 )
+from sealtrail.evidence.bundle.partial import wire_partial
 from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.sparse import gap_hashes
@@ -151,6 +152,7 @@ def _entry_line(index: int, record: EntryRecord, position: int, node: NodeAt | N
         seed=None if record.seed is None else to_hex(record.seed),
         references=record.references,
         item_keys=b"" if recomputable else b"".join(record.item_keys),
+        partial=None if record.partial is None else wire_partial(record.partial),
     )
 
 

@@ -15,13 +15,13 @@ from typing import TypeAlias
 import msgspec
 
 from sealtrail.errors import InputError, TooLargeError
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
     FORMAT,
     AnswerLine,
     BlockLine,
     CheckpointLine,
-    EntryLine,
     HeaderLine,
     LogLine,
     MemberLine,

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from sealtrail.evidence.wire import Address, Count, Digest, MediaType, WireNetwork
+from sealtrail.evidence.wire import Address, Count, Digest, WireNetwork
 from sealtrail.log.checkpoint import NOTE_CHARACTERS_MAX
 
 FORMAT = "sealtrail/evidence/1"
@@ -148,20 +148,6 @@ class LogLine(Line, frozen=True, kw_only=True, tag="log"):
     item_salt: Digest | None = None
     covered: bool = False
     paths: bool = False
-
-
-class EntryLine(Line, frozen=True, kw_only=True, tag="entry"):
-    """One entry of the section's log, as much of it as is shown."""
-
-    index: Count
-    gap: bytes = b""
-    path: bytes = b""
-    leaf: bytes
-    media_type: MediaType
-    content: bytes | None = None
-    seed: Digest | None = None
-    references: bytes = b""
-    item_keys: bytes = b""
 
 
 class CheckpointLine(Line, frozen=True, kw_only=True, tag="checkpoint"):

@@ -15,9 +15,10 @@ import msgspec
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.contracts import anchor_slots, parse_anchored
+from sealtrail.evidence.bundle.entries import EntryLine, entry_record
 from sealtrail.evidence.bundle.form import BundleLimits, malformed
 from sealtrail.evidence.bundle.items import ItemProofLine
-from sealtrail.evidence.bundle.lines import CheckpointLine, EntryLine, LogLine
+from sealtrail.evidence.bundle.lines import CheckpointLine, LogLine
 from sealtrail.evidence.bundle.members import MembersPart
 from sealtrail.evidence.bundle.report import BundleStepName, Notebook
 from sealtrail.evidence.bundle.times import Times
@@ -38,7 +39,9 @@ from sealtrail.signing import EVENT_KINDS, Kind, item_key, parse_leaf
 OTHER_MEDIA_TYPE = "application/json"  # of contents that are no event
 
 _LOGS, _ANCHORS = BundleStepName.LOGS, BundleStepName.ANCHORS
-_NOT_GIVEN = frozenset({"seed_withheld", "item_keys_withheld", "item_salt_withheld"})
+_NOT_GIVEN = frozenset(
+    {"seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"}
+)
 _ENTRIES, _INDEX = BundleStepName.ENTRIES, BundleStepName.ITEM_INDEX
 
 
@@ -52,20 +55,16 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def withheld(self) -> bool:
         """Tell whether nothing that can be read is shown of an event."""
-        return self.verified.event is None and self.verified.entry.kind in EVENT_KINDS
+        verified = self.verified
+        shown = verified.event is not None or verified.shown is not None
+        return not shown and verified.entry.kind in EVENT_KINDS
 
-
-def entry_record(line: EntryLine, item_salt: bytes | None) -> EntryRecord:
-    """Return an entry line as the verifier of entries takes it, without a proof."""
-    return EntryRecord(
-        leaf=line.leaf,
-        content=line.content,
-        media_type=line.media_type,
-        seed=None if line.seed is None else from_hex(line.seed),
-        references=line.references,
-        item_keys=split_hashes(line.item_keys),
-        item_salt=item_salt,
-    )
+    def names(self, item: str, *, packs: bool) -> bool:
+        """Tell whether what is shown of the entry names the item: a lot in its own right, or beside its packs."""
+        shown = self.verified.event or self.verified.shown
+        return shown is not None and any(
+            m.item == item and (m.place == "lot") is packs for m in shown.items
+        )
 
 
 class ItemList(msgspec.Struct, frozen=True):
@@ -186,7 +185,8 @@ class SectionReader:
     def _note_steps(self, index: int, record: EntryRecord, steps: Sequence[Step]) -> None:
         """Note what does not hold, and what was given and yet could not be checked; what is withheld is counted."""
         for step in steps:
-            given = record.content is not None and step.code not in _NOT_GIVEN
+            given = record.content is not None or record.partial is not None
+            given = given and step.code not in _NOT_GIVEN
             if step.outcome is Outcome.DOES_NOT_HOLD or (
                 step.outcome is Outcome.COULD_NOT_CHECK and given
             ):
@@ -456,7 +456,10 @@ class SectionReader:
             )
         for each in self._lists:
             for index in each.indices:
-                if index not in shown:
+                kept = shown.get(index)
+                if kept is not None and kept.verified.event is not None:
+                    self._check_names(each, kept)
+                if kept is None:
                     self._notebook.fails(
                         _INDEX,
                         "entry_left_out",
@@ -464,6 +467,15 @@ class SectionReader:
                         place=place,
                         advice="an event was dropped: ask the member for it",
                     )
+
+    def _check_names(self, listed: ItemList, kept: Kept) -> None:
+        if not kept.names(listed.item, packs=listed.packs):
+            self._notebook.fails(
+                _INDEX,
+                "item_list_differs",
+                f"the list of {listed.item} has an entry that does not name it",
+                place=self._place(kept.index),
+            )
 
     def _note_step(self, name: BundleStepName, step: Step, size: int) -> None:
         if step.outcome is Outcome.HOLDS:

@@ -22,13 +22,13 @@ from sealtrail.evidence.bundle.answer import (
 )
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.compose import SIGNED_PREFIX
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import BundleLimits, SealedLine, malformed, read_lines
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
     BlockLine,
     CheckpointLine,
-    EntryLine,
     HeaderLine,
     ItemQuestion,
     LogLine,
