@@ -180,6 +180,7 @@ class Peer(Node):
             readiness=ready,
             metrics=dict,
             more_routes=peer_routes.routes(self.intake, public_url=self.url, timeout_seconds=10.0),
+            audit=self.trail,
         )
         runner = make_runner(application, HttpSettings())
         await runner.setup()
@@ -220,6 +221,7 @@ class Peer(Node):
             now_ms=_now_ms,
             random=lambda: 0.5,
             limits=LIMITS,
+            audit=self.trail,
         )
         task = asyncio.create_task(self.outgoing.run())
 
