@@ -229,6 +229,7 @@ class Peer(Node):
                 ),
                 *witness_routes.routes(self.witnessing, self.watch, timeout_seconds=10.0),
             ],
+            audit=self.trail,
         )
         runner = make_runner(application, HttpSettings())
         await runner.setup()
@@ -321,6 +322,7 @@ class Peer(Node):
             now_ms=_now_ms,
             random=lambda: 0.5,
             limits=LIMITS,
+            audit=self.trail,
         )
         self._keep(self.outgoing.run())
 

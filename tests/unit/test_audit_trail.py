@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from sealtrail.config import AuditSettings
-from sealtrail.errors import InputError, IntegrityError, UnavailableError
+from sealtrail.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from sealtrail.evidence.audit_record import (
     NOBODY,
     NODE,
@@ -29,6 +29,7 @@ from sealtrail.services.audit_note import runs
 from sealtrail.services.operator_acts import take_in
 from sealtrail.store import audit, audit_names
 from sealtrail.store.audit import AuditFilter
+from sealtrail.store.beside import read_beside
 from sealtrail.store.database import Database
 from sealtrail.store.operator_notes import OperatorNote, list_notes, load_note, save_note
 
@@ -377,3 +378,10 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         save_note(tmp_path / "notes", note())
     assert caught.value.code == "operator_note_unwritable"
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        read_beside(tmp_path / "none.db", audit.load_head)
+    assert caught.value.code == "store_missing"
+    assert not (tmp_path / "none.db").exists()
