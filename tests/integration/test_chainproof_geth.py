@@ -30,7 +30,7 @@ def genesis_file(chain: CliqueChain, epoch: int) -> str:
     """The genesis document that makes the chain's block 0 in geth."""
     header = chain.headers[0]
     config: dict[str, Any] = {f"{fork}Block": 0 for fork in _FORKS}
-    config |= {"chainId": 7, "clique": {"period": 1, "epoch": epoch}}
+    config |= {"chainId": 7, "clique": {"period": 0, "epoch": epoch}}
     return json.dumps(
         {
             "config": config,
@@ -80,6 +80,7 @@ def _random_header(source: random.Random, chain: CliqueChain, epoch: int) -> Hea
             {"extra_data": bytes(33)},
             {"extra_data": bytes(31)},
             {"time": chain.headers[-1].time},
+            {"time": chain.headers[-1].time - 1},
             {"beneficiary": ADDRESSES[0]},
         ]
     )

@@ -34,7 +34,6 @@ _LONDON = 16  # items; geth's Clique knows no later fork
 _GAS_LIMIT_MAX = 2**63 - 1
 _VOTES_IN, _VOTES_OUT = b"\xff" * 8, bytes(8)
 _IN_TURN, _OUT_OF_TURN = 2, 1
-_SECONDS_MIN = 1  # a chain's own period may be longer; it is not in its headers
 
 
 def block_hash(header: Header) -> bytes:
@@ -99,7 +98,7 @@ def follow(state: Validators, header: Header) -> tuple[Validators, bytes]:
         VerificationError: it is not the next block (``header_not_next``, ``header_too_early``), or see
             :func:`verify_sealed`.
     """
-    check_next(state, header, seconds_min=_SECONDS_MIN)
+    check_next(state, header)
     by = verify_sealed(header, state.members, state.recent, epoch=state.form.epoch)
     at_epoch = header.number % state.form.epoch == 0
     after = msgspec.structs.replace(

@@ -150,8 +150,7 @@ def follow(state: Validators, header: Header, kind: Kind) -> tuple[Validators, t
             validators than follow from the votes (``validators_not_voted``), or see :func:`verify_committed`.
         UnavailableError: it lists none (``validators_in_contract``).
     """
-    # Besu can be set to several blocks a second; their times may be equal
-    check_next(state, header, seconds_min=0)
+    check_next(state, header)
     extra = parse_extra_data(header.extra_data, kind)
     settled = _settle(state, header.number, extra.validators)
     by = _verify_committed(header, extra, settled.members)
