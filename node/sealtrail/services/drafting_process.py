@@ -1,7 +1,7 @@
-"""A process that drafts, and how the node talks to it: length-prefixed MessagePack over its standard streams.
+"""A process that drafts, and what the node and it tell each other, in MessagePack.
 
-The first message is the setup, keys included: they stand in no argument and no environment. Then a task, an
-answer, and so on. The process ends when its standard input does, and so with the node, however that ends.
+The setup has keys in it: they reach the process through its standard input, and stand in no argument and no
+environment.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import sys
 import traceback
-from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
 from typing import Any, BinaryIO
 
 import msgspec
 
 from sealtrail.epcis import Limits
 from sealtrail.errors import InputError, TooLargeError, UnavailableError, UnsupportedMediaError
+from sealtrail.services.child_process import (
+    CLOSE_SECONDS_MAX,
+    ChildProcess,
+    next_message,
+    put_message,
+    run_child,
+)
 from sealtrail.services.drafts import Draft, Drafter
 from sealtrail.signing import Domain, EventSigner, Kind
 
-_LENGTH_BYTES = 4
-_BUFFERED_BYTES = 1 << 20
-_CLOSE_SECONDS_MAX = 5.0
 # The slowest documents within the limits take some thirty seconds on a slow core.
 _EXCHANGE_SECONDS_MAX = 120.0
 # Drafting changes nothing: a process that was killed from outside costs a second try, and no refusal.
@@ -115,16 +115,14 @@ class DraftingWorker:
     """The node's side of one process; started when it is first needed, and again after it has died."""
 
     def __init__(self, setup: DraftingSetup, *, seconds_max: float = _EXCHANGE_SECONDS_MAX) -> None:
-        self._setup = setup
+        self._process = ChildProcess(__name__, msgspec.msgpack.encode(setup))
         self._seconds_max = seconds_max
-        self._starting: asyncio.Task[Process] | None = None
         self._turn = asyncio.Lock()
         self._closed = False
 
     def start(self) -> None:
         """Start the process, without waiting for it."""
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(self._start())
+        self._process.start()
 
     async def draft(self, task: DraftingTask) -> list[DraftedDocument]:
         """Return what became of each document of a task.
@@ -139,10 +137,12 @@ class DraftingWorker:
                     raise UnavailableError("node_stopping", "the node is stopping")
                 try:
                     async with asyncio.timeout(self._seconds_max):
-                        return _decode_answer(await self._exchange(msgspec.msgpack.encode(task)))
+                        return _decode_answer(
+                            await self._process.exchange(msgspec.msgpack.encode(task))
+                        )
                 except TimeoutError:  # before OSError, which it is one of
                     _log.error("a process that drafts documents hangs; it is ended")
-                    await self._end(seconds_max=0)
+                    await self._process.end(seconds_max=0)
                     raise UnavailableError(
                         "drafting_timeout",
                         f"the documents were not read within {self._seconds_max:g} seconds",
@@ -150,7 +150,7 @@ class DraftingWorker:
                     ) from None
                 except (OSError, asyncio.IncompleteReadError) as error:
                     _log.error("a process that drafts documents has died: %s", error)
-                    await self._end()
+                    await self._process.end()
         raise UnavailableError(
             "drafting_stopped", "the process that reads documents has died; try again"
         )
@@ -159,51 +159,11 @@ class DraftingWorker:
         """Let the process finish what it is at, for some seconds, and end it: nothing in it was acknowledged."""
         self._closed = True
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS_MAX):
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
                 async with self._turn:
-                    await self._end()
+                    await self._process.end()
         except TimeoutError:
-            await self._end(seconds_max=0)
-
-    async def _exchange(self, task: bytes) -> bytes:
-        self.start()
-        assert self._starting is not None
-        process = await self._starting
-        assert process.stdin is not None
-        assert process.stdout is not None
-        if process.returncode is not None or process.stdin.is_closing():
-            raise BrokenPipeError("it had ended before")
-        process.stdin.write(_framed(task))
-        await process.stdin.drain()
-        size = int.from_bytes(await process.stdout.readexactly(_LENGTH_BYTES), "big")
-        return await process.stdout.readexactly(size)
-
-    async def _start(self) -> Process:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "sealtrail.services.drafting_process"),
-            stdin=PIPE,
-            stdout=PIPE,
-            limit=_BUFFERED_BYTES,
-        )
-        assert process.stdin is not None
-        process.stdin.write(_framed(msgspec.msgpack.encode(self._setup)))
-        return process
-
-    async def _end(self, *, seconds_max: float = _CLOSE_SECONDS_MAX) -> None:
-        starting, self._starting = self._starting, None
-        if starting is None:
-            return
-        with suppress(OSError):
-            process = await starting
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                async with asyncio.timeout(seconds_max):
-                    await process.wait()
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await self._process.end(seconds_max=0)
 
 
 _decode_setup = msgspec.msgpack.Decoder(DraftingSetup).decode
@@ -211,29 +171,17 @@ _decode_task = msgspec.msgpack.Decoder(DraftingTask).decode
 _decode_answer = msgspec.msgpack.Decoder(list[DraftedDocument]).decode
 
 
-def _framed(message: bytes) -> bytes:
-    return len(message).to_bytes(_LENGTH_BYTES, "big") + message
-
-
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
     """Draft what comes until nothing comes any more: the process's side."""
-    setup = _decode_setup(_next(tasks))
+    setup = _decode_setup(next_message(tasks))
     drafter = setup.drafter()
-    while message := _next(tasks):
+    while message := next_message(tasks):
         task = _decode_task(message)
         drafted = [
             _drafted(drafter, document, kind, task.record_time_ms, setup.limits)
             for document, kind in task.documents
         ]
-        answers.write(_framed(msgspec.msgpack.encode(drafted)))
-        answers.flush()
-
-
-def _next(stream: BinaryIO) -> bytes:
-    """Return the next message; nothing if the stream ends before or within it: the node is gone."""
-    size = int.from_bytes(stream.read(_LENGTH_BYTES), "big")
-    message = stream.read(size)
-    return message if len(message) == size else b""
+        put_message(answers, msgspec.msgpack.encode(drafted))
 
 
 def _drafted(
@@ -262,9 +210,4 @@ def _draft(
 
 
 if __name__ == "__main__":
-    # The node stops this process by closing its input, after its last answer: not a signal to the whole group.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    with suppress(BrokenPipeError):  # the node is gone
-        serve(sys.stdin.buffer, sys.stdout.buffer)
-    os._exit(0)
+    run_child(serve)
