@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from hashlib import sha256
 
 from sealtrail.errors import ConflictError
 from sealtrail.services.integrity import committed_root
-from sealtrail.signing import (
-    NO_EVENT_HASH,
-    ZERO_SEED,
-    Domain,
-    Entry,
-    EventSigner,
-    Kind,
-    SignedEntry,
-    disclosure_root,
-    encode_leaf,
-    entry_id,
-    genesis_document,
-    items_root,
-    references_root,
-)
+from sealtrail.services.node_entries import open_disclosure, sign_node_entry
+from sealtrail.signing import EventSigner, Kind, genesis_document
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity
-from sealtrail.store.log import LogStore, NewEntry, load_leaf
+from sealtrail.store.log import LogStore, load_leaf
 
 
 async def ensure_genesis(
@@ -42,12 +28,19 @@ async def ensure_genesis(
     """
     domain = identity.domain
     document = genesis_document(domain, identity.member, identity.item_salt)
-    expected = disclosure_root(ZERO_SEED, (sha256(document).digest(), NO_EVENT_HASH))
+    expected = open_disclosure(document)
 
     def write(connection: sqlite3.Connection) -> None:
         first = load_leaf(connection, 0)
         if first is None:
-            entry = _sign(domain, identity.member, expected, signer, record_time_ms)
+            entry = sign_node_entry(
+                Kind.GENESIS,
+                document,
+                domain=domain,
+                member=identity.member,
+                signer=signer,
+                record_time_ms=record_time_ms,
+            )
             log.append(connection, [entry])
         elif committed_root(first) != expected:
             raise ConflictError(
@@ -57,19 +50,3 @@ async def ensure_genesis(
             )
 
     await database.write(write)
-
-
-def _sign(
-    domain: Domain, member: bytes, root: bytes, signer: EventSigner, record_time_ms: int
-) -> NewEntry:
-    entry = Entry(
-        kind=Kind.GENESIS,
-        member=member,
-        record_time_ms=record_time_ms,
-        disclosure_root=root,
-        items_root=items_root(()),
-        references_root=references_root(()),
-    )
-    digest = entry_id(entry, domain)
-    leaf = encode_leaf(SignedEntry(entry, signer.sign(digest)))
-    return NewEntry(digest, leaf, ZERO_SEED, b"", b"")
