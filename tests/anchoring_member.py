@@ -61,7 +61,8 @@ class AnchoringMember:
                 poll_seconds=0.05,
                 timing=SenderTiming(resend_seconds=1.0, replace_seconds=20.0),
             ),
-            head=lambda: TreeHead(self.size, sha256(b"%d" % self.size).digest()),
+            head=self.head,
+            end_log=self.end_log,
             log_key=Ed25519Signer(b"\x01" * 32),
             clock=_clock,
             random=random.random,
@@ -90,6 +91,13 @@ class AnchoringMember:
             await self.task
         await self.ledger.close()
         self.database.close()
+
+    def head(self) -> TreeHead:
+        return TreeHead(self.size, sha256(b"%d" % self.size).digest())
+
+    async def end_log(self) -> TreeHead:
+        """There is no log here, and so no index: what it ends with is what it is."""
+        return self.head()
 
     def seen(self, connection: Connection, keys: list[OperatorKey]) -> tuple[list[str], list[int]]:
         view = self.networks.view(connection)

@@ -31,6 +31,8 @@ from sealtrail.services.drafts import Drafter
 from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.intake import Intake
+from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.item_lists import ItemListService
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.provenance import Answer, ProvenanceService
 from sealtrail.services.provenance_view import answer_view
@@ -124,6 +126,17 @@ class Node:
         await ensure_genesis(
             self.database, self.log, self.identity, signer=self.signer, record_time_ms=self.now_ms
         )
+        self.index = await ItemIndexService.open(
+            self.database,
+            self.log,
+            self.identity,
+            self.signer,
+            folder=self.world.folder / f"{self.actor.name}-index",
+            clock=lambda: self.now_ms,
+        )
+        self.lists = ItemListService(
+            self.database, self.log, self.identity, self.networks, self.index
+        )
         await self.follower.check_now()
 
     def provenance_service(self, **settings: Any) -> ProvenanceService:
@@ -173,6 +186,7 @@ class Node:
                 timing=SenderTiming(resend_seconds=5.0, replace_seconds=20.0),
             ),
             head=self.log.head,
+            end_log=lambda: self.index.end_log(),
             log_key=Ed25519Signer(derived(self.actor.name, "log")),
             clock=lambda: self.now_ms,
             random=lambda: 0.5,

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sealtrail.errors import VerificationError
 from sealtrail.log.item_index import (
     BASE_POSTINGS,
-    FAN_OUT,
     IndexHead,
     add_postings,
     coming_runs,
@@ -142,7 +141,7 @@ def test_runs_are_those_that_are_due_and_in_no_longer_one(postings: int) -> None
     covered = 0
     for level in range(12, -1, -1):
         length = run_length(level)
-        wait = length // FAN_OUT if level else 0
+        wait = length // 2 if level else 0
         while covered + length + wait <= postings:
             expected.append((covered, length))
             covered += length
@@ -151,14 +150,14 @@ def test_runs_are_those_that_are_due_and_in_no_longer_one(postings: int) -> None
 
 
 @given(POSTINGS)
-def test_a_merged_run_is_announced_a_quarter_of_its_length_before_it_is_due(postings: int) -> None:
+def test_a_merged_run_is_announced_half_of_its_length_before_it_is_due(postings: int) -> None:
     for run in runs_of(postings):
         if run.postings > BASE_POSTINGS:
-            quarter = run.postings // FAN_OUT
-            for moment in (run.end, run.end + quarter - 1):
+            half = run.postings // 2
+            for moment in (run.end, run.end + half - 1):
                 assert run in coming_runs(moment)
                 assert run not in runs_of(moment)
-            assert run not in coming_runs(run.end + quarter)
+            assert run not in coming_runs(run.end + half)
 
 
 @given(POSTINGS)

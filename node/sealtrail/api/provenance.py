@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from sealtrail.api.auth import needs
+from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.gs1 import parse_item
 from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.provenance_view import answer_json
 
-ITEM_CHARACTERS_MAX = 2_000
 _PARAMETERS = frozenset({"item", "as_of", "known_at"})
 
 
@@ -25,8 +25,8 @@ def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
 
     @needs("provenance")
     async def get_provenance(request: web.Request) -> web.Response:
-        _check_parameters(request)
-        item = parse_item(_item_text(request))
+        check_parameters(request, _PARAMETERS)
+        item = parse_item(item_text(request))
         as_of, known_at = _moment(request, "as_of"), _moment(request, "known_at")
         answer = await provenance.answer(
             item,
@@ -41,25 +41,6 @@ def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
         # an identifier may hold slashes: a Digital Link that was not percent-encoded, a serial that has one
         web.get("/v1/provenance/{item:.+}", get_provenance),
     ]
-
-
-def _check_parameters(request: web.Request) -> None:
-    for name in request.query:
-        if name not in _PARAMETERS:
-            raise InputError(
-                "query_parameter_unknown",
-                f"{name[:80]} is not known here",
-                advice="percent-encode an identifier that has a question mark",
-            )
-
-
-def _item_text(request: web.Request) -> str:
-    text: str = request.match_info.get("item") or request.query.get("item") or ""
-    if len(text) > ITEM_CHARACTERS_MAX:
-        raise InputError(
-            "identifier_too_long", f"{len(text)} characters, at most {ITEM_CHARACTERS_MAX} are read"
-        )
-    return text
 
 
 def _moment(request: web.Request, name: str) -> int | None:

@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sealtrail.api import item_index as item_index_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api import provenance as provenance_routes
 from sealtrail.api.application import make_application
@@ -53,6 +54,8 @@ from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
+from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.item_lists import ItemListService
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
@@ -154,6 +157,15 @@ class Node:
             record_time_ms=now_ms(),
         )
         await self._check_store(domain)
+        self._index = await ItemIndexService.open(
+            self._database,
+            self._tree,
+            self._identity,
+            self._event_signer,
+            folder=config.index_folder,
+            clock=now_ms,
+        )
+        self._resources.push_async_callback(self._index.close)
         self._start_services(domain)
         await self._serve(domain)
 
@@ -264,10 +276,12 @@ class Node:
                 start_block=config.chain.start_block,
             ),
             head=self._tree.head,
+            end_log=self._index.end_log,
             log_key=self._log_signer,
             clock=now_ms,
             random=random.random,
         )
+        self._keep_running("keeping up the item index", self._index.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
 
     def _drafting(self, setup: DraftingSetup) -> Drafting:
@@ -345,6 +359,11 @@ class Node:
             metrics=report.metrics,
             more_routes=[
                 *provenance_routes.routes(self._provenance),
+                *item_index_routes.routes(
+                    ItemListService(
+                        self._database, self._tree, self._identity, self._networks, self._index
+                    )
+                ),
                 *peer_routes.routes(
                     self._intake,
                     public_url=config.public_url,

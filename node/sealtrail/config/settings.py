@@ -287,6 +287,11 @@ class Config(Struct, frozen=True, kw_only=True):
         return self.data_dir / "sealtrail.db"
 
     @property
+    def index_folder(self) -> Path:
+        """Folder of the item index's runs: derived from the database, and made again if it is not there."""
+        return self.data_dir / "index"
+
+    @property
     def public_url(self) -> str:
         """URL under which users reach this node."""
         host = "127.0.0.1" if self.http.host in ("0.0.0.0", "::") else self.http.host  # noqa: S104 - compared, not bound

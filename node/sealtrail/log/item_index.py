@@ -11,7 +11,7 @@ Source: docs/protocol.md section 16.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -23,6 +23,7 @@ KEY_BYTES = 32
 LEAF_INDEX_BYTES = 8
 BASE_POSTINGS = 4096  # in a run of level 0
 FAN_OUT = 4  # runs of a level that make one of the next
+MERGE_SHARE = 2  # of a merged run's length, what must come after it before it stands under the root
 INDEX_TYPE = "sealtrail/item-index/1"
 FIRST_KEY = bytes(KEY_BYTES)  # of the first leaf of each run, whether or not an item has it
 LAST_KEY = b"\xff" * KEY_BYTES  # what the last leaf of each run names as the next
@@ -75,14 +76,15 @@ class IndexHead(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_length(level: int) -> int:
     """Return how many postings a run of that level covers."""
-    return BASE_POSTINGS << (level * (FAN_OUT.bit_length() - 1))
+    length: int = BASE_POSTINGS * FAN_OUT**level
+    return length
 
 
 def runs_of(postings: int) -> list[Run]:
     """Return the runs that stand under the root of so many postings, in order; the last may be the short *tail*.
 
     A run of level 0 stands there once it is full. One of a higher level takes the place of its four parts only
-    when a quarter of its length has come after it: whoever merges them has that long.
+    when half of its length has come after it: whoever merges them has that long.
     """
     runs, first = [], 0
     while first + BASE_POSTINGS <= postings:
@@ -114,7 +116,7 @@ def parts_of(run: Run) -> list[Run]:
 
 
 def _is_due(first: int, length: int, postings: int) -> bool:
-    return first + length + length // FAN_OUT <= postings
+    return first + length + length // MERGE_SHARE <= postings
 
 
 def add_postings(lists: dict[bytes, bytes], leaf_index: int, item_keys: Iterable[bytes]) -> None:
@@ -143,15 +145,17 @@ def run_leaf_hash(key: bytes, next_key: bytes, as_listed: bytes) -> bytes:
 
 
 def run_leaf_hashes(
-    leaves: list[tuple[bytes, bytes]], end_key: bytes = LAST_KEY
-) -> Iterator[bytes]:
-    """Yield the hashes of neighbouring leaves of a run's tree; ``end_key`` comes after the last of them."""
+    leaves: Sequence[tuple[bytes, bytes]], end_key: bytes = LAST_KEY
+) -> list[bytes]:
+    """Return the hashes of neighbouring leaves of a run's tree; ``end_key`` comes after the last of them."""
     following = [key for key, _ in leaves[1:]]
     following.append(end_key)
-    for (key, leaf_indices), next_key in zip(leaves, following, strict=True):
-        if len(leaf_indices) > _LISTED_BYTES:
-            leaf_indices = listed(leaf_indices)
-        yield sha256(b"\x00" + key + next_key + leaf_indices).digest()  # run_leaf_hash, for many
+    return [  # run_leaf_hash, for many
+        sha256(
+            b"\x00" + key + next_key + (joined if len(joined) <= _LISTED_BYTES else listed(joined))
+        ).digest()
+        for (key, joined), next_key in zip(leaves, following, strict=True)
+    ]
 
 
 def index_root(heads: Iterable[RunHead]) -> bytes:

@@ -63,7 +63,7 @@ class RunInMemory:
 
     def __init__(self, run: Run, lists: Mapping[bytes, bytes]) -> None:
         self._leaves = sorted_lists(lists)
-        self._hashes = list(run_leaf_hashes(self._leaves))
+        self._hashes = run_leaf_hashes(self._leaves)
         self.head = RunHead(run, len(self._leaves), root_hash(self._hashes))
 
     @property

@@ -55,10 +55,17 @@ def root_hash(leaf_hashes: Iterable[bytes]) -> bytes:
         return node_hash(level[0], level[1])
     while len(level) > 1:
         # Joining neighbours level by level, an odd last one going up as it is, gives the RFC's recursive tree.
-        odd = [level[-1]] if len(level) % 2 else []
-        lefts, rights = level[::2], level[1::2]
-        level = [node_hash(left, right) for left, right in zip(lefts, rights, strict=False)] + odd
+        odd = level[-1:] if len(level) % 2 else []
+        level = joined_pairs(level) + odd
     return level[0]
+
+
+def joined_pairs(level: Sequence[bytes]) -> list[bytes]:
+    """Return the nodes above neighbours, two by two; an odd last one has none."""
+    lefts, rights = level[::2], level[1::2]
+    return [  # node_hash, for many
+        sha256(b"\x01" + left + right).digest() for left, right in zip(lefts, rights, strict=False)
+    ]
 
 
 def subtree_root(joined: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from sqlite3 import Connection
 from typing import Literal
@@ -82,6 +82,7 @@ class Anchoring:
 
     Args:
         head: gives the log's durable head.
+        end_log: ends the log with an index entry over all before it, and gives the head of the tree just behind that.
         log_key: signs checkpoints.
         clock: milliseconds since 1970.
         random: numbers from 0 to 1, for the back-off.
@@ -94,6 +95,7 @@ class Anchoring:
         setup: AnchoringSetup,
         *,
         head: Callable[[], TreeHead],
+        end_log: Callable[[], Awaitable[TreeHead]],
         log_key: Ed25519Signer,
         clock: Callable[[], int],
         random: Callable[[], float],
@@ -101,6 +103,7 @@ class Anchoring:
         self._database = database
         self._setup = setup
         self._head = head
+        self._end_log = end_log
         self._log_key = log_key
         self._clock = clock
         self._back_off = BackOff(random)
@@ -155,9 +158,10 @@ class Anchoring:
         last = await self._database.read(self._last_row)
         if last is not None and last.state in (State.PENDING, State.SUBMITTED):
             return None
-        head = self._head()
-        if not _has_grown(head, last):
+        if not _has_grown(self._head(), last):
             return None
+        # A crash after this: an index entry without its checkpoint, which the next beat finds and takes.
+        head = await self._end_log()
         checkpoint = Checkpoint(self._setup.origin, head.size, head.root_hash)
         own = OwnCheckpoint(
             checkpoint_hash=checkpoint.hash,

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bench.figures import Figures
 from bench.hashing import measure_hash, measure_sign
+from bench.indexing import measure_index
 from bench.node import one_node
 from bench.serving import measure_anchoring, measure_capture, measure_provenance
 
-PARTS = ("hash", "sign", "capture", "anchoring", "provenance")
+PARTS = ("hash", "sign", "index", "capture", "anchoring", "provenance")
 
 
 def main() -> None:
@@ -33,6 +34,12 @@ def main() -> None:
     parser.add_argument(
         "--events", type=int, default=100_000, help="events in the store for provenance"
     )
+    parser.add_argument(
+        "--keys", type=int, default=200_000, help="postings in the item index, up to 10,000,000"
+    )
+    parser.add_argument(
+        "--pace", type=int, default=5_000, help="events a second, while the item index grows"
+    )
     parser.add_argument("--questions", type=int, default=500, help="packs asked for")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -44,6 +51,8 @@ def main() -> None:
         measure_hash(figures, arguments.seconds)
     if "sign" in chosen:
         measure_sign(figures, arguments.seconds)
+    if "index" in chosen:
+        measure_index(figures, arguments.keys, arguments.pace)
     if {"capture", "anchoring", "provenance"} & set(chosen):
         _measure_a_node(figures, chosen, arguments)
     figures.finish()

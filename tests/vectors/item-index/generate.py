@@ -54,7 +54,7 @@ def ranges(postings: int) -> list[tuple[int, int]]:
     """Every range that is due, without those inside a longer one, and what is behind them."""
     due, length = [], BASE
     while length <= postings:
-        wait = 0 if length == BASE else length // 4
+        wait = 0 if length == BASE else length // 2
         due += [
             (first, first + length)
             for first in range(0, postings, length)
@@ -158,8 +158,8 @@ def main() -> None:
             ["pack 1", "pack 2388", "lot 0", "lot 24"]
         ),  # the first run just not full
         Reference(2390).case(["pack 1", "pack 2389", "lot 23"]),  # just full
-        Reference(11946).case(["lot 110", "pack 3"]),  # four parts still stand for themselves
-        Reference(11947).case(["lot 110", "pack 3", "no such item"]),  # merged
+        Reference(14335).case(["lot 140", "pack 3"]),  # four parts still stand for themselves
+        Reference(14336).case(["lot 140", "pack 3", "no such item"]),  # merged
     ]
     vectors = {"source": "tests/vectors/item-index/generate.py", "cases": cases}
     out = Path(__file__).with_name("item-index.json")
