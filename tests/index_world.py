@@ -6,10 +6,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sealtrail.log.item_index import IndexHead
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.item_index import ItemIndexService
-from sealtrail.signing import ZERO_SEED, EventSigner
+from sealtrail.signing import (
+    ZERO_SEED,
+    EventSigner,
+    SignedEntry,
+    encode_leaf,
+    items_root,
+    parse_leaf,
+)
 from sealtrail.store import item_index as stored
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, load_identity, save_identity
@@ -69,16 +78,11 @@ class IndexWorld:
         first = await self.database.read(lambda c: load_leaf(c, 0))
         assert first is not None
         keys = [sorted({key_of(name) for name in each}) for each in names]
-        # Leaves are not what the index is about: each has its number in place of a signature's first half.
         entries = [
             NewEntry(
-                key_of(f"id {n} {k}"),
-                first.leaf[:126] + k.to_bytes(32, "big") + first.leaf[158:],
-                ZERO_SEED,
-                b"",
-                b"".join(of),
+                key_of(f"id {leaf}"), _leaf(first.leaf, leaf, of), ZERO_SEED, b"", b"".join(of)
             )
-            for n, (k, of) in enumerate(enumerate(keys, start=self.log.size))
+            for leaf, of in enumerate(keys, start=self.log.size)
         ]
         at = await self.database.write(lambda c: self.log.append(c, entries))
         for leaf, of in enumerate(keys, start=at):
@@ -101,3 +105,11 @@ class IndexWorld:
 
     def listed(self, key: bytes, head: IndexHead) -> list[int]:
         return [leaf for leaf in self.expected.get(key, []) if leaf < head.covers]
+
+
+def _leaf(genesis: bytes, leaf_index: int, item_keys: list[bytes]) -> bytes:
+    """Return a leaf of its own with the items root of these keys; its other fields are the genesis entry's."""
+    entry = msgspec.structs.replace(
+        parse_leaf(genesis).entry, record_time_ms=leaf_index, items_root=items_root(item_keys)
+    )
+    return encode_leaf(SignedEntry(entry, genesis[-65:]))

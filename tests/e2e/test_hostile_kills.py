@@ -17,6 +17,7 @@ from sha3 import keccak_256
 from e2e.devnet_process import RunningDevnet, devnet, until
 from e2e.hostile_load import PACK, Clients, kill_at_random, victims
 from sealtrail.log.tree import leaf_hash, root_hash
+from sealtrail.signing import EVENT_KINDS, Kind
 
 
 def ask(node: dict[str, Any], path: str) -> Any:
@@ -79,9 +80,21 @@ def check_counts(running: RunningDevnet, clients: Clients) -> None:
     times_seen = Counter(event["epcList"][0].removeprefix(PACK) for event in events)
     assert set(clients.receipts) <= set(times_seen), "an acknowledged event is missing"
     assert set(times_seen.values()) == {1}, "an event is there twice"
-    assert status(node)["log"]["tree_size"] == 1 + len(events)
+    own = own_entries(Path(node["data_dir"]))
+    assert status(node)["log"]["tree_size"] == len(own) + len(events)
+    assert own[0] == Kind.GENESIS
+    assert set(own[1:]) == {Kind.INDEX}
     check_store(Path(node["data_dir"]), clients)
     check_anchors(running, node)
+
+
+def own_entries(data_dir: Path) -> list[Kind]:
+    """Return the kinds of the entries that are about no event, in order."""
+    with sqlite3.connect(f"file:{next(data_dir.glob('*.db'))}?mode=ro", uri=True) as store:
+        kinds = [
+            Kind(row[0][1]) for row in store.execute("SELECT leaf FROM entry ORDER BY leaf_index")
+        ]
+    return [kind for kind in kinds if kind not in EVENT_KINDS]
 
 
 def check_store(data_dir: Path, clients: Clients) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +307,39 @@ async def test_entries_that_changed_behind_an_index_give_no_proof(world: IndexWo
     with pytest.raises(IntegrityError) as error:
         await world.index.prove(key_of("b"), head)
     assert error.value.code == "item_keys_damaged"
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["never-indexed", "indexed"])
+async def test_no_index_is_signed_over_keys_that_are_not_what_was_signed(
+    world: IndexWorld, known: bool
+) -> None:
+    """Flipped while the node was stopped: in entries not indexed yet, and in those of a run that is gone."""
+    await world.append([f"own {n}" for n in range(BASE_POSTINGS)], ["a"], ["b"])
+    if known:
+        await world.index.end_log()
+    await world.stop()
+    with closing(sqlite3.connect(world.folder / "log.db")) as store, store:
+        store.execute(
+            "UPDATE entry SET item_keys = zeroblob(length(item_keys)) WHERE leaf_index = ?",
+            (1 if known else 2,),
+        )
+    for path in world.index_folder.glob("*.run"):
+        path.unlink()
+    await world.start()
+    await world.append(["c"])
+    size = world.log.size
+    with pytest.raises(IntegrityError) as error:
+        await world.index.end_log()
+    assert error.value.code == "item_keys_damaged"
+    assert world.log.size == size
+
+
+async def test_a_folder_that_cannot_be_made_is_told_of(world: IndexWorld) -> None:
+    world.index_folder.rmdir()
+    world.index_folder.write_bytes(b"")
+    with pytest.raises(UnavailableError) as error:
+        await world.opened()
+    assert error.value.code == "item_index_unopenable"
 
 
 async def test_an_older_entrys_runs_are_made_again_when_asked_for(world: IndexWorld) -> None:

@@ -21,8 +21,8 @@ from sealtrail.services.child_process import ChildProcess, next_message, put_mes
 from sealtrail.store.run_file import merge_runs
 
 _ATTEMPTS = 2
-# At the lowest, a node that takes both cores would starve the merge that its next beat waits for.
-_NICE = 5
+# A little below capture. Far below, whoever takes both cores would starve the merge that the next beat waits for.
+_NICE = 2
 _KEPT_POSTINGS_MAX = (
     BASE_POSTINGS * FAN_OUT
 )  # merged so often that starting a process each time would cost more

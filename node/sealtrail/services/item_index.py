@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -127,7 +128,9 @@ class ItemIndexService:
         self._turn = asyncio.Lock()
         self._failed = False  # since the last beat: then nothing is tried again before the next
         self._builds: dict[Run, asyncio.Task[None]] = {}
-        self._tails: dict[int, RunInMemory] = {}  # by number of postings, the newest last
+        self._tails: dict[IndexHead, RunInMemory] = {}  # the newest last
+        # Entries below were written by another process: the index is not made of them unchecked.
+        self._found_size = log.size
 
     @classmethod
     async def open(
@@ -144,12 +147,18 @@ class ItemIndexService:
 
         Raises:
             IntegrityError: the log is empty (``log_corrupt``).
+            UnavailableError: the folder can't be made or read (``item_index_unopenable``).
         """
         first, starts = await database.read(lambda c: (load_leaf(c, 0), stored.load_starts(c)))
         if first is None:
             raise IntegrityError("log_corrupt", "the log has no first entry")
         shelf = RunShelf(folder, leaf_hash(first.leaf))
-        await asyncio.to_thread(shelf.load, postings=starts[-1].first)
+        try:
+            await asyncio.to_thread(shelf.load, postings=starts[-1].first)
+        except OSError as error:
+            raise UnavailableError(
+                "item_index_unopenable", f"{folder}: {error.strerror}", advice="see its rights"
+            ) from error
         return cls(database, log, identity, signer, shelf=shelf, starts=starts, clock=clock)
 
     async def close(self) -> None:
@@ -232,9 +241,8 @@ class ItemIndexService:
                 await self._build(run)
 
     async def _gather_durable(self) -> None:
-        size = (
-            self._log.size
-        )  # as it is now: who waited for the end of a log that grows would wait for ever
+        # As it is now: who waited for the end of a log that grows would wait for ever.
+        size = self._log.size
         while self._gathering.next_leaf < size:
             end = min(size, self._gathering.next_leaf + _GATHERED_MAX)
             gathering, starts = await self._database.read(partial(self._gather, end))
@@ -246,7 +254,11 @@ class ItemIndexService:
     def _gather(self, end: int, connection: sqlite3.Connection) -> tuple[Gathering, list[RunStart]]:
         worked = time.thread_time()
         gathering, starts = self._gathering.copy(), []
-        for leaf_index, item_keys in stored.entries_from(connection, gathering.next_leaf, end):
+        begin, found = gathering.next_leaf, self._found_size
+        for leaf_index, item_keys in chain(
+            stored.entries_from(connection, begin, min(end, found), checked=True),
+            stored.entries_from(connection, max(begin, found), end),
+        ):
             for run, lists in gathering.add(leaf_index, item_keys):
                 self._write(run, lists)
                 starts.append(gathering.start)
@@ -276,7 +288,7 @@ class ItemIndexService:
             self._append_entry(connection, head)
             tail = gathering.tail()
             if tail is not None:
-                self._keep_tail(head.postings, in_memory[tail])
+                self._keep_tail(head, in_memory[tail])
             return head
         finally:
             took = time.perf_counter() - began
@@ -353,6 +365,8 @@ class ItemIndexService:
     def _built(self, run: Run, build: asyncio.Task[None]) -> None:
         self._builds.pop(run, None)
         error = None if build.cancelled() else build.exception()
+        if isinstance(error, SealtrailError) and error.code == "node_stopping":
+            return
         if error is not None and not isinstance(error, SealtrailError):
             _log.error("a run of the item index was not made", exc_info=error)
         elif error is not None:  # who needs the run tries again, and tells
@@ -455,16 +469,16 @@ class ItemIndexService:
         return runs
 
     def _tail(self, connection: sqlite3.Connection, run: Run, head: IndexHead) -> RunInMemory:
-        known = self._tails.get(head.postings)
+        known = self._tails.get(head)
         if known is None:
             start = self._starts[run.first // BASE_POSTINGS]
             known = RunInMemory(run, stored.load_tail(connection, start, head))
-            self._keep_tail(head.postings, known)
+            self._keep_tail(head, known)
         return known
 
-    def _keep_tail(self, postings: int, tail: RunInMemory) -> None:
+    def _keep_tail(self, head: IndexHead, tail: RunInMemory) -> None:
         # A new dictionary each time: readers of the old one are in other threads.
-        kept = [*self._tails.items(), (postings, tail)][-_TAILS_KEPT:]
+        kept = [*self._tails.items(), (head, tail)][-_TAILS_KEPT:]
         self._tails = dict(kept)
 
     def _discard_damaged(

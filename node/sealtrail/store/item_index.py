@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sealtrail.errors import IntegrityError
+from sealtrail.errors import InputError, IntegrityError
 from sealtrail.log.item_index import (
     BASE_POSTINGS,
     KEY_BYTES,
@@ -16,6 +16,7 @@ from sealtrail.log.item_index import (
     add_postings,
 )
 from sealtrail.log.tree import split_hashes
+from sealtrail.signing import items_root, parse_leaf
 
 
 class RunStart(msgspec.Struct, frozen=True):
@@ -74,25 +75,38 @@ class Gathering:
 
 
 def entries_from(
-    connection: sqlite3.Connection, leaf_index: int, end: int
+    connection: sqlite3.Connection, leaf_index: int, end: int, *, checked: bool = False
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (leaf index, item keys joined) of the entries from one on, below ``end``.
 
+    Args:
+        checked: compare the keys with what was signed: where the entries have been on disk for a while.
+
     Raises:
-        IntegrityError: one is missing, or its keys are no keys (``item_keys_damaged``).
+        IntegrityError: one is missing, or its keys are not what they were (``item_keys_damaged``).
     """
     rows = connection.execute(
-        "SELECT leaf_index, item_keys FROM entry WHERE leaf_index >= ? AND leaf_index < ?"
-        " ORDER BY leaf_index",
+        f"SELECT leaf_index, item_keys, {'leaf' if checked else 'NULL'} FROM entry"
+        " WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
         (leaf_index, end),
     )
-    for number, item_keys in rows:
+    for number, item_keys, leaf in rows:
         if number != leaf_index or len(item_keys) % KEY_BYTES:
+            raise _damaged(leaf_index)
+        if leaf is not None and not _are_signed(item_keys, leaf):
             raise _damaged(leaf_index)
         yield number, item_keys
         leaf_index += 1
     if leaf_index < end:
         raise _damaged(leaf_index)
+
+
+def _are_signed(item_keys: bytes, leaf: bytes) -> bool:
+    try:
+        signed = parse_leaf(leaf).entry.items_root
+    except InputError:
+        return False
+    return items_root(split_hashes(item_keys)) == signed
 
 
 def count_postings(connection: sqlite3.Connection, leaf_index: int) -> int:
@@ -110,7 +124,7 @@ def load_base_run(connection: sqlite3.Connection, start: RunStart, end: int) -> 
         IntegrityError: they have not as many postings as there were (``item_keys_damaged``).
     """
     gathering = Gathering(start)
-    for leaf_index, item_keys in entries_from(connection, start.leaf_index, end):
+    for leaf_index, item_keys in entries_from(connection, start.leaf_index, end, checked=True):
         for _, lists in gathering.add(leaf_index, item_keys):
             return lists
     raise _damaged(start.leaf_index)
