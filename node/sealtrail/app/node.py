@@ -33,6 +33,7 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
+from sealtrail.app.witnesses import make_witnesses
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
@@ -50,22 +51,18 @@ from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
-from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
 from sealtrail.services.genesis import ensure_genesis
 from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
-from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
 from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.store_check import StoreCheck
-from sealtrail.services.witness_list import WitnessList
-from sealtrail.services.witnessing import Witnessing
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
@@ -280,7 +277,7 @@ class Node:
             log_key=self._log_signer,
             clock=now_ms,
             random=random.random,
-            moved=lambda: self._cosigning.wake(),
+            moved=lambda: self._witnesses.cosigning.wake(),
         )
         self._keep_running("anchoring", self._anchoring.run(self._stop))
 
@@ -339,40 +336,20 @@ class Node:
         return PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http)
 
     def _start_witnesses(self, domain: Domain, session: aiohttp.ClientSession) -> None:
-        config = self._config
-        self._log_watch = LogWatch(
-            self._database,
-            self._networks,
-            domain=domain,
-            member=config.member,
-            clock=now_ms,
-            chain_seconds=self._chain_seconds,
-            anchor_delay_ms=config.anchoring.delay_seconds_max * 1000,
-        )
-        self._witnessing = Witnessing(
-            self._database,
-            self._networks,
-            self._log_watch,
-            domain=domain,
-            member=config.member,
-            key=self._witness_signer,
-            clock=now_ms,
-        )
-        client = WitnessClient(
-            session, timeout_seconds=config.peers.timeout_seconds, plain_http=self._plain_http
-        )
-        self._cosigning = Cosigning(
+        timeout_seconds = self._config.peers.timeout_seconds
+        self._witnesses = make_witnesses(
+            self._config,
             self._database,
             self._tree,
-            client,
-            WitnessList(config.witnesses, domain=domain, member=config.member),
-            networks=self._networks,
+            self._networks,
+            WitnessClient(session, timeout_seconds=timeout_seconds, plain_http=self._plain_http),
+            domain=domain,
+            key=self._witness_signer,
             clock=now_ms,
-            random=random.random,
-            limits=CosigningLimits(retry_seconds_max=config.peers.retry_seconds_max),
+            chain_seconds=self._chain_seconds,
         )
-        self._keep_running("watching logs", self._log_watch.run(self._stop))
-        self._keep_running("asking witnesses", self._cosigning.run(), cancel=True)
+        self._keep_running("watching logs", self._witnesses.watch.run(self._stop))
+        self._keep_running("asking witnesses", self._witnesses.cosigning.run(), cancel=True)
 
     def _chain_seconds(self) -> int | None:
         checked = self._follower.checked
@@ -391,9 +368,7 @@ class Node:
             capture=self._capture,
             outgoing=self._outgoing,
             store_check=self._store_check,
-            log_watch=self._log_watch,
-            witnessing=self._witnessing,
-            cosigning=self._cosigning,
+            witnesses=self._witnesses,
         )
         application = make_application(
             capture=self._capture,
@@ -422,8 +397,8 @@ class Node:
                     ),
                 ),
                 *witness_routes.routes(
-                    self._witnessing,
-                    self._log_watch,
+                    self._witnesses.witnessing,
+                    self._witnesses.watch,
                     timeout_seconds=config.http.request_timeout_seconds,
                 ),
             ],
