@@ -106,7 +106,7 @@ async def test_partners_cosign_each_checkpoint_and_it_is_shown_so(
     maker = await world.peer(MAKER)
     await maker.ask_witnesses()
     witnesses = [identity(world, each) for each in others]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for size in (2, 3, 4):
             await grow(maker, f"S{size}")
             signed = await cosigned(maker, size, *witnesses)
@@ -123,7 +123,7 @@ async def test_a_witness_that_was_away_goes_on_from_where_it_was(world: PeersWor
     maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
     await maker.ask_witnesses()
     witness = identity(world, WHOLESALER)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await grow(maker, "A1")
         await cosigned(maker, 2, witness)
         await wholesaler.hang_up()
@@ -140,7 +140,7 @@ async def test_what_the_witness_says_of_its_size_counts_not_what_is_kept_here(
     maker, _ = await world.peer(MAKER), await world.peer(WHOLESALER)
     await maker.ask_witnesses()
     witness = identity(world, WHOLESALER)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await grow(maker, "B1")
         await cosigned(maker, 2, witness)
         maker.database.write_sync(lambda c: c.execute("DELETE FROM cosignature"))
@@ -159,7 +159,7 @@ async def test_a_slow_witness_delays_neither_anchors_nor_others(world: PeersWorl
         return await honest(body)
 
     maker, _ = await world.peer(MAKER), await world.peer(WHOLESALER)
-    async with other_witness(slow) as prefix, asyncio.timeout(20):
+    async with other_witness(slow) as prefix, asyncio.timeout(60):
         await maker.ask_witnesses(asking(prefix))
         for size in (2, 3, 4):
             await grow(maker, f"C{size}")
@@ -237,7 +237,7 @@ async def test_what_is_no_cosignature_is_not_kept_and_others_go_on(
 ) -> None:
     answer, code = HOSTILE[name]
     maker, _ = await world.peer(MAKER), await world.peer(WHOLESALER)
-    async with other_witness(answer) as prefix, asyncio.timeout(20):
+    async with other_witness(answer) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix))
         await grow(maker, "D1")
         await cosigned(maker, 2, identity(world, WHOLESALER))
@@ -255,7 +255,7 @@ async def test_a_witness_that_mends_its_ways_is_heard(world: PeersWorld) -> None
         return await (answers.pop(0) if len(answers) > 1 else answers[0])(body)
 
     maker = await world.peer(MAKER)
-    async with other_witness(mending) as prefix, asyncio.timeout(20):
+    async with other_witness(mending) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix, "none"))
         await grow(maker, "E1")
         await cosigned(maker, 2, OTHER)
@@ -320,7 +320,7 @@ async def test_a_members_url_that_leads_nowhere_harms_nobody(world: PeersWorld, 
     await world.announce(WHOLESALER, node_url=url)
     await world.peer(PHARMACY)
     cosigning = await maker.ask_witnesses()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await grow(maker, "F1")
         await cosigned(maker, 2, identity(world, PHARMACY))
         await until(lambda: cosigning.failing == 1, "the failure")
@@ -336,7 +336,7 @@ async def test_nobody_but_the_witness_is_told_of_a_checkpoint_before_it_is_submi
         return await honest(body)
 
     maker = await world.peer(MAKER)
-    async with other_witness(remember) as prefix, asyncio.timeout(20):
+    async with other_witness(remember) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix, "none"))
         await grow(maker, "G1")
         await cosigned(maker, 2, OTHER)

@@ -39,6 +39,7 @@ from sealtrail.app.evidence import make_evidence
 from sealtrail.app.network_check import anchors_address, check_membership, check_network
 from sealtrail.app.self_report import SelfReport
 from sealtrail.app.store_tools import subject_of
+from sealtrail.app.witnesses import make_witnesses
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
@@ -61,7 +62,6 @@ from sealtrail.services.audit_reader import AuditReader
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.copies import Copies
-from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.drafting_process import DraftingSetup
 from sealtrail.services.follower import Follower
@@ -71,7 +71,6 @@ from sealtrail.services.handovers import Policy
 from sealtrail.services.intake import Intake
 from sealtrail.services.item_index import ItemIndexService
 from sealtrail.services.item_lists import ItemListService
-from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.network import FollowedNetworks, NetworkIdentity
 from sealtrail.services.parcels import Parcels
 from sealtrail.services.provenance import ProvenanceService
@@ -79,8 +78,6 @@ from sealtrail.services.published_log import PublishedLog
 from sealtrail.services.queries import QueryService
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.services.validators import ValidatorFollower
-from sealtrail.services.witness_list import WitnessList
-from sealtrail.services.witnessing import Witnessing
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity
@@ -352,7 +349,7 @@ class Node:
             log_key=self._log_signer,
             clock=now_ms,
             random=random.random,
-            moved=lambda: self._cosigning.wake(),
+            moved=lambda: self._witnesses.cosigning.wake(),
         )
         self._keep_running("keeping up the item index", self._index.run(self._stop))
         self._keep_running("anchoring", self._anchoring.run(self._stop))
@@ -433,40 +430,20 @@ class Node:
         return PlainHttp.allowed_to(config.public_url, anywhere=config.peers.plain_http)
 
     def _start_witnesses(self, domain: Domain, session: aiohttp.ClientSession) -> None:
-        config = self._config
-        self._log_watch = LogWatch(
-            self._database,
-            self._networks,
-            domain=domain,
-            member=config.member,
-            clock=now_ms,
-            chain_seconds=self._chain_seconds,
-            anchor_delay_ms=config.anchoring.delay_seconds_max * 1000,
-        )
-        self._witnessing = Witnessing(
-            self._database,
-            self._networks,
-            self._log_watch,
-            domain=domain,
-            member=config.member,
-            key=self._witness_signer,
-            clock=now_ms,
-        )
-        client = WitnessClient(
-            session, timeout_seconds=config.peers.timeout_seconds, plain_http=self._plain_http
-        )
-        self._cosigning = Cosigning(
+        timeout_seconds = self._config.peers.timeout_seconds
+        self._witnesses = make_witnesses(
+            self._config,
             self._database,
             self._tree,
-            client,
-            WitnessList(config.witnesses, domain=domain, member=config.member),
-            networks=self._networks,
+            self._networks,
+            WitnessClient(session, timeout_seconds=timeout_seconds, plain_http=self._plain_http),
+            domain=domain,
+            key=self._witness_signer,
             clock=now_ms,
-            random=random.random,
-            limits=CosigningLimits(retry_seconds_max=config.peers.retry_seconds_max),
+            chain_seconds=self._chain_seconds,
         )
-        self._keep_running("watching logs", self._log_watch.run(self._stop))
-        self._keep_running("asking witnesses", self._cosigning.run(), cancel=True)
+        self._keep_running("watching logs", self._witnesses.watch.run(self._stop))
+        self._keep_running("asking witnesses", self._witnesses.cosigning.run(), cancel=True)
 
     def _chain_seconds(self) -> int | None:
         checked = self._follower.checked
@@ -487,10 +464,8 @@ class Node:
             outgoing=self._outgoing,
             store_check=self._store_check,
             audit=self._audit_beat,
-            log_watch=self._log_watch,
-            witnessing=self._witnessing,
-            cosigning=self._cosigning,
             continuous=self._continuous,
+            witnesses=self._witnesses,
         )
         application = make_application(
             capture=self._capture,
@@ -536,8 +511,8 @@ class Node:
                     ),
                 ),
                 *witness_routes.routes(
-                    self._witnessing,
-                    self._log_watch,
+                    self._witnesses.witnessing,
+                    self._witnesses.watch,
                     timeout_seconds=config.http.request_timeout_seconds,
                 ),
             ],

@@ -9,6 +9,7 @@ import msgspec
 
 from sealtrail import __version__
 from sealtrail.app.network_check import unfit_keys
+from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config
 from sealtrail.errors import SealtrailError
 from sealtrail.log.checkpoint import verifier_key
@@ -17,13 +18,10 @@ from sealtrail.services.anchoring import Anchoring
 from sealtrail.services.audit_beat import AuditBeat
 from sealtrail.services.capture import CaptureService
 from sealtrail.services.consignments import Outgoing
-from sealtrail.services.cosigning import Cosigning
 from sealtrail.services.follower import Follower
 from sealtrail.services.fsck.continuous import ContinuousCheck
-from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.services.validators import ValidatorFollower
-from sealtrail.services.witnessing import Witnessing
 from sealtrail.store.cosignatures import all_witnessed
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
@@ -44,10 +42,8 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     outgoing: Outgoing
     store_check: StoreCheck
     audit: AuditBeat
-    log_watch: LogWatch
-    witnessing: Witnessing
-    cosigning: Cosigning
     continuous: ContinuousCheck
+    witnesses: Witnesses
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -82,9 +78,9 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
                 {**msgspec.structs.asdict(b), "recipient": "0x" + b.recipient.hex()}
                 for b in await self.outgoing.backlog()
             ],
-            "witnesses": msgspec.to_builtins(await self.cosigning.status()),
+            "witnesses": msgspec.to_builtins(await self.witnesses.cosigning.status()),
             "witnessing": await self._witnessing(),
-            "log_findings": self.log_watch.counts,
+            "log_findings": self.witnesses.watch.counts,
         }
 
     async def readiness(self) -> Sequence[str]:
@@ -122,16 +118,16 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_deliveries_waiting": deliveries.waiting,
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
-            "sealtrail_cosignatures_received_total": self.cosigning.received,
-            "sealtrail_cosignature_failures_total": self.cosigning.failed,
-            "sealtrail_witnesses_failing": self.cosigning.failing,
-            "sealtrail_cosignatures_given_total": self.witnessing.cosigned,
-            "sealtrail_log_findings": sum(self.log_watch.counts.values()),
+            "sealtrail_cosignatures_received_total": self.witnesses.cosigning.received,
+            "sealtrail_cosignature_failures_total": self.witnesses.cosigning.failed,
+            "sealtrail_witnesses_failing": self.witnesses.cosigning.failing,
+            "sealtrail_cosignatures_given_total": self.witnesses.witnessing.cosigned,
+            "sealtrail_log_findings": sum(self.witnesses.watch.counts.values()),
         }
 
     async def _witnessing(self) -> dict[str, Any]:
         """Return this node's verifier key as a witness, and how far it cosigned which logs."""
-        witness = self.witnessing.witness
+        witness = self.witnesses.witnessing.witness
         logs = await self.database.read(all_witnessed)
         return {
             "verifier_key": witness and witness.verifier_key,
