@@ -35,7 +35,7 @@ def test_it_is_what_the_library_encodes(value: tuple[object, ...]) -> None:
     [(Uint(8), 256), (Uint(8), -1), (Uint(1), 2), (Bytes32(), b"short"), (RIGHT, (b"",))],
 )
 def test_a_value_that_the_type_cannot_hold_is_refused(kind: Uint, value: object) -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError):
         encode_abi(kind, value)
 
 
