@@ -34,6 +34,9 @@ COMMANDS = {
     ),
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
+    "verify": Entry(
+        "sealtrail.cli.verify", "verify_command", "Verify an evidence bundle; needs no node."
+    ),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),
@@ -54,12 +57,17 @@ def sealtrail() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Never raises."""
+    return run(sealtrail, "sealtrail", arguments)
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command as the program ``name`` and return the exit code. Never raises."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # errors may arise before the options are parsed, so the two are looked for here
     options = given[: given.index("--")] if "--" in given else given
     as_json, debug = "--json" in options, "--debug" in options
     try:
-        result = sealtrail.main(given, prog_name="sealtrail", standalone_mode=False)
+        result = command.main(given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as e:
@@ -72,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except click.UsageError as e:
-        print_problem("usage", e.format_message(), advice=_usage_advice(e), as_json=as_json)
+        advice = f"see `{e.ctx.command_path if e.ctx else name} --help`"
+        print_problem("usage", e.format_message(), advice=advice, as_json=as_json)
         return 2
     except click.ClickException as e:
         print_problem("usage", e.format_message(), as_json=as_json)
@@ -92,8 +101,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             as_json=as_json,
         )
         return BUG
-
-
-def _usage_advice(error: click.UsageError) -> str:
-    path = error.ctx.command_path if error.ctx else "sealtrail"
-    return f"see `{path} --help`"
