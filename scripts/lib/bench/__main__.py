@@ -12,7 +12,7 @@ from bench.hashing import measure_hash, measure_sign
 from bench.node import one_node
 from bench.serving import measure_anchoring, measure_capture, measure_provenance
 
-PARTS = ("hash", "sign", "capture", "anchoring", "provenance")
+PARTS = ("hash", "sign", "verify", "capture", "anchoring", "provenance")
 
 
 def main() -> None:
@@ -33,6 +33,12 @@ def main() -> None:
     parser.add_argument(
         "--events", type=int, default=100_000, help="events in the store for provenance"
     )
+    parser.add_argument(
+        "--entries",
+        type=int,
+        action="append",
+        help="entries of the bundle for verify; may be repeated; default: 20,000",
+    )
     parser.add_argument("--questions", type=int, default=500, help="packs asked for")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -44,9 +50,19 @@ def main() -> None:
         measure_hash(figures, arguments.seconds)
     if "sign" in chosen:
         measure_sign(figures, arguments.seconds)
+    if "verify" in chosen:
+        _measure_bundles(figures, arguments.entries or [20_000])
     if {"capture", "anchoring", "provenance"} & set(chosen):
         _measure_a_node(figures, chosen, arguments)
     figures.finish()
+
+
+def _measure_bundles(figures: Figures, sizes: list[int]) -> None:
+    from bench.verifying import measure_verify
+
+    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as directory:
+        for entries in sizes:
+            measure_verify(figures, Path(directory), entries)
 
 
 def _measure_a_node(figures: Figures, chosen: list[str], arguments: argparse.Namespace) -> None:
