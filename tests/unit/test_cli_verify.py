@@ -175,6 +175,18 @@ def test_verifying_imports_neither_web3_nor_aiohttp_nor_an_abi_library(files: Pa
     assert subprocess.run([sys.executable, "-c", code, *arguments]).returncode == 0
 
 
+def test_a_reader_that_went_away_is_no_verdict(files: Path) -> None:
+    command = [sys.executable, "-m", "sealtrail.cli", "verify", files / "true"]
+    process = subprocess.Popen(
+        [*command, "--trust", files / "trust.json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+
+
 # -- where a bundle comes from -------------------------------------------------------------------------
 
 

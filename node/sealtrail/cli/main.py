@@ -79,6 +79,10 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         # the reader went away (`sealtrail … | head`): no fault; keep the interpreter from flushing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except SystemExit:
+        return (
+            BROKEN_PIPE  # click meets it first, and exits by 1, which is said of what does not hold
+        )
     except click.UsageError as e:
         advice = f"see `{e.ctx.command_path if e.ctx else name} --help`"
         print_problem("usage", e.format_message(), advice=advice, as_json=as_json)
