@@ -42,6 +42,9 @@ COMMANDS = {
     "trust": Entry(
         "sealtrail.cli.trust", "trust_group", "Make the file that evidence is read with."
     ),
+    "verify": Entry(
+        "sealtrail.cli.verify", "verify_command", "Verify an evidence bundle; needs no node."
+    ),
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
     "erase": Entry(
         "sealtrail.cli.erase", "erase_command", "Destroy the content of events for law."
@@ -66,12 +69,17 @@ def sealtrail() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Never raises."""
+    return run(sealtrail, "sealtrail", arguments)
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command as the program ``name`` and return the exit code. Never raises."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # errors may arise before the options are parsed, so the two are looked for here
     options = given[: given.index("--")] if "--" in given else given
     as_json, debug = "--json" in options, "--debug" in options
     try:
-        result = sealtrail.main(given, prog_name="sealtrail", standalone_mode=False)
+        result = command.main(given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as e:
@@ -83,8 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader went away (`sealtrail … | head`): no fault; keep the interpreter from flushing
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except SystemExit:
+        return (
+            BROKEN_PIPE  # click meets it first, and exits by 1, which is said of what does not hold
+        )
     except click.UsageError as e:
-        print_problem("usage", e.format_message(), advice=_usage_advice(e), as_json=as_json)
+        advice = f"see `{e.ctx.command_path if e.ctx else name} --help`"
+        print_problem("usage", e.format_message(), advice=advice, as_json=as_json)
         return 2
     except click.ClickException as e:
         print_problem("usage", e.format_message(), as_json=as_json)
@@ -104,8 +117,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             as_json=as_json,
         )
         return BUG
-
-
-def _usage_advice(error: click.UsageError) -> str:
-    path = error.ctx.command_path if error.ctx else "sealtrail"
-    return f"see `{path} --help`"

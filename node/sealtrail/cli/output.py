@@ -83,6 +83,16 @@ def print_problem(
     coloured = sys.stderr.isatty()
     label = click.style("error", fg="red", bold=True) if coloured else "error"
     place = f" at {pointer}" if pointer and pointer not in message else ""
-    click.echo(f"{label}: {message}{place} [{code}]", err=True)
+    click.echo(f"{label}: {plain(f'{message}{place}')} [{code}]", err=True)
     if advice:
-        click.echo(f"  → {advice}", err=True)
+        click.echo(f"  → {plain(advice)}", err=True)
+
+
+def plain(text: str) -> str:
+    """Return text with what doesn't print spelt out, ends of lines too.
+
+    What others wrote is shown so: it can't command a terminal, turn the order of a line or feign one.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -7,20 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError, EncodingError
 from sha3 import keccak_256
 
 from sealtrail.errors import InputError
+from sealtrail.membership.abi import Array, Bytes, Bytes32, Tuple, Uint, decode_abi, encode_abi
 from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purpose, Role, Status
 
 RECORD_BYTES_MAX = 500_000
 
 # `bytes` stands where the contract says `string`, with the same encoding: a name is steward-given text that
 # nothing on chain checks to be UTF-8, and a record that doesn't decode would stop whoever follows the chain.
-_KEY = "(uint8,bytes32,uint40,uint40,uint40,uint40,bool)"
-_RIGHT = "(bytes,uint64,uint64)"
-_RECORD = f"(address,uint64,uint8,uint16,bytes,bytes,bytes[],{_RIGHT}[],{_KEY}[])"
+_BLOCK = Uint(40)
+_KEY = Tuple((Uint(8), Bytes32(), _BLOCK, _BLOCK, _BLOCK, _BLOCK, Uint(1)))
+_RIGHT = Tuple((Bytes(), Uint(64), Uint(64)))
+_ADDRESS_BYTES = 20
+_RECORD = Tuple(
+    (
+        Uint(8 * _ADDRESS_BYTES),
+        Uint(64),
+        Uint(8),
+        Uint(16),
+        Bytes(),
+        Bytes(),
+        Array(Bytes()),
+        Array(_RIGHT),
+        Array(_KEY),
+    )
+)
+_ARGUMENTS = Tuple((_RECORD,))  # of the event, whose only one it is
 
 
 def encode_record(record: MemberRecord) -> bytes:
@@ -30,8 +44,11 @@ def encode_record(record: MemberRecord) -> bytes:
         InputError: ``record_malformed``: a value that its ABI type can't hold.
     """
     try:
-        return encode([_RECORD], [record_values(record)])
-    except (EncodingError, UnicodeEncodeError) as error:
+        member, *others = record_values(record)
+        if len(member) != _ADDRESS_BYTES:
+            raise ValueError(f"an address of {len(member)} bytes")
+        return encode_abi(_ARGUMENTS, ((int.from_bytes(member, "big"), *others),))
+    except ValueError as error:
         raise InputError("record_malformed", f"the record can't be encoded: {error}") from error
 
 
@@ -46,12 +63,11 @@ def parse_record(data: bytes, *, block: int) -> MemberRecord:
     if len(data) > RECORD_BYTES_MAX:
         raise InputError("record_malformed", f"{len(data)} bytes, over {RECORD_BYTES_MAX}")
     try:
-        (values,) = decode([_RECORD], data)
-        again = encode([_RECORD], [values])
-    except (DecodingError, EncodingError, OverflowError) as error:
-        raise InputError("record_malformed", f"not an encoded record: {error}") from error
-    if again != data:
-        raise InputError("record_malformed", "not in the one byte form of a record")
+        (values,) = decode_abi(_ARGUMENTS, data)
+    except ValueError as error:
+        raise InputError(
+            "record_malformed", f"not in the one byte form of a record: {error}"
+        ) from error
     try:
         return _record(values, block)
     except ValueError as error:
@@ -98,7 +114,7 @@ def _key_values(key: Key) -> tuple[Any, ...]:
 def _record(values: Any, block: int) -> MemberRecord:
     member, version, status, roles, name, node_url, glns, rights, keys = values
     return MemberRecord(
-        member=bytes.fromhex(member[2:]),
+        member=member.to_bytes(_ADDRESS_BYTES, "big"),
         version=version,
         status=Status(status),
         roles=Role(roles),
@@ -123,7 +139,7 @@ def _key(values: Any) -> Key:
         valid_until=valid_until,
         compromised_since=since,
         compromise_reported=reported,
-        recovered=recovered,
+        recovered=bool(recovered),
     )
 
 

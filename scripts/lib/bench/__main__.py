@@ -14,7 +14,7 @@ from bench.indexing import measure_index
 from bench.node import one_node
 from bench.serving import measure_anchoring, measure_capture, measure_provenance
 
-PARTS = ("hash", "sign", "index", "capture", "anchoring", "provenance", "fsck")
+PARTS = ("hash", "sign", "index", "verify", "capture", "anchoring", "provenance", "fsck")
 
 
 def main() -> None:
@@ -44,6 +44,12 @@ def main() -> None:
     parser.add_argument(
         "--fsck-entries", type=int, default=100_000, help="entries in the store for fsck"
     )
+    parser.add_argument(
+        "--entries",
+        type=int,
+        action="append",
+        help="entries of the bundle for verify; may be repeated; default: 20,000",
+    )
     parser.add_argument("--questions", type=int, default=500, help="packs asked for")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -57,11 +63,21 @@ def main() -> None:
         measure_sign(figures, arguments.seconds)
     if "index" in chosen:
         measure_index(figures, arguments.keys, arguments.pace)
+    if "verify" in chosen:
+        _measure_bundles(figures, arguments.entries or [20_000])
     if {"capture", "anchoring", "provenance"} & set(chosen):
         _measure_a_node(figures, chosen, arguments)
     if "fsck" in chosen:
         measure_fsck(figures, arguments.fsck_entries)
     figures.finish()
+
+
+def _measure_bundles(figures: Figures, sizes: list[int]) -> None:
+    from bench.verifying import measure_verify
+
+    with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as directory:
+        for entries in sizes:
+            measure_verify(figures, Path(directory), entries)
 
 
 def _measure_a_node(figures: Figures, chosen: list[str], arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from sealtrail.chainproof.consensus import Form
 from sealtrail.chainproof.validators import Interval, ValidatorHistory
+from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, TooLargeError
 from sealtrail.evidence.package import PackageNetwork
 from sealtrail.evidence.wire import (
@@ -162,7 +163,10 @@ def parse_trust(data: bytes) -> TrustFile:
     if len(data) > TRUST_BYTES_MAX:
         raise TooLargeError("trust_too_large", f"{len(data)} bytes, at most {TRUST_BYTES_MAX}")
     try:
+        parse_json(data, octets_max=TRUST_BYTES_MAX)  # of two equal keys a decoder keeps one
         trust = msgspec.json.decode(data, type=TrustFile)
+    except InputError as e:
+        raise _malformed(e.pointer or "", f"{e.code}: {e.message}") from e
     except msgspec.ValidationError as e:
         message, pointer = split_place(str(e))
         raise _malformed(pointer, message) from e
