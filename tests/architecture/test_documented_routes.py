@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from sealtrail.api.audited import ACTIONS
+from sealtrail.peers import client
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|(PACKAGES|COPIES)_PATH)')
+ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|([A-Z]+_PATH))')
 
 
 def nameless(path: str) -> str:
@@ -19,7 +20,7 @@ def routes() -> set[tuple[str, str]]:
     found = set()
     for source in (ROOT / "node/sealtrail/api").glob("*.py"):
         for method, path, peer in ROUTE.findall(source.read_text()):
-            found.add((method.upper(), nameless(path or f"/peer/v1/{peer.lower()}")))
+            found.add((method.upper(), nameless(path or getattr(client, peer))))
     return found
 
 

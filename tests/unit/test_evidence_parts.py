@@ -126,6 +126,20 @@ def test_items_that_are_withheld_leave_their_keys_unchecked(maker: Party, view: 
     assert verified.shown.withheld == (Part.ITEMS,)
 
 
+def test_a_proof_of_no_keys_shows_nothing_of_the_items(maker: Party, view: View) -> None:
+    verified = verify(in_parts(maker.proven(1, 3)), view)
+    unchecked(verified, StepName.ITEMS_ROOT, "item_keys_withheld")
+    assert verified.grade is Grade.CHAIN_PROVEN
+
+
+def test_a_size_of_the_key_tree_that_no_tree_has_is_refused(maker: Party, view: View) -> None:
+    record = in_parts(maker.proven(1, 3), PACK.format(1003))
+    assert record.partial is not None
+    assert record.partial.keys is not None
+    vast = partial_of(record, keys=replace(record.partial.keys, count=2**5000))
+    refused(verify(vast, view), StepName.ITEMS_ROOT, "tree_size_out_of_range")
+
+
 def test_without_the_items_salt_no_key_can_be_compared(maker: Party, view: View) -> None:
     record = in_parts(maker.proven(1, 3), PACK.format(1003))
     verified = verify(replace(record, item_salt=None), view)

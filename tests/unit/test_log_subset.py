@@ -64,3 +64,9 @@ def test_a_vast_tree_costs_no_more_than_the_way_to_what_is_shown() -> None:
     assert covered_root(2**32 - 1, shown(0), hashes) != EMPTY_ROOT
     with pytest.raises(VerificationError, match="proof_too_long"):
         covered_root(2**32 - 1, shown(0), [*hashes, LEAVES[2]])
+
+
+@pytest.mark.parametrize("size", [-1, 2**64, 2**5000])
+def test_a_size_that_no_tree_has_is_refused(size: int) -> None:
+    with pytest.raises(VerificationError, match="tree_size_out_of_range"):
+        covered_root(size, {}, [LEAVES[0]])

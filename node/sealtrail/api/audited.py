@@ -30,6 +30,15 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,
     ("GET", "/v1/provenance/{item}"): Action.PROVENANCE,
+    ("GET", "/v1/item-index"): Action.PROVENANCE,
+    ("GET", "/v1/item-index/{item}"): Action.PROVENANCE,
+    ("GET", "/v1/evidence"): Action.EVIDENCE,
+    ("GET", "/v1/evidence/{item}"): Action.EVIDENCE,
+    ("GET", "/v1/log-evidence"): Action.EVIDENCE,
+    ("GET", "/v1/trust"): None,
+    ("GET", "/v1/log-findings"): None,
+    ("GET", "/log/checkpoint"): Action.READ_LOG,
+    ("GET", "/log/tile/{tile}"): Action.READ_LOG,
     ("GET", "/v1/audit"): Action.AUDIT_READ,
     ("GET", "/v1/audit/export"): Action.AUDIT_EXPORT,
     ("GET", "/v1/status"): None,
@@ -38,6 +47,11 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/health"): None,
     ("GET", "/ready"): None,
     ("POST", "/peer/v1/packages"): Action.PACKAGE_RECEIVED,
+    ("POST", "/peer/v1/log-sections"): Action.LOG_SECTION,
+    ("POST", "/peer/v1/copies"): Action.COPIES,
+    ("GET", "/peer/v1/log/checkpoint"): Action.READ_LOG,
+    ("GET", "/peer/v1/log/tile/{tile}"): Action.READ_LOG,
+    ("POST", "/peer/v1/add-checkpoint"): None,
 }
 _AT_THE_DOOR = frozenset({"token_missing", "token_unknown", "scope_missing"})
 # These are recorded before the answer goes out, also what was refused, which is kept with its reason.

@@ -25,6 +25,8 @@ ReasonedAction = Literal[
     "read_event",
     "read_entry",
     "provenance",
+    "evidence",
+    "read_log",
     "audit_read",
     "audit_export",
     "audit_who",
@@ -306,7 +308,8 @@ class AuditSettings(Struct, frozen=True, kw_only=True):
         Meta(max_length=100),
         _doc(
             "Actions that are refused without a reason (header `Sealtrail-Reason`, or `--reason`):"
-            " `capture`, `read_job`, `query`, `read_event`, `read_entry`, `provenance`, `audit_read`,"
+            " `capture`, `read_job`, `query`, `read_event`, `read_entry`, `provenance`, `evidence`,"
+            " `read_log`, `audit_read`,"
             " `audit_export`, `audit_who`, `forget`, `key_change`, `member_change`."
         ),
     ] = []

@@ -38,6 +38,10 @@ class Action(StrEnum):
     READ_EVENT = "read_event"
     READ_ENTRY = "read_entry"
     PROVENANCE = "provenance"
+    EVIDENCE = "evidence"
+    READ_LOG = "read_log"
+    LOG_SECTION = "log_section"
+    COPIES = "copies"
     PACKAGE_RECEIVED = "package_received"
     PACKAGE_SENT = "package_sent"
     TOKEN_USE = "token_use"  # noqa: S105 - a token that may not do what was asked, or is none

@@ -76,12 +76,12 @@ def partial_disclosure_step(partial: PartialContent, entry: Entry) -> Step:
 def partial_items_step(
     record: EntryRecord, partial: PartialContent, entry: Entry, event: ShownEvent | None
 ) -> Step | None:
-    """Step 4, where item salt and shown items are there to be compared; None if they are not.
+    """Step 4, where an item salt and shown items are there to be compared; None if they are not.
 
     The keys of the shown items are among all keys, or are proven to be; the other keys stay withheld.
     """
     name = StepName.ITEMS_ROOT
-    if record.item_salt is None or event is None:
+    if record.item_salt is None or event is None or not event.items:
         return None
     salt = record.item_salt
     shown = item_keys(salt, event.items)

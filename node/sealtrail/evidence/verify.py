@@ -9,6 +9,7 @@ Source: docs/protocol.md section 10 has the steps in the same numbers.
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
@@ -96,30 +97,15 @@ def read_statement(record: EntryRecord, domain: Domain) -> Statement:
     signed = parse_leaf(record.leaf)
     entry = signed.entry
     digest = entry_id(entry, domain)
-    partial = record.partial if record.content is None else None
-    event, shown, items = None, None, None
-    if partial is None:
-        event, content, event_hash = _read(record, entry, domain)
-        disclosure = _disclosure_step(record, entry, event)
-    else:
-        shown, content, event_hash = read_partial(record, partial, entry)
-        disclosure = partial_disclosure_step(partial, entry)
-        items = partial_items_step(record, partial, entry, shown)
+    said = _what_is_said(record, entry, domain)
     references, references_step = _read_references(record, entry)
     signature, signer = _signature_step(digest, signed.signature)
     return Statement(
         entry=entry,
         entry_id=digest,
-        steps=(
-            content,
-            event_hash,
-            disclosure,
-            items or _items_step(record, entry, event, shown),
-            references_step,
-            signature,
-        ),
-        event=event if disclosure.outcome is Outcome.HOLDS else None,
-        shown=shown if disclosure.outcome is Outcome.HOLDS else None,
+        steps=(*said.steps, references_step, signature),
+        event=said.event,
+        shown=said.shown,
         references=references,
         signer=signer,
     )
@@ -165,6 +151,31 @@ def conclude(
         anchor=located.anchor,
         tainted=tainted,
     )
+
+
+class _Said(NamedTuple):
+    """What an entry says, if its disclosure root covers it, and steps 1 to 4."""
+
+    event: RecordedEvent | None
+    shown: ShownEvent | None
+    steps: tuple[Step, Step, Step, Step]
+
+
+def _what_is_said(record: EntryRecord, entry: Entry, domain: Domain) -> _Said:
+    """Steps 1 to 4, of the content or of what is shown in its stead."""
+    partial = record.partial if record.content is None else None
+    event, shown, items = None, None, None
+    if partial is None:
+        event, content, event_hash = _read(record, entry, domain)
+        disclosure = _disclosure_step(record, entry, event)
+    else:
+        shown, content, event_hash = read_partial(record, partial, entry)
+        disclosure = partial_disclosure_step(partial, entry)
+        items = partial_items_step(record, partial, entry, shown)
+    steps = (content, event_hash, disclosure, items or _items_step(record, entry, event, shown))
+    if disclosure.outcome is not Outcome.HOLDS:
+        return _Said(None, None, steps)
+    return _Said(event, shown, steps)
 
 
 def _read(

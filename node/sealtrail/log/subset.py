@@ -13,7 +13,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sealtrail.errors import InputError, VerificationError
-from sealtrail.log.tree import EMPTY_ROOT, HASH_BYTES, left_width, node_hash, root_hash
+from sealtrail.log.tree import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    PROOF_HASHES_MAX,
+    left_width,
+    node_hash,
+    root_hash,
+)
 
 
 def covering_hashes(leaf_hashes: Sequence[bytes], shown: Iterable[int]) -> tuple[bytes, ...]:
@@ -34,8 +41,13 @@ def covered_root(size: int, shown: Mapping[int, bytes], hashes: Sequence[bytes])
     """Return the root of a tree of ``size`` leaves from some leaf hashes and what covers the others.
 
     Raises:
-        VerificationError: ``leaf_index_out_of_range``, ``proof_too_long``, ``proof_too_short``, ``proof_hash_length``.
+        VerificationError: ``tree_size_out_of_range``, ``leaf_index_out_of_range``, ``proof_too_long``,
+            ``proof_too_short``, ``proof_hash_length``.
     """
+    if (
+        not 0 <= size < 1 << PROOF_HASHES_MAX
+    ):  # a recursion would go as deep as a larger size has bits
+        raise VerificationError("tree_size_out_of_range", f"a size of {size.bit_length()} bits")
     indices = sorted(shown)
     if indices and not 0 <= indices[0] <= indices[-1] < size:
         raise VerificationError(
