@@ -23,6 +23,7 @@ from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.items import ItemProofLine, item_proof_line
 from sealtrail.evidence.bundle.lines import LogLine, LogPlace
 from sealtrail.evidence.wire import to_hex
+from sealtrail.log.cosignature import with_cosignatures
 from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.tree import split_hashes
@@ -32,6 +33,7 @@ from sealtrail.services.item_index import ItemIndexService
 from sealtrail.services.network import FollowedNetwork
 from sealtrail.signing import EVENT_KINDS, Kind, genesis_document, item_key, parse_leaf
 from sealtrail.store import item_index as stored_index
+from sealtrail.store.cosignatures import load_cosignatures
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore, StoredEntry, load_leaves
@@ -229,13 +231,14 @@ class SectionSource:
             places: by checkpoint hash, where its anchor's event stands.
         """
         node = self._log.nodes(connection)
+        used = [_cosigned(connection, each) for each in _used(history)]
         writer = SectionWriter(
             LogLine(
                 member=to_hex(self._identity.member),
                 item_salt=to_hex(self._identity.item_salt),
                 covered=True,
             ),
-            [placed(each, places) for each in _used(history)],
+            [placed(each, places) for each in used],
         )
         yield writer.begin()
         for index, record in sorted(history.entries.items()):
@@ -306,6 +309,13 @@ def placed(checkpoint: AnchoredNote, places: dict[bytes, LogPlace]) -> PlacedChe
 def anchors_used(history: OwnHistory) -> list[Anchor]:
     """Return the anchors that a section on the own log shows."""
     return [each.anchor for each in _used(history)]
+
+
+def _cosigned(connection: sqlite3.Connection, checkpoint: AnchoredNote) -> AnchoredNote:
+    """Return a checkpoint with the cosignatures that the node has of it."""
+    found = load_cosignatures(connection, checkpoint.anchor.checkpoint_hash)
+    note = with_cosignatures(checkpoint.note, found)
+    return msgspec.structs.replace(checkpoint, note=note)
 
 
 def _used(history: OwnHistory) -> list[AnchoredNote]:

@@ -15,6 +15,7 @@ import msgspec
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.contracts import anchor_slots, parse_anchored
+from sealtrail.evidence.bundle.cosigned import Cosigners
 from sealtrail.evidence.bundle.entries import EntryLine, entry_record
 from sealtrail.evidence.bundle.form import BundleLimits, malformed
 from sealtrail.evidence.bundle.items import ItemProofLine
@@ -28,7 +29,8 @@ from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.report import Outcome, Step, VerifiedEntry
 from sealtrail.evidence.verify import Statement, conclude, read_statement
 from sealtrail.evidence.wire import from_hex, to_hex
-from sealtrail.log.checkpoint import Checkpoint
+from sealtrail.log.checkpoint import Checkpoint, parse_note
+from sealtrail.log.cosignature import Cosignature
 from sealtrail.log.item_index import IndexHead, parse_index_document
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.sparse import SparseTree
@@ -85,7 +87,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     lists: tuple[ItemList, ...]
     anchor: Anchor | None  # of the last checkpoint
     size: int
-    notes: tuple[str, ...]  # the last checkpoint's, as given
+    cosigned: tuple[Cosignature, ...]  # the last checkpoint
 
 
 class SectionReader:
@@ -102,6 +104,7 @@ class SectionReader:
         members: MembersPart,
         steps: ChainSteps,
         times: Times,
+        cosigners: Cosigners,
         keep: bool,
         limits: BundleLimits,
     ) -> None:
@@ -115,6 +118,8 @@ class SectionReader:
         self._members = members
         self._steps = steps
         self._times = times
+        self._cosigners = cosigners
+        self._cosigned: tuple[Cosignature, ...] = ()
         self._keep = keep
         self._limits = limits
         self._by_paths = line.paths
@@ -130,7 +135,6 @@ class SectionReader:
         self._entries = 0
         self._last: tuple[int, EntryRecord] | None = None
         self._anchor: Anchor | None = None
-        self._note = ""
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
             raise malformed(number, "", "a covered log without its item salt, or by paths")
@@ -257,11 +261,11 @@ class SectionReader:
             self._skip(checkpoint.size, line.gap, number)
             self._check_root(checkpoint)
         self._note_step(_LOGS, located.checkpoint_step, checkpoint.size)
+        self._cosigned = self._cosigners.check(self.member, parse_note(line.note))
         self._times.checkpoint(self.member, checkpoint.size, located.anchor)
         self._judge_keys(located)
         self._conclude(located)
         self._sizes.append(checkpoint.size)
-        self._note = line.note
 
     def _locate(self, line: CheckpointLine, number: int) -> Located:
         """Find the checkpoint's anchor where the line says it is, and check both."""
@@ -396,6 +400,7 @@ class SectionReader:
         if not self._sizes or self._pending or self._sizes[-1] != self._size:
             raise malformed(number, "", "the section before it does not end with a checkpoint")
         if self.covered:
+            self._cosigners.require(self.member, self._cosigned)
             self._check_latest()
             self._check_lists()
         return Section(
@@ -406,7 +411,7 @@ class SectionReader:
             lists=tuple(self._lists),
             anchor=self._anchor,
             size=self._sizes[-1],
-            notes=(self._note,),
+            cosigned=self._cosigned,
         )
 
     def _check_latest(self) -> None:

@@ -108,6 +108,10 @@ def _log(section: Section, members: MembersPart) -> ShownLog:
         sequence=anchor.sequence if anchor else 0,
         size=section.size,
         anchored=anchor.block_time if anchor else 0,
+        cosigned_by=tuple(
+            f"{each.witness.name} at {_time(each.signed_at * 1_000_000)}"
+            for each in section.cosigned
+        ),
     )
 
 

@@ -53,7 +53,10 @@ class Times:
             self._last = (time_ms, index)
 
     def checkpoint(self, member: bytes, size: int, anchor: Anchor | None) -> None:
-        """Compare the entries since the last checkpoint with this one's anchor."""
+        """Compare the entries since the last checkpoint with this one's anchor.
+
+        Cosignatures bound nothing here: a witness may see a checkpoint long after the log went on.
+        """
         earliest, last = self._earliest, self._last
         self._earliest = self._last = None
         if anchor is None or earliest is None or last is None:

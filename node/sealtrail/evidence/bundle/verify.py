@@ -22,6 +22,7 @@ from sealtrail.evidence.bundle.answer import (
 )
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.compose import SIGNED_PREFIX
+from sealtrail.evidence.bundle.cosigned import Cosigners
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import BundleLimits, SealedLine, malformed, read_lines
 from sealtrail.evidence.bundle.items import ItemProofLine
@@ -163,6 +164,9 @@ class Reading:
             self._notebook, self._chain, self._network, line.proof_block, self._limits
         )
         self._steps = ChainSteps(self._network.domain, self._members)
+        self._cosigners = Cosigners(
+            self._notebook, self._trust, self._members, self._network.domain
+        )
 
     def _check_question(self, line: HeaderLine) -> None:
         asked = line.question.item if isinstance(line.question, ItemQuestion) else None
@@ -199,6 +203,7 @@ class Reading:
             members=self._members,
             steps=self._steps,
             times=self._times,
+            cosigners=self._cosigners,
             keep=self._keep,
             limits=self._limits,
         )
@@ -299,6 +304,7 @@ class Reading:
         conclusion = self._conclusion()
         self._members.close()
         self._times.close()
+        self._cosigners.close()
         self._show_counts()
         self._check_completeness(conclusion)
         self._check_answer(conclusion)
