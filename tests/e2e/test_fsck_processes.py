@@ -50,7 +50,7 @@ def test_a_store_is_checked_damaged_and_mended(running: RunningDevnet) -> None:
     code, drilled, errors = sealtrail("drill", "--config", config, "--seed", "5", "--count", "9")
     assert [act for act in drilled["acts"] if not act["found"]] == [], errors
     assert code == 0
-    assert drilled["found"] >= 5
+    assert drilled["found"] >= 3  # of a small store: no two at one event
     code, _, errors = sealtrail("fsck", "--config", config, "--processes", "2")
     assert code == 0, errors
 

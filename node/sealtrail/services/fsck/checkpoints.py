@@ -53,6 +53,12 @@ def _check_checkpoint(
 ) -> None:
     checkpoint_hash, member, tree_size, root_hash, note, sequence, outbox_sequence = row
     key = {"checkpoint_hash": checkpoint_hash}
+    expected = outbox_sequence if member == scope.member else None
+    if member == scope.member and outbox_sequence is None:
+        message = f"of checkpoint 0x{checkpoint_hash.hex()}: the outbox has no such anchor to be"
+        found.add("outbox_missing", _OUTBOX, {"sequence": sequence}, message)
+    elif sequence != expected:
+        found.differs(_CHECKPOINT, key, "sequence", sequence, expected, code="column_differs")
     try:
         checkpoint = parse_note(note).checkpoint
     except InputError as error:
@@ -69,12 +75,6 @@ def _check_checkpoint(
             code="checkpoint_hash_differs",
         )
     _check_columns(scope, found, key, checkpoint, (member, tree_size, root_hash))
-    expected = outbox_sequence if member == scope.member else None
-    if member == scope.member and outbox_sequence is None:
-        message = f"of checkpoint 0x{checkpoint_hash.hex()}: the outbox has no such anchor to be"
-        found.add("outbox_missing", _OUTBOX, {"sequence": sequence}, message)
-    elif sequence != expected:
-        found.differs(_CHECKPOINT, key, "sequence", sequence, expected, code="column_differs")
 
 
 def _check_signature(

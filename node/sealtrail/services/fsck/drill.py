@@ -219,14 +219,19 @@ class _Tamperer:
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def _about(self, table: str, key: Key) -> object:
-        """Return what a record is about: damage to one of an event's records may hide another's."""
+        """Return what a record is about: damage to one record of an event, or of an anchor, may hide another's."""
         question = {
             "entry": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
             "event": "SELECT entry_id FROM event WHERE event_row = :event_row",
             "event_item": "SELECT entry_id FROM event WHERE event_row = :event_row",
+            "anchor_outbox": "SELECT checkpoint_hash FROM anchor_outbox WHERE sequence = :sequence",
         }.get(table)
+        if table == "foreign_entry":
+            return key["entry_id"]
+        if table == "checkpoint":
+            return key["checkpoint_hash"]
         if question is None:
-            return key["entry_id"] if table == "foreign_entry" else table
+            return table if table == "identity" else (table, *key.values())
         row = self._connection.execute(question, key).fetchone()
         return None if row is None else row[0]
 

@@ -6,6 +6,7 @@ for a moment: nobody can commit in between.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -28,6 +29,7 @@ _READY = "ready"
 _END_SECONDS_MAX = 5.0
 _LOCK_SECONDS_MAX = 30
 _LOWEST_PRIORITY = 19
+_GARBAGE_COUNT = 100_000
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -223,6 +225,8 @@ def _serve(connection: Connection, subject: Subject) -> None:
         connection.send(_Failure.of(error))
         return
     scope = Scope(snapshot, subject)
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_COUNT)  # looking makes many values and hardly a cycle
     connection.send(_READY)
     with closing(snapshot), suppress(EOFError, OSError):
         while True:
