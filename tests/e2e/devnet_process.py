@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SEALTRAIL = [sys.executable, "-m", "sealtrail.cli"]
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 
 
 def sealtrail(

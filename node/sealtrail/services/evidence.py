@@ -149,17 +149,20 @@ class EvidenceService:
     async def trust(self) -> TrustFile:
         """Return the trust file of the network as followed up to now.
 
+        It pins the newest block that a bundle made now would be proven at, so that one made later is no older.
+
         Raises:
             UnavailableError: the chain can't be read, or was not followed far enough.
         """
-        checked = await self._follower.check_now()
-        return await self._database.read(lambda c: self._trust(c, checked.final))
+        blocks, _, proof_block = await self._begin()
+        pinned = await blocks.block(proof_block)
+        return await self._database.read(lambda c: self._trust(c, pinned))
 
-    def _trust(self, connection: sqlite3.Connection, final: Head) -> TrustFile:
+    def _trust(self, connection: sqlite3.Connection, pinned: Head) -> TrustFile:
         return make_trust(
             connection,
             self._networks.view(connection).network(),
-            final=final,
+            pinned=pinned,
             anchor_delay_seconds=self._anchor_delay_seconds,
         )
 

@@ -13,7 +13,7 @@ from sealtrail.chainproof.consensus import Form, majority_of
 from sealtrail.chainproof.headers import Header, encode_header
 from sealtrail.chainproof.receipts import Log, parse_receipt
 from sealtrail.chainproof.trie import ordered_trie_proof
-from sealtrail.chainproof.validators import ValidatorHistory, verify_final
+from sealtrail.chainproof.validators import ValidatorHistory, block_hash, verify_final
 from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.evidence.bundle.chain import RUN_BLOCKS_MAX
 from sealtrail.evidence.bundle.contracts import (
@@ -30,7 +30,7 @@ from sealtrail.evidence.bundle.lines import (
     SlotProof,
 )
 from sealtrail.evidence.wire import to_hex
-from sealtrail.ports import ChainProofs
+from sealtrail.ports import ChainProofs, Head
 
 _LOOKED_BACK_MAX = 256  # blocks below the head, for one that enough signers have sealed on top of
 
@@ -74,6 +74,16 @@ class BlockGatherer:
             "block_not_sealed",
             f"too few signers have sealed on top of block {number}",
             advice="wait for the chain's next blocks and ask again",
+        )
+
+    async def block(self, number: int) -> Head:
+        """Return a block's hash and time."""
+        (header,) = await self._fetched(number, number)
+        return Head(
+            number=number,
+            hash=block_hash(header, self._form),
+            parent_hash=header.parent_hash,
+            time=header.time,
         )
 
     async def find_anchor(self, block: int, wanted: Anchored, anchors: bytes) -> LogPlace:

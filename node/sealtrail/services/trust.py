@@ -9,7 +9,6 @@ import sqlite3
 
 from sealtrail.chainproof.consensus import Form
 from sealtrail.chainproof.validators import ValidatorHistory
-from sealtrail.errors import UnavailableError
 from sealtrail.evidence.bundle.trust import (
     TYPE,
     Consensus,
@@ -31,29 +30,17 @@ def make_trust(
     connection: sqlite3.Connection,
     network: Network,
     *,
-    final: Head | None,
+    pinned: Head,
     anchor_delay_seconds: int,
 ) -> TrustFile:
-    """Return the trust file as of the newest block whose validators were followed.
+    """Return the trust file of a network.
 
     Args:
         network: the members as of the newest final block.
-        final: that block; what is pinned on a chain without seals.
-
-    Raises:
-        UnavailableError: the chain was not followed far enough yet (``validators_not_followed``).
+        pinned: a recent final block.
     """
-    pinned = load_pinned(connection)
-    if pinned is not None:
-        history, pin = pinned.history, (pinned.number, pinned.hash, pinned.time)
-    elif final is not None:
-        history, pin = NO_SEALS, (final.number, final.hash, final.time)
-    else:
-        raise UnavailableError(
-            "validators_not_followed",
-            "this node has not followed the chain's validators yet",
-            advice="ask again in a moment; see: sealtrail status",
-        )
+    followed = load_pinned(connection)
+    history = NO_SEALS if followed is None else followed.history
     return TrustFile(
         type=TYPE,
         network=wire_network(network),
@@ -62,7 +49,7 @@ def make_trust(
             ValidatorInterval(from_=i.first_block, validators=[to_hex(a) for a in i.members])
             for i in history.intervals
         ],
-        pinned=Pinned(block=pin[0], hash=to_hex(pin[1]), time=pin[2]),
+        pinned=Pinned(block=pinned.number, hash=to_hex(pinned.hash), time=pinned.time),
         members=[
             KnownMember(member=to_hex(m.member), name=m.name, record=encode_record(m))
             for m in network.members

@@ -109,10 +109,17 @@ def _log(section: Section, members: MembersPart) -> ShownLog:
         size=section.size,
         anchored=anchor.block_time if anchor else 0,
         cosigned_by=tuple(
-            f"{each.witness.name} at {_time(each.signed_at * 1_000_000)}"
+            f"{_witness(each.witness.name, members)} at {_time(each.signed_at * 1_000_000)}"
             for each in section.cosigned
         ),
     )
+
+
+def _witness(name: str, members: MembersPart) -> str:
+    """Return a witness's name, in short where it is a member that the bundle knows."""
+    address = name.rpartition("/0x")[2]
+    is_member = name.startswith("sealtrail-witness/") and len(address) == 40
+    return members.name(bytes.fromhex(address)) if is_member else name
 
 
 def _entry(step: Step) -> ShownEntry:
