@@ -24,6 +24,7 @@ from sealtrail.chainproof.receipts import Log, Receipt, encode_receipt
 from sealtrail.epcis import read_content
 from sealtrail.evidence.bundle.compose import BundleSigner, PlacedCheckpoint, section_lines
 from sealtrail.evidence.bundle.contracts import anchor_slots, record_digest_slot
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine, BundleLimits, SealedLine
 from sealtrail.evidence.bundle.items import item_proof_line
 from sealtrail.evidence.bundle.lines import (
@@ -40,6 +41,7 @@ from sealtrail.evidence.bundle.lines import (
     RecordVersion,
     SlotProof,
 )
+from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import (
     TYPE,
@@ -93,6 +95,7 @@ from sealtrail.signing import (
     item_keys,
     items_root,
     origin_of,
+    parse_leaf,
     references_root,
 )
 
@@ -452,8 +455,6 @@ class Member:
         return len(self.entries) - 1
 
     def entry_id(self, index: int) -> bytes:
-        from sealtrail.signing import parse_leaf
-
         return entry_id(parse_leaf(self.entries[index].leaf).entry, self.world.domain)
 
     def seal(self, *, leave_out: Iterable[int] = (), **anchor: bool) -> None:
@@ -525,6 +526,9 @@ class Recipe(msgspec.Struct, kw_only=True):
     shown: dict[bytes, list[int]] = {}
     withheld: dict[bytes, set[int]] = {}
     leave_out: dict[bytes, set[int]] = {}
+    shown_items: list[str] | None = (
+        None  # of each event only these, and no documents; None: whole events
+    )
     network: WireNetwork | None = None
     proof_block: int | None = None
 
@@ -563,6 +567,13 @@ def lines_of(world: World, recipe: Recipe) -> list[AnyLine]:
         )
         sections += section_lines(opening, entries, anchored, member.node, proofs)
         slots[ANCHORS].update(anchor_slots(member.member))
+    if recipe.shown_items is not None:
+        sections = [
+            redacted(line, recipe.shown_items, _salt_of(line, members))
+            if isinstance(line, EntryLine)
+            else line
+            for line in sections
+        ]
     member_lines = [m.member_line() for m in members]
     slots[REGISTRY].update(record_digest_slot(m.member) for m in members)
     places = [r.place for line in member_lines for r in line.records]
@@ -600,6 +611,11 @@ def bundle(world: World, recipe: Recipe) -> bytes:
 
 def verify(data: bytes, trust: TrustFile, **more: Any) -> BundleReport:
     return verify_bundle(data.splitlines(keepends=True), trust, **more)
+
+
+def _salt_of(line: EntryLine, members: Iterable[Member]) -> bytes:
+    owner = parse_leaf(line.leaf).entry.member
+    return next(m.item_salt for m in members if m.member == owner)
 
 
 def _bare(record: EntryRecord) -> EntryRecord:

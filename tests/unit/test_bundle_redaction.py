@@ -1,0 +1,162 @@
+"""Bundles of which events are shown in part: what they tell, what they don't, and what they can't pass for."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import msgspec
+import pytest
+
+from bundle_story import ITEMS, LOT, Story, shipping
+from bundle_world import CASE, PACK, Recipe, answered, bundle, event, lines_of, signed, verify
+from sealtrail.evidence.bundle.entries import EntryLine
+from sealtrail.evidence.bundle.form import AnyLine
+from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
+from sealtrail.evidence.report import Outcome
+
+GTIN = "https://id.gs1.org/01/09521234543213"
+ORDER = "urn:epcglobal:cbv:bt:9521234000013:secret-order"
+SHOWN = [PACK, GTIN, LOT, CASE]
+
+
+class Shipment(Story):
+    """The story, with a shipping event that names other packs and an order."""
+
+    def __init__(self, name: str = "shipment") -> None:
+        super().__init__(name)
+        packs = [f"urn:epc:id:sgtin:9521234.054321.{n}" for n in (7, 100, 101, 102)]
+        more = {"bizTransactionList": [{"type": "po", "bizTransaction": ORDER}]}
+        self.maker.append(event(20, epcs=packs, step="storing", **more))
+        self.maker.seal()
+        self.world.empty(6)
+
+    def redacted(self) -> Recipe:
+        recipe = self.recipe()
+        recipe.shown_items = list(SHOWN)
+        return recipe
+
+
+def failures(report: BundleReport) -> set[tuple[str, str]]:
+    return {
+        (step.name, problem.code)
+        for step in report.steps
+        for problem in step.problems
+        if problem.outcome is Outcome.DOES_NOT_HOLD
+    }
+
+
+def told(data: bytes) -> str:
+    """Return all that a bundle says of events."""
+    texts = []
+    for line in data.splitlines():
+        entry = json.loads(line)
+        partial = entry.get("partial", {})
+        values = [p.get("value") for p in partial.get("parts", [])]
+        values += [e["value"] for e in partial.get("items", {}).get("elements", [])]
+        texts += [base64.b64decode(v).decode() for v in (*values, entry.get("content")) if v]
+    return "\n".join(texts)
+
+
+def test_a_bundle_about_one_pack_shows_that_pack_alone_and_holds() -> None:
+    story = Shipment()
+    data = bundle(story.world, story.redacted())
+    report = verify(data, story.world.trust(pinned=5))
+    assert failures(report) == set()
+    assert report.exit_code == 0
+    assert report.completeness == "index-asserted"
+    assert report.withheld_parts == 2
+    assert "054321.7" in told(data)
+    assert "054321.100" not in told(data)
+    assert "secret-order" not in told(data)
+
+
+def test_the_whole_bundle_has_the_same_verdicts() -> None:
+    story = Shipment()
+    trust = story.world.trust(pinned=5)
+    whole = verify(bundle(story.world, story.recipe()), trust)
+    part = verify(bundle(story.world, story.redacted()), trust)
+    assert whole.verdicts == part.verdicts
+    assert whole.findings == part.findings
+
+
+def changed(story: Shipment, index: int, change: object) -> BundleReport:
+    """Verify the redacted bundle with one entry's shown parts changed, and the true answer."""
+    lines: list[AnyLine] = answered(story.world, lines_of(story.world, story.redacted()))
+    for n, line in enumerate(lines):
+        if isinstance(line, EntryLine) and line.index == index:
+            assert line.partial is not None
+            lines[n] = msgspec.structs.replace(line, partial=change(line.partial))  # type: ignore[operator]
+    return verify(signed(lines, story.maker), story.world.trust(pinned=5))
+
+
+INDEX = 7  # of the shipment's last event
+
+
+def test_parts_that_hide_that_the_entry_names_the_pack_are_not_complete() -> None:
+    story = Shipment()
+    recipe = story.redacted()
+    recipe.shown_items = []
+    honest = verify(bundle(story.world, recipe), story.world.trust(pinned=5))
+    assert (honest.completeness, honest.exit_code) == ("none", 3)
+    claim = answered(story.world, lines_of(story.world, story.redacted()))[-1]
+    lines = [*lines_of(story.world, recipe), claim]
+    report = verify(signed(lines, story.maker), story.world.trust(pinned=5))
+    assert (BundleStepName.COMPLETENESS, "redacted_not_complete") in failures(report)
+
+
+def test_a_part_that_was_changed_is_found() -> None:
+    def change(partial: msgspec.Struct) -> msgspec.Struct:
+        first, *others = partial.parts  # type: ignore[attr-defined]
+        core = json.loads(first.value) | {"disposition": "recalled"}
+        first = msgspec.structs.replace(first, value=json.dumps(core).encode())
+        return msgspec.structs.replace(partial, parts=(first, *others))
+
+    report = changed(Shipment(), INDEX, change)
+    assert (BundleStepName.ENTRIES, "disclosure_root_differs") in failures(report)
+
+
+def test_an_element_of_another_event_is_found() -> None:
+    def change(partial: msgspec.Struct) -> msgspec.Struct:
+        items = partial.items  # type: ignore[attr-defined]
+        (element,) = items.elements
+        other = msgspec.structs.replace(element, value=element.value.replace(b".7", b".8"))
+        return msgspec.structs.replace(
+            partial, items=msgspec.structs.replace(items, elements=(other,))
+        )
+
+    report = changed(Shipment(), INDEX, change)
+    assert (BundleStepName.ENTRIES, "disclosure_root_differs") in failures(report)
+
+
+@pytest.mark.parametrize("items", [[PACK], [PACK, LOT], [CASE]])
+def test_whatever_is_shown_nothing_fails(items: list[str]) -> None:
+    story = Shipment()
+    recipe = story.redacted()
+    recipe.shown_items = items
+    assert failures(verify(bundle(story.world, recipe), story.world.trust(pinned=5))) == set()
+
+
+def test_an_unpacking_of_which_no_child_is_shown_is_not_taken_for_one_of_all() -> None:
+    """A DELETE without children empties a container; one whose children are withheld does not."""
+    story = Shipment("unpacking")
+    others = [f"urn:epc:id:sgtin:9521234.054321.{n}" for n in (200, 201)]
+    story.maker.append(
+        event(
+            25,
+            kind="AggregationEvent",
+            action="DELETE",
+            step="unpacking",
+            epcs=others,
+            parentID="urn:epc:id:sscc:9521234.0000000001",
+        )
+    )
+    story.maker.append(shipping(30))
+    story.maker.seal()
+    story.world.empty(6)
+    trust = story.world.trust(pinned=5)
+    whole = verify(bundle(story.world, story.recipe()), trust)
+    part = verify(bundle(story.world, story.redacted()), trust)
+    assert whole.verdicts == part.verdicts
+    assert len(whole.journey) == len(part.journey)
+    assert ITEMS
