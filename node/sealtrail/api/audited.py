@@ -35,6 +35,7 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/v1/evidence"): Action.EVIDENCE,
     ("GET", "/v1/evidence/{item}"): Action.EVIDENCE,
     ("GET", "/v1/log-evidence"): Action.EVIDENCE,
+    ("GET", "/v1/query-evidence"): Action.EVIDENCE,
     ("GET", "/v1/trust"): None,
     ("GET", "/v1/log-findings"): None,
     ("GET", "/log/checkpoint"): Action.READ_LOG,

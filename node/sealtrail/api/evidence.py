@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
+from sealtrail.api.event_params import parse_query
 from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.errors import InputError
 from sealtrail.evidence.bundle.trust import encode_trust
@@ -41,6 +42,12 @@ def routes(evidence: EvidenceService) -> list[web.RouteDef]:
         first, until = _leaf_index(request, "first"), _leaf_index(request, "until")
         return await _stream(request, evidence.about_log(first or 0, until))
 
+    @needs("query")
+    async def about_query(request: web.Request) -> web.StreamResponse:
+        query = parse_query(request.query)
+        lines = await evidence.about_query(request.query_string, query.wanted)
+        return await _stream(request, _given(lines))
+
     @needs("provenance")
     async def trust(request: web.Request) -> web.Response:
         check_parameters(request, frozenset())
@@ -52,6 +59,7 @@ def routes(evidence: EvidenceService) -> list[web.RouteDef]:
         web.get("/v1/evidence", about_item),
         # an identifier may hold slashes: a Digital Link that was not percent-encoded, a serial that has one
         web.get("/v1/evidence/{item:.+}", about_item),
+        web.get("/v1/query-evidence", about_query),
         web.get("/v1/log-evidence", about_log),
         web.get("/v1/trust", trust),
     ]

@@ -28,6 +28,9 @@ from sealtrail.errors import InputError
     is_flag=True,
     help="Show whole events: other items that they name, and business documents.",
 )
+@click.option(
+    "--query", metavar="QUERY", help="About the events that match, e.g. 'EQ_bizStep=shipping'."
+)
 @click.option("--log", "whole_log", is_flag=True, help="About the node's whole log, or a part.")
 @click.option("--first", type=click.IntRange(min=0), help="With --log: the first leaf.")
 @click.option("--until", type=click.IntRange(min=1), help="With --log: the leaf behind the last.")
@@ -37,6 +40,7 @@ def evidence_command(
     item: str | None,
     output: Path,
     whole: bool,
+    query: str | None,
     whole_log: bool,
     first: int | None,
     until: int | None,
@@ -49,12 +53,15 @@ def evidence_command(
     Of the events it has what concerns the item: other items that they name, and business documents, are withheld unless
     --whole is given.
 
+    With --query it is about the events that match an EPCIS query, as the node knows them: nothing is said of others.
+
     With --log the file has the entries of the node's own log instead, for an audit.
     """
-    if (item is None) is not whole_log or (not whole_log and (first or until)):
+    asked = (item is not None) + (query is not None) + whole_log
+    if asked != 1 or (not whole_log and (first or until)) or (whole and item is None):
         raise InputError(
             "usage",
-            "name an item, or give --log",
+            "name an item, or give --query, or --log",
             advice="see `sealtrail evidence --help`",
         )
     client = connect(**target)
@@ -62,9 +69,11 @@ def evidence_command(
         path = (
             "/v1/evidence/" + urllib.parse.quote(item, safe="") + ("?whole=true" if whole else "")
         )
+    elif query is not None:
+        path = "/v1/query-evidence?" + urllib.parse.quote(query, safe="=&%+:;,/?@!~*'()")
     else:
-        query = {k: v for k, v in (("first", first), ("until", until)) if v is not None}
-        path = "/v1/log-evidence?" + urllib.parse.urlencode(query)
+        part = {k: v for k, v in (("first", first), ("until", until)) if v is not None}
+        path = "/v1/log-evidence?" + urllib.parse.urlencode(part)
     done = download(client, path, output, quiet=as_json)
     if as_json:
         print_json({"file": str(output), "bytes": done.bytes_count, "sha256": done.sha256})

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from sealtrail.custody import Recorded
-from sealtrail.errors import IntegrityError, SealtrailError, UnavailableError
+from sealtrail.errors import IntegrityError, SealtrailError, TooLargeError, UnavailableError
 from sealtrail.evidence import EntryRecord, Verifier, recorded_of
 from sealtrail.evidence.bundle.answer import NOT_CLAIMED, needed_items
 from sealtrail.evidence.bundle.compose import BundleSigner, SectionWriter
@@ -46,6 +46,7 @@ from sealtrail.evidence.bundle.lines import (
     LogQuestion,
     MemberLine,
     Program,
+    QueryQuestion,
     RecordVersion,
 )
 from sealtrail.evidence.bundle.redact import redacted
@@ -83,6 +84,7 @@ from sealtrail.signing import Ed25519Signer, entry_id, parse_leaf
 from sealtrail.store import chain as stored_chain
 from sealtrail.store import foreign
 from sealtrail.store.database import Database
+from sealtrail.store.event_query import EventFilter, find_events
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -91,6 +93,7 @@ _log = logging.getLogger(__name__)
 
 _CHECKPOINTS_MAX = 500  # of a part of a log; each takes a block, a receipt and headers on top
 _ROUNDS_MAX = 4  # of asking peers: a container in a container in a container is known after three
+QUERIED_MAX = 5_000  # events of a query
 _PORTION = 500  # entries of a log that are read at once
 MAKE_SECONDS_MAX = 120.0
 
@@ -248,6 +251,73 @@ class EvidenceService:
             return False
         return all(s.outcome is not Outcome.DOES_NOT_HOLD for s in reading.notebook.steps())
 
+    async def about_query(self, query: str, wanted: EventFilter) -> list[bytes]:
+        """Return the lines of a bundle about the events that match, as this node knows them; no others are ruled out.
+
+        Args:
+            query: as it was asked, for the question.
+
+        Raises:
+            TooLargeError: more match than one bundle takes (``query_too_large``).
+            UnavailableError: the chain can't be read, or nothing is anchored and sealed yet.
+            IntegrityError: what the store has does not hold (``evidence_does_not_hold``).
+        """
+        blocks, checked, proof_block = await self._begin()
+        own, parts, network, trust = await self._database.read(
+            lambda c: self._matching(c, wanted, checked.final, proof_block),
+            seconds_max=MAKE_SECONDS_MAX,
+        )
+        anchors = [*anchors_used(own), *(part.checkpoint.anchor for part in parts)]
+        places = await self._anchor_places(blocks, anchors)
+        concerned = {self._identity.member, *(part.member for part in parts)}
+        members = await self._member_lines(blocks, sorted(concerned), proof_block)
+        lines = await self._database.read(
+            lambda c: list(self._sections.own_lines(c, own, places, covered=False)),
+            seconds_max=MAKE_SECONDS_MAX,
+        )
+        sections = _in_order(
+            [
+                *([(self._identity.member, 0, lines)] if own.entries else []),
+                *(
+                    (part.member, part.checkpoint.size, list(foreign_lines(part, places)))
+                    for part in parts
+                ),
+            ]
+        )
+        question = QueryQuestion(query=query)
+        whole = await self._whole(question, blocks, checked, proof_block, members, sections, [])
+        return self._concluded(whole, network, trust, [])
+
+    def _matching(
+        self,
+        connection: sqlite3.Connection,
+        wanted: EventFilter,
+        final: Head,
+        proof_block: int,
+    ) -> tuple[OwnHistory, tuple[ForeignPart, ...], Network, TrustFile]:
+        view = self._networks.view(connection)
+        events, more = find_events(
+            connection,
+            wanted,
+            after=None,
+            limit=QUERIED_MAX,
+            contents_bytes_max=BundleLimits().judged_bytes_max,
+        )
+        if more is not None:
+            raise TooLargeError(
+                "query_too_large", f"more than {QUERIED_MAX} events match; ask for fewer"
+            )
+        own = self._sections.own_entries(
+            connection, [e.leaf_index for e in events if e.leaf_index is not None], proof_block
+        )
+        parts = self._sections.foreign_entries(
+            connection,
+            [e.entry_id for e in events if e.leaf_index is None],
+            view=view,
+            last_block=proof_block,
+        )
+        return own, parts, view.network(), self._trust(connection, final)
+
     def _gather(
         self,
         connection: sqlite3.Connection,
@@ -347,11 +417,20 @@ class EvidenceService:
     def _answered(
         self, lines: list[AnyLine], gathered: Gathered, covered: Sequence[bytes]
     ) -> list[bytes]:
+        return self._concluded(lines, gathered.network, gathered.trust, covered)
+
+    def _concluded(
+        self,
+        lines: list[AnyLine],
+        network: Network,
+        trust: TrustFile,
+        covered: Sequence[bytes],
+    ) -> list[bytes]:
         """Return the bundle with the answer that follows, after the verifier has read all of it."""
-        reading = _read(lines, gathered.trust)
+        reading = _read(lines, trust)
         others = [
             m.member
-            for m in gathered.network.members
+            for m in network.members
             if m.status is Status.ACTIVE and m.member not in covered
         ]
         answer = reading.conclude(len(lines) + 1, not_covered=others)

@@ -12,7 +12,7 @@ import msgspec
 
 from sealtrail.custody import Recorded
 from sealtrail.errors import UnavailableError
-from sealtrail.evidence import EntryRecord, Verifier, recorded_of
+from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier, recorded_of
 from sealtrail.evidence.bundle.answer import needed_items
 from sealtrail.evidence.bundle.compose import (
     PlacedCheckpoint,
@@ -31,6 +31,7 @@ from sealtrail.membership.records import Anchor
 from sealtrail.services.history import HistoryLimits, HistoryReader
 from sealtrail.services.item_index import ItemIndexService
 from sealtrail.services.network import FollowedNetwork
+from sealtrail.services.records import load_provable
 from sealtrail.signing import EVENT_KINDS, Kind, genesis_document, item_key, parse_leaf
 from sealtrail.store import item_index as stored_index
 from sealtrail.store.cosignatures import load_cosignatures
@@ -159,6 +160,41 @@ class SectionSource:
             checkpoints=tuple(checkpoints),
         )
 
+    def own_entries(
+        self, connection: sqlite3.Connection, indices: Sequence[int], last_block: int
+    ) -> OwnHistory:
+        """Return entries of the own log as far as they are anchored in ``last_block`` or before, and no lists."""
+        checkpoints = self.checkpoints(connection, last_block)
+        size = checkpoints[-1].size if checkpoints else 0
+        return OwnHistory(
+            entries=self.records(connection, sorted(n for n in indices if n < size)),
+            recorded=(),
+            proofs=(),
+            checkpoints=tuple(checkpoints),
+        )
+
+    def foreign_entries(
+        self,
+        connection: sqlite3.Connection,
+        entry_ids: Sequence[bytes],
+        *,
+        view: FollowedNetwork,
+        last_block: int,
+    ) -> tuple[ForeignPart, ...]:
+        """Return other members' entries, as far as they are anchored in ``last_block`` or before."""
+        verifier = Verifier(domain=self._identity.domain, network=view)
+        grouping = _Grouping(last_block)
+        for at in range(0, len(entry_ids), _CHUNK):
+            for provable in load_provable(
+                connection,
+                self._log,
+                self._identity,
+                entry_ids[at : at + _CHUNK],
+                last_block=last_block,
+            ):
+                grouping.add(provable.record, verifier.verify(provable.record))
+        return grouping.parts()
+
     def _index_head(
         self, connection: sqlite3.Connection, checkpoints: Sequence[AnchoredNote]
     ) -> IndexHead:
@@ -224,10 +260,13 @@ class SectionSource:
         connection: sqlite3.Connection,
         history: OwnHistory,
         places: dict[bytes, LogPlace],
+        *,
+        covered: bool = True,
     ) -> Iterator[AnyLine]:
         """Yield the section of the own log.
 
         Args:
+            covered: it is all that the log has on the question.
             places: by checkpoint hash, where its anchor's event stands.
         """
         node = self._log.nodes(connection)
@@ -236,7 +275,7 @@ class SectionSource:
             LogLine(
                 member=to_hex(self._identity.member),
                 item_salt=to_hex(self._identity.item_salt),
-                covered=True,
+                covered=covered,
             ),
             [placed(each, places) for each in used],
         )
@@ -261,30 +300,48 @@ class SectionSource:
         history = HistoryReader(
             connection, self._log, self._identity, verifier, limits, last_block=last_block
         ).gather(item)
-        parts: dict[tuple[bytes, str], list[EntryRecord]] = {}
-        anchors: dict[tuple[bytes, str], AnchoredNote] = {}
+        grouping = _Grouping(last_block)
         recorded = []
         for found in history.found.values():
-            verified, proof = found.verified, found.record.proof
-            if verified is None or proof is None or found.recorded.member == self._identity.member:
+            verified = found.verified
+            if verified is None or found.recorded.member == self._identity.member:
                 continue
-            anchor, checkpoint = verified.anchor, verified.checkpoint
-            if anchor is None or checkpoint is None or anchor.block_number > last_block:
-                continue
-            key = (found.recorded.member, proof.note)
-            parts.setdefault(key, []).append(found.record)
-            anchors[key] = AnchoredNote(size=checkpoint.size, note=proof.note, anchor=anchor)
-            if verified.event is not None:
+            if grouping.add(found.record, verified) and verified.event is not None:
                 recorded.append(recorded_of(verified))
+        return grouping.parts(), tuple(recorded)
+
+
+class _Grouping:
+    """Groups other members' entries by the anchored checkpoint that each is proven to."""
+
+    def __init__(self, last_block: int) -> None:
+        self._last_block = last_block
+        self._records: dict[tuple[bytes, str], list[EntryRecord]] = {}
+        self._checkpoints: dict[tuple[bytes, str], AnchoredNote] = {}
+
+    def add(self, record: EntryRecord, verified: VerifiedEntry) -> bool:
+        """Take up an entry if it is anchored early enough; tell whether it is."""
+        anchor, checkpoint, proof = verified.anchor, verified.checkpoint, record.proof
+        if anchor is None or checkpoint is None or proof is None:
+            return False
+        if anchor.block_number > self._last_block:
+            return False
+        key = (verified.entry.member, proof.note)
+        self._records.setdefault(key, []).append(record)
+        self._checkpoints[key] = AnchoredNote(size=checkpoint.size, note=proof.note, anchor=anchor)
+        return True
+
+    def parts(self) -> tuple[ForeignPart, ...]:
+        """Return the groups."""
         return tuple(
             ForeignPart(
                 member=member,
-                checkpoint=anchors[member, note],
+                checkpoint=self._checkpoints[member, note],
                 records=tuple(records),
                 item_salt=next((r.item_salt for r in records if r.item_salt), None),
             )
-            for (member, note), records in parts.items()
-        ), tuple(recorded)
+            for (member, note), records in self._records.items()
+        )
 
 
 def foreign_lines(part: ForeignPart, places: dict[bytes, LogPlace]) -> Iterator[AnyLine]:
