@@ -75,6 +75,19 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]  # the last checkpoint's, as given
 
 
+def record_of(line: EntryLine, item_salt: bytes | None) -> EntryRecord:
+    """Return a line's entry as the verifier of entries takes it; the tree around it is its proof."""
+    return EntryRecord(
+        leaf=line.leaf,
+        content=line.content,
+        media_type=line.media_type,
+        seed=None if line.seed is None else from_hex(line.seed),
+        references=line.references,
+        item_keys=split_hashes(line.item_keys),
+        item_salt=item_salt,
+    )
+
+
 class SectionReader:
     """Reads one section, line by line."""
 
@@ -123,8 +136,11 @@ class SectionReader:
 
     # -- entries -------------------------------------------------------------------------------------
 
-    def add_entry(self, line: EntryLine, number: int) -> None:
+    def add_entry(self, line: EntryLine, number: int, statement: Statement | None = None) -> None:
         """Read an entry.
+
+        Args:
+            statement: what :func:`sealtrail.evidence.verify.read_statement` says of it, if that was asked before.
 
         Raises:
             InputError: ``bundle_malformed``.
@@ -142,7 +158,8 @@ class SectionReader:
         self._skip(line.index, line.gap, number)
         self._tree.append(leaf_hash(line.leaf))
         record = self._record(line, number)
-        statement = read_statement(record, self._domain)
+        if statement is None:
+            statement = read_statement(record, self._domain)
         self._note_steps(line.index, record, statement.steps)
         self._entries += 1
         self._last = (line.index, record)
@@ -167,15 +184,7 @@ class SectionReader:
     def _record(self, line: EntryLine, number: int) -> EntryRecord:
         if len(line.item_keys) % HASH_BYTES:
             raise malformed(number, "/item_keys", "no whole number of keys")
-        return EntryRecord(
-            leaf=line.leaf,
-            content=line.content,
-            media_type=line.media_type,
-            seed=None if line.seed is None else from_hex(line.seed),
-            references=line.references,
-            item_keys=split_hashes(line.item_keys),
-            item_salt=self._salt,
-        )
+        return record_of(line, self._salt)
 
     def _note_steps(self, index: int, record: EntryRecord, steps: Sequence[Step]) -> None:
         """Note what does not hold, and what was given and yet could not be checked; what is withheld is counted."""
