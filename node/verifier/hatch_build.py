@@ -27,6 +27,7 @@ PARTS = (
     "cli/verify_alone.py",
     "cli/verify_files.py",
     "cli/verify_html.py",
+    "cli/verify_jobs.py",
     "cli/verify_report.py",
     "cli/verify_style.py",
     "cli/verify_text.py",

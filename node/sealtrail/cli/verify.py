@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,15 +26,16 @@ from sealtrail.cli.verify_files import (
     write_output,
 )
 from sealtrail.cli.verify_html import render_html
+from sealtrail.cli.verify_jobs import entries_ahead
 from sealtrail.cli.verify_report import Checked, encode_report
 from sealtrail.cli.verify_text import render_text
 from sealtrail.errors import InputError, TooLargeError
 from sealtrail.evidence.bundle.form import BundleLimits
 from sealtrail.evidence.bundle.report import BundleReport
-from sealtrail.evidence.bundle.trust import TrustFile
 from sealtrail.evidence.bundle.verify import verify_bundle
 from sealtrail.gs1 import parse_item
 
+LIMITS = BundleLimits()
 _PROGRESS_BYTES = 1 << 18  # a bar is drawn again after that many
 _FILE = click.Path(path_type=Path)
 
@@ -51,6 +53,13 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--html", type=_FILE, help="Write the report for people to this file, too.")
 @click.option("--report", type=_FILE, help="Write the report as JSON to this file, too.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that read the entries of a bundle on a log.",
+)
 @common_options
 def verify_command(
     file: Path,
@@ -59,6 +68,7 @@ def verify_command(
     min_block: int | None,
     html: Path | None,
     report: Path | None,
+    jobs: int,
     as_json: bool,
 ) -> int:
     """Verify the evidence bundle FILE ("-": standard input) offline, in fourteen steps.
@@ -70,7 +80,17 @@ def verify_command(
     wanted = None if item is None else _item(item)
     outputs = [path for path in (html, report) if path is not None]
     check_outputs(outputs, [path for path in (file, trust) if path not in (None, STANDARD_INPUT)])
-    found, digest = _verify(file, known, item=wanted, min_block=min_block, quiet=as_json)
+    with entries_ahead(jobs) as ahead:
+        verifier = partial(
+            verify_bundle,
+            trust=known,
+            item=wanted,
+            min_block=min_block,
+            program=f"sealtrail {__version__}",
+            limits=LIMITS,
+            ahead=ahead,
+        )
+        found, digest = _verify(file, verifier, quiet=as_json)
     checked = Checked(
         report=found,
         trust=known,
@@ -98,30 +118,23 @@ def _item(text: str) -> str:
 
 
 def _verify(
-    path: Path, trust: TrustFile, *, item: str | None, min_block: int | None, quiet: bool
+    path: Path, verifier: Callable[..., BundleReport], *, quiet: bool
 ) -> tuple[BundleReport, bytes]:
     """Return the report, and the SHA-256 of the file.
 
     Raises:
         InputError: ``bundle_malformed`` and others of the file's.
     """
-    limits = BundleLimits()
-    with open_bundle(path, limits.line_bytes_max) as source, _progress(source, quiet) as progress:
+    with (
+        open_bundle(path, LIMITS.line_bytes_max) as source,
+        _progress(source, quiet) as progress,
+    ):
         try:
-            report = verify_bundle(
-                source,
-                trust,
-                item=item,
-                min_block=min_block,
-                program=f"sealtrail {__version__}",
-                limits=limits,
-                progress=progress,
-            )
+            return verifier(source, progress=progress), source.digest
         except TooLargeError:
             raise
         except InputError as e:
             raise source.explain(e) from e
-        return report, source.digest
 
 
 @contextmanager

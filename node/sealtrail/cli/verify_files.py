@@ -16,8 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from sealtrail.errors import InputError, NotFoundError, SealtrailError
 from sealtrail.evidence.bundle.trust import TRUST_BYTES_MAX, TrustFile, parse_trust
 
@@ -216,10 +214,8 @@ def _trust_advice(data: bytes, advice: str | None) -> str:
         return "this is a bundle; the trust file comes after --trust, the bundle before it"
     if not data:
         return f"the file is empty; {_GET_TRUST}"
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return f"it is no JSON, or was cut; {_GET_TRUST}"
+    if not data.rstrip().endswith(b"}"):
+        return f"it is no JSON object, or was cut; {_GET_TRUST}"
     return advice or _GET_TRUST
 
 

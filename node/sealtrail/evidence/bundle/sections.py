@@ -141,8 +141,11 @@ class SectionReader:
 
     # -- entries -------------------------------------------------------------------------------------
 
-    def add_entry(self, line: EntryLine, number: int) -> None:
+    def add_entry(self, line: EntryLine, number: int, statement: Statement | None = None) -> None:
         """Read an entry.
+
+        Args:
+            statement: what :func:`sealtrail.evidence.verify.read_statement` says of it, if that was asked before.
 
         Raises:
             InputError: ``bundle_malformed``.
@@ -159,7 +162,8 @@ class SectionReader:
             raise malformed(number, "/leaf", f"an entry of {to_hex(signed.entry.member)}")
         self._place_leaf(line, number)
         record = self._record(line, number)
-        statement = read_statement(record, self._domain)
+        if statement is None:
+            statement = read_statement(record, self._domain)
         self._note_steps(line.index, record, statement.steps)
         self._entries += 1
         self._last = (line.index, record)

@@ -8,7 +8,8 @@ Source: docs/protocol.md section 20.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -44,11 +45,20 @@ from sealtrail.evidence.bundle.telling import describe_question, tell
 from sealtrail.evidence.bundle.times import Times
 from sealtrail.evidence.bundle.trust import TrustFile, network_of
 from sealtrail.evidence.chain import ChainSteps
+from sealtrail.evidence.verify import Statement
 from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.membership.records import Network, Purpose, Status
 from sealtrail.signing import verify_ed25519
 
 Step = BundleStepName
+
+Ahead: TypeAlias = Callable[[Iterator[SealedLine]], Iterable[tuple[SealedLine, Statement | None]]]
+"""Gives the same lines in the same order, and of entries what :func:`read_statement` says, if it was asked already."""
+
+
+def one_by_one(lines: Iterator[SealedLine]) -> Iterator[tuple[SealedLine, Statement | None]]:
+    """Ask nothing ahead."""
+    return ((line, None) for line in lines)
 
 
 def verify_bundle(
@@ -60,6 +70,7 @@ def verify_bundle(
     program: str = "sealtrail",
     limits: BundleLimits = BundleLimits(),  # noqa: B008 frozen
     progress: Callable[[int], None] = lambda _: None,
+    ahead: Ahead = one_by_one,
 ) -> BundleReport:
     """Verify a bundle.
 
@@ -69,6 +80,7 @@ def verify_bundle(
         min_block: the oldest proof block that is good enough.
         program: what verifies, for the report.
         progress: told the number of bytes that were read, line by line.
+        ahead: may read entries before their turn, in other processes.
 
     Raises:
         InputError: ``bundle_malformed``: it is not in the form of a bundle (nothing else is said of it then).
@@ -84,8 +96,8 @@ def verify_bundle(
             progress(read)
             yield data
 
-    for sealed in read_lines(counted(), limits):
-        reading.take(sealed)
+    for sealed, statement in ahead(read_lines(counted(), limits)):
+        reading.take(sealed, statement)
     return reading.report(program)
 
 
@@ -116,8 +128,8 @@ class Reading:
         self._order: tuple[bytes, int] | None = None
         self._asked = 0  # entries of the part of the log that is asked for
 
-    def take(self, sealed: SealedLine) -> None:
-        """Take up the next line."""
+    def take(self, sealed: SealedLine, statement: Statement | None = None) -> None:
+        """Take up the next line; ``statement`` as of :data:`Ahead`."""
         line, number = sealed.line, sealed.number
         match line:
             case HeaderLine():
@@ -131,7 +143,7 @@ class Reading:
                 self._close_section(number)
                 self._open_section(line, number)
             case EntryLine():
-                self._open.add_entry(line, number)
+                self._open.add_entry(line, number, statement)
                 self._asked += self._is_asked(line)
             case CheckpointLine():
                 self._open.add_checkpoint(line, number)
