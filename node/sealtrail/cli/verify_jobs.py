@@ -20,7 +20,6 @@ from sealtrail.evidence.bundle.entries import EntryLine, entry_record
 from sealtrail.evidence.bundle.form import SealedLine
 from sealtrail.evidence.bundle.lines import (
     CheckpointLine,
-    EntryLine,
     HeaderLine,
     LogLine,
     LogQuestion,

@@ -1,0 +1,141 @@
+/**
+ * What a claim of completeness takes, as far as it follows without custody's rules.
+ *
+ * Containers are not followed through time: it is enough that every one that the item was ever named in has its lists,
+ * and where one has not, this program could not check.
+ * Source: protocol section 20 (step 13).
+ */
+
+import { toHex, to0x } from "./bytes.js";
+import { canonicalLink, gtinOfPack, readIdentifier } from "./gs1.js";
+import { ACTIVE } from "./record.js";
+
+const CLASSES = /^https:\/\/id\.gs1\.org\/01\/[0-9]{14}(?:\/10\/[^/]+)?$/;
+const STEP = "completeness";
+
+const lacks = (section, item, packs = false) =>
+  !section.lists.some((each) => each.item === item && each.packs === packs);
+
+/** Return the class of a numbered pack, or null. */
+function classOf(item) {
+  const gtin = gtinOfPack(readIdentifier(item));
+  return gtin === null ? null : canonicalLink({ key: "01", value: gtin, qualifiers: {} });
+}
+
+const names = (entry, item, places) =>
+  entry.items.some((each) => each.item === item && places.includes(each.place));
+
+/** Return the lots and containers that the item, or what it was in, was ever named with. */
+function around(sections, item) {
+  const found = new Set();
+  const pending = [item];
+  const entries = sections.flatMap((section) => section.entries);
+  while (pending.length) {
+    const inner = pending.pop();
+    for (const entry of entries) {
+      const aggregated = entry.event?.type === "AggregationEvent" && names(entry, inner, ["epc"]);
+      for (const each of entry.items) {
+        const isLot = inner === item && each.place === "lot" && names(entry, item, ["epc", "output"]);
+        if ((aggregated && each.place === "parent") || isLot) {
+          if (!found.has(each.item) && each.place === "parent") pending.push(each.item);
+          found.add(each.item);
+        }
+      }
+    }
+  }
+  found.delete(item);
+  return found;
+}
+
+function checkLists(notebook, sections, item) {
+  const surely = [[item, false]];
+  if (CLASSES.test(item)) surely.push([item, true]);
+  const ofPack = classOf(item);
+  if (ofPack !== null) surely.push([ofPack, false]);
+  const perhaps = [...around(sections, item)];
+  for (const section of sections.filter((each) => each.covered)) {
+    for (const [each, packs] of surely) {
+      if (lacks(section, each, packs)) {
+        notebook.fails(STEP, "item_list_missing", `no list of ${each}`, section.place);
+      }
+    }
+    for (const each of perhaps) {
+      if (lacks(section, each)) {
+        notebook.unknown(STEP, "containers_not_followed", `no list of ${each}; it may not be needed`, section.place);
+      }
+    }
+  }
+  checkWithheld(notebook, sections, surely, perhaps);
+}
+
+function checkWithheld(notebook, sections, surely, perhaps) {
+  const on = (section, wanted) =>
+    new Set(section.lists.filter((list) => wanted(list)).flatMap((list) => list.indices));
+  const isSure = (list) => surely.some(([item, packs]) => list.item === item && list.packs === packs);
+  const count = (wanted) =>
+    sections.reduce((sum, section) => {
+      const listed = on(section, wanted);
+      return sum + section.entries.filter((each) => each.withheld && listed.has(each.index)).length;
+    }, 0);
+  const needed = count(isSure);
+  if (needed) {
+    notebook.fails(STEP, "redacted_not_complete", `${needed} entries on the item are withheld`);
+  } else if (count((list) => perhaps.includes(list.item) && !list.packs)) {
+    notebook.unknown(STEP, "containers_not_followed", "entries on what it may have been in are withheld");
+  }
+}
+
+/** Check that no active member is passed over in silence. */
+function checkMembers(notebook, claim, trust, members) {
+  const known = new Set(trust.members.map((each) => toHex(each.member)));
+  for (const versions of members.members.values()) {
+    const { record } = versions.at(-1);
+    if (record.status === ACTIVE) known.add(toHex(record.member));
+    else known.delete(toHex(record.member));
+  }
+  for (const each of claim.covered) known.delete(toHex(each.member));
+  for (const each of claim.not_covered) known.delete(toHex(each));
+  if (claim.grade !== "none" && known.size) {
+    const missing = [...known].slice(0, 4).map((each) => "0x" + each).join(", ");
+    notebook.fails(STEP, "member_not_mentioned", `neither covered nor named as not covered: ${missing}`);
+  }
+}
+
+function checkCovered(notebook, claim, sections) {
+  const told = (member, sequence, size) => `${to0x(member)} ${sequence} ${size}`;
+  const found = sections
+    .filter((each) => each.covered && each.anchor)
+    .map((each) => told(each.member, each.anchor.sequence, each.note.size));
+  const claimed = claim.covered.map((each) => told(each.member, each.sequence, each.size));
+  if (found.join() !== claimed.join()) {
+    notebook.fails(STEP, "covered_differs", "the answer names other logs than are covered");
+  }
+}
+
+/** Step 13. */
+export function checkCompleteness({ notebook, header, answer, sections, trust, members }) {
+  const claim = answer.completeness;
+  if (header.question.kind === "item") {
+    if (claim.grade === "none") {
+      notebook.unknown(STEP, "completeness_not_claimed", "the issuer does not claim that these are all events");
+    } else {
+      checkLists(notebook, sections, header.question.item);
+    }
+  }
+  checkMembers(notebook, claim, trust, members);
+  if (claim.grade === "index-audited" && !claim.auditors) {
+    notebook.fails(STEP, "auditors_missing", "it claims to be audited, by nobody");
+  }
+  checkCovered(notebook, claim, sections);
+  const entries = sections.flatMap((each) => each.entries);
+  const unsure = entries.filter((each) => each.unsure).length;
+  if (unsure) {
+    const reason = `whether ${unsure} events are what was signed is not known, so how many are withheld is not`;
+    notebook.unknown(STEP, "event_hash_not_computed", reason);
+    return;
+  }
+  const withheld = entries.filter((each) => each.withheld).length;
+  if (withheld !== answer.withheld.entries || answer.withheld.parts !== 0) {
+    notebook.fails(STEP, "withheld_differs", `${withheld} entries are withheld, not ${answer.withheld.entries}`);
+  }
+}
