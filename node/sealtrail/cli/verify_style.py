@@ -20,7 +20,7 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9re
 caption { text-align: left; padding-bottom: .3rem; }
 th, td { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
-thead th { background: var(--soft); overflow-wrap: normal; }
+thead th { background: var(--soft); overflow-wrap: normal; min-width: 6.2em; }
 tbody th { font-weight: 600; }
 .verdict { border: 3px solid; border-left-width: 12px; padding: .6rem 1rem; margin-bottom: 1rem; }
 .verdict strong { font-size: 1.15rem; }
