@@ -132,6 +132,7 @@ const JOBS = {
     const header = parseHeader(fromHex(data));
     return [String(header.number), header.items.length];
   },
+  index_document: ({ data }) => parseIndexDocument(fromHex(data)).covers,
   chain: (job) => {
     const { headers, form } = chainOf(job);
     let state = stateAtGenesis(headers[0], form);

@@ -16,8 +16,12 @@ import { majorityOf } from "./votes.js";
 const BLOCKS_MAX = 200_000;
 const BYTES_MAX = 512 * 1024 * 1024;
 const RUN_BLOCKS_MAX = 2_048; // on top of a block: with some of the signers away, the others seal in turn
-// What a block after the pinned one is refused for that may come of votes which the trust file does not know.
-const BY_VOTES = new Set(["sealer_unauthorized", "seals_too_few", "validators_not_voted", "proposer_unauthorized"]);
+// What a block after the pinned one is refused for that may come of votes which the trust file does not know: with
+// more or fewer signers another one is in turn, and may seal again at another time.
+const BY_VOTES = new Set([
+  "sealer_unauthorized", "seals_too_few", "difficulty_wrong", "sealer_too_soon", "epoch_signers_wrong",
+  "validators_not_voted", "proposer_unauthorized",
+]);
 
 const ascends = (list, order) => list.every((each, n) => n === 0 || order(list[n - 1], each) < 0);
 

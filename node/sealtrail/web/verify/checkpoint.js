@@ -26,6 +26,7 @@ export function parseNote(note) {
   const fail = (what) => malformed("note_malformed", `not a checkpoint note: ${what}`);
   // characters, not code units
   if (note.length > 2 * NOTE_CHARACTERS_MAX || [...note].length > NOTE_CHARACTERS_MAX) throw fail("too long");
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) throw fail("control characters");
   const end = note.indexOf("\n\n");
   if (end < 0 || !note.endsWith("\n")) throw fail("no text and signatures");
   const text = note.slice(0, end + 1);

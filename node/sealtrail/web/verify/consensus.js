@@ -35,10 +35,13 @@ export function blockHash(header, form) {
   return form.name === "none" ? plainHash(header) : qbftHash(header, form.name);
 }
 
-function checkNext(header, parent, form) {
+function checkNext(header, parent) {
   if (header.number !== parent.number + 1n || !equal(header.parentHash, parent.hash)) {
     throw wrong("header_not_next", `block ${header.number} does not follow block ${parent.number}`);
   }
+}
+
+function checkTime(header, parent, form) {
   const gap = form.name === "clique" ? cliqueGap : 0n;
   if (header.time < parent.time + gap) throw wrong("header_too_early", `block ${header.number}`);
 }
@@ -57,7 +60,8 @@ export function stateAtGenesis(header, form) {
 /** Check the next header and return the state after it. */
 export function follow(state, header) {
   const { form } = state;
-  checkNext(header, state, form);
+  checkNext(header, state);
+  checkTime(header, state, form);
   const next = { form, number: header.number, hash: blockHash(header, form), time: header.time };
   if (form.name === "clique") {
     const sealer = checkClique(header, state.members, state.recent, form.epoch);
@@ -85,11 +89,13 @@ export function membersFor(intervals, number) {
  */
 export function verifyFinal(run, form, intervals) {
   if (form.name === "none") throw unavailable("chain_without_seals", "this chain's blocks carry no seals");
-  for (let n = 1; n < run.length; n++) {
-    const { number, time } = run[n - 1];
-    checkNext(run[n], { number, time, hash: blockHash(run[n - 1], form) }, form);
+  const pairs = run.slice(1).map((header, n) => [header, run[n]]);
+  for (const [header, parent] of pairs) {
+    checkNext(header, { number: parent.number, hash: blockHash(parent, form) });
   }
-  return form.name === "clique" ? finalByClique(run, form, intervals) : finalByQbft(run, form, intervals);
+  const final = form.name === "clique" ? finalByClique(run, form, intervals) : finalByQbft(run, form, intervals);
+  for (const [header, parent] of pairs) checkTime(header, parent, form);
+  return final;
 }
 
 function finalByClique(run, form, intervals) {
