@@ -17,8 +17,9 @@ from bundle_world import Recipe, event, lines_of, signed
 from sealtrail.cli import verify_jobs
 from sealtrail.cli.verify_jobs import _ahead, entries_ahead
 from sealtrail.errors import InputError, SealtrailError, UnavailableError
+from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import BundleLimits, read_lines
-from sealtrail.evidence.bundle.lines import AnswerLine, Completeness, EntryLine, LogQuestion
+from sealtrail.evidence.bundle.lines import AnswerLine, Completeness, LogQuestion, Withheld
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import TrustFile
 from sealtrail.evidence.bundle.verify import Ahead, verify_bundle
@@ -49,7 +50,10 @@ class Logged:
             msgspec.structs.replace(line, covered=False) if hasattr(line, "covered") else line
             for line in lines_of(story.world, recipe)
         ]
-        self.lines = [*lines, AnswerLine(completeness=Completeness(grade="none"))]
+        self.lines = [
+            *lines,
+            AnswerLine(completeness=Completeness(grade="none"), withheld=Withheld()),
+        ]
         self.entries = [n for n, line in enumerate(self.lines) if isinstance(line, EntryLine)]
 
     def bundle(self) -> list[bytes]:

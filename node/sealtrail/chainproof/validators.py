@@ -246,6 +246,11 @@ def _sealers_by_history(
             raise VerificationError(
                 "header_not_next", f"block {later.number} does not follow block {earlier.number}"
             )
+        if later.time < earlier.time:
+            raise VerificationError(
+                "header_too_early",
+                f"block {later.number} is of {later.time}, its parent of {earlier.time}",
+            )
     sealers: _Sealers = []
     for header in headers:
         members = history.members_for(header.number)

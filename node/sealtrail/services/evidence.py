@@ -48,6 +48,7 @@ from sealtrail.evidence.bundle.lines import (
     Program,
     QueryQuestion,
     RecordVersion,
+    Withheld,
 )
 from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.trust import TrustFile
@@ -513,7 +514,7 @@ class EvidenceService:
         network = await self._database.read(lambda c: self._networks.view(c).network())
         others = [to_hex(m.member) for m in network.members if m.status is Status.ACTIVE]
         nothing = Completeness(grade=NOT_CLAIMED, not_covered=others)
-        yield signing.line(AnswerLine(completeness=nothing))
+        yield signing.line(AnswerLine(completeness=nothing, withheld=Withheld()))
         yield signing.end()
 
     def _portion(

@@ -230,7 +230,7 @@ class ChainPart:
         return run
 
     def _not_final(self, block: _Block, error: SealtrailError) -> None:
-        if block.header.number > self._trust.pinned.block and error.code in _STRANGER:
+        if block.header.number > self._trust.pinned.block and error.code in _OTHER_VALIDATORS:
             self._notebook.unknown(
                 _STEP,
                 "validators_unknown",
@@ -296,8 +296,17 @@ class ChainPart:
 
 # Blocks on top that are looked at: with some of the signers away, the others seal in turn.
 RUN_BLOCKS_MAX = 2_048
-_STRANGER = frozenset(
-    {"sealer_unauthorized", "seal_by_stranger", "seals_too_few", "validators_differ"}
+# What another set of validators looks like to who does not know of it: not one of them says that a seal is wrong.
+_OTHER_VALIDATORS = frozenset(
+    {
+        "sealer_unauthorized",
+        "seals_too_few",
+        "difficulty_wrong",
+        "sealer_too_soon",
+        "epoch_signers_wrong",
+        "proposer_unauthorized",
+        "validators_not_voted",
+    }
 )
 
 

@@ -210,7 +210,7 @@ class AnswerLine(Line, frozen=True, kw_only=True, tag="answer"):
     completeness: Completeness
     verdicts: AnswerVerdicts | None = None
     findings: list[AnswerFinding] = []
-    withheld: Withheld = Withheld()
+    withheld: Withheld
 
 
 class SignatureLine(Line, frozen=True, kw_only=True, tag="signature"):

@@ -165,6 +165,7 @@ class SectionReader:
         if statement is None:
             statement = read_statement(record, self._domain)
         self._note_steps(line.index, record, statement.steps)
+        self._check_covers(line.index, record, statement)
         self._entries += 1
         self._last = (line.index, record)
         self._times.entry(self.member, line.index, signed.entry)
@@ -208,6 +209,22 @@ class SectionReader:
                 )
 
     # -- the tree ------------------------------------------------------------------------------------
+
+    def _check_covers(self, index: int, record: EntryRecord, statement: Statement) -> None:
+        """Check that an index entry covers the leaves before it: here its place is known."""
+        if statement.entry.kind is not Kind.INDEX or record.content is None:
+            return
+        try:
+            covers = parse_index_document(record.content).covers
+        except InputError:
+            return  # step 1 has said so
+        if covers != index:
+            self._notebook.fails(
+                _ENTRIES,
+                "index_covers_differs",
+                f"the index covers {covers} leaves, and its entry is leaf {index}",
+                place=self._place(index),
+            )
 
     def _place_leaf(self, line: EntryLine, number: int) -> None:
         leaf = leaf_hash(line.leaf)
