@@ -73,7 +73,9 @@ def main() -> None:
 
 
 def _measure_bundles(figures: Figures, sizes: list[int]) -> None:
-    from bench.verifying import measure_verify
+    from bench.verifying import measure_sizes, measure_verify
+
+    measure_sizes(figures)
 
     with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as directory:
         for entries in sizes:

@@ -18,11 +18,22 @@ import msgspec
 
 from bench.documents import batches
 from bench.figures import Figures
-from bundle_world import ANCHORS, REGISTRY, Member, World
+from bundle_world import (
+    ANCHORS,
+    PACK,
+    REGISTRY,
+    Member,
+    Recipe,
+    World,
+    bundle,
+    commissioning,
+    event,
+    verify,
+)
 from sealtrail.epcis import RecordedEvent, parse_document, read_content
-from sealtrail.evidence.bundle.compose import section_lines, sign_lines
+from sealtrail.evidence.bundle.compose import BundleSigner, SectionWriter
 from sealtrail.evidence.bundle.contracts import record_digest_slot
-from sealtrail.evidence.bundle.form import AnyLine, encode_line
+from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
     Completeness,
@@ -30,6 +41,7 @@ from sealtrail.evidence.bundle.lines import (
     LogLine,
     LogQuestion,
     Program,
+    Withheld,
 )
 from sealtrail.evidence.bundle.trust import encode_trust
 from sealtrail.evidence.record import EntryRecord
@@ -60,6 +72,33 @@ def measure_verify(figures: Figures, directory: Path, entries: int) -> None:
     figures.add(f"{name}: of reading and hashing its event alone", cpu / entries / reading, "times")
     figures.add(f"{name}: peak memory", memory / 1e6, "MB")
     figures.add(f"{name}: the file", bundle.stat().st_size / entries, "bytes/entry")
+
+
+def measure_sizes(figures: Figures) -> None:
+    """Show how large a bundle about one pack is, each of its events in an anchor of its own, four signers."""
+    figures.heading(
+        "Evidence bundles about one pack, each event with an anchor of its own, four signers"
+    )
+    for events in (10, 100):
+        world = World(f"pack of {events}", signers=4)
+        maker = Member(world, "Maker")
+        maker.append(commissioning(1))
+        maker.seal()
+        for minute in range(2, events + 1):
+            maker.append(event(minute))
+            maker.seal()
+        world.empty(8)
+        gtin = f"https://id.gs1.org/01/{GTIN}"
+        items = [(PACK, False), (gtin, False), (f"{gtin}/10/L1", False)]
+        recipe = Recipe(issuer=maker, logs=[maker], items=items, shown_items=[i for i, _ in items])
+        data = bundle(world, recipe)
+        started = time.process_time()
+        report = verify(data, world.trust(pinned=1))
+        seconds = time.process_time() - started
+        if report.exit_code:
+            raise RuntimeError(f"the bundle does not hold: {report.steps}")
+        figures.add(f"bundle of {events} events: size", len(data) / 1000, "kB")
+        figures.add(f"bundle of {events} events: verified in", seconds * 1000, "ms")
 
 
 def _verify(bundle: Path, trust: Path) -> tuple[float, float, int]:
@@ -137,8 +176,9 @@ def make_log_bundle(bundle: Path, trust: Path, entries: int) -> None:
         world.anchor(member, size)
     world.empty(6)
     with bundle.open("wb") as file:
-        lines = (encode_line(line) for line in _lines(world, member, kept))
-        file.writelines(sign_lines(lines, member.peer_signer))
+        signing = BundleSigner(member.peer_signer)
+        file.writelines(signing.line(line) for line in _lines(world, member, kept))
+        file.write(signing.end())
     trust.write_bytes(encode_trust(world.trust(pinned=1)))
     kept.unlink()
 
@@ -159,13 +199,13 @@ def _entries(member: _LongLog, count: int) -> Iterator[EntryRecord]:
     for document in batches(GTIN, GLN, events=count, a_document=CHECKPOINT_ENTRIES, tag="v"):
         events = [e for e in parse_document(document).events if isinstance(e, RecordedEvent)]
         drafts = drafter.draft(events, kind=Kind.EVENT, record_time_ms=member.clock_ms)
-        for event, draft in zip(events, drafts, strict=True):
+        for recorded, draft in zip(events, drafts, strict=True):
             assert draft.entry is not None
             tree.append(leaf_hash(draft.entry.leaf))
             yield EntryRecord(
                 leaf=draft.entry.leaf,
-                content=event.content,
-                media_type=event.media_type,
+                content=recorded.content,
+                media_type=recorded.media_type,
                 seed=draft.seed,
                 references=b"",
                 item_keys=(),
@@ -190,8 +230,12 @@ def _lines(world: World, member: _LongLog, kept: Path) -> Iterator[AnyLine]:
     yield from world.block_lines(places, proof_block, slots)
     yield line
     opening = LogLine(member=to_hex(member.member), item_salt=to_hex(member.item_salt))
-    yield from section_lines(opening, enumerate(_kept(kept)), member.anchored, member.node)
-    yield AnswerLine(completeness=Completeness(grade="none"))
+    writer = SectionWriter(opening, member.anchored)
+    yield writer.begin()
+    for index, record in enumerate(_kept(kept)):
+        yield from writer.add(index, record, member.node)
+    yield from writer.end(member.node)
+    yield AnswerLine(completeness=Completeness(grade="none"), withheld=Withheld())
 
 
 def _kept(path: Path) -> Iterator[EntryRecord]:
