@@ -53,7 +53,8 @@ async def world(tmp_path: Path) -> AsyncIterator[PeersWorld]:
 async def maker_with_a_long_log(world: PeersWorld, *sizes: int) -> Peer:
     maker = await world.peer(MAKER)
     for size in sizes:
-        packs = (f"urn:epc:id:sgtin:4012345.011122.F{n}" for n in range(maker.log.size, size))
+        new = range(maker.log.size, size - 1)  # the last is the index entry
+        packs = (f"urn:epc:id:sgtin:4012345.011122.F{n}" for n in new)
         await maker.record(*(commissioning(MAKER, 10, each) for each in packs))
         await maker.anchor()
     return maker
