@@ -7,6 +7,7 @@ from sealtrail.config import Config
 from sealtrail.peers.client import PeerClient
 from sealtrail.ports import ChainProofs
 from sealtrail.services.evidence import EvidenceService
+from sealtrail.services.evidence_assembly import Assembly
 from sealtrail.services.evidence_peers import SectionAsker, SectionGiver
 from sealtrail.services.evidence_sections import SectionSource
 from sealtrail.services.follower import Follower
@@ -34,17 +35,23 @@ def make_evidence(
 ) -> EvidenceService:
     """Return the service that makes evidence bundles."""
     sections = SectionSource(log, identity, index)
-    return EvidenceService(
+    assembly = Assembly(
         database,
-        log,
         identity,
-        sections=sections,
         networks=networks,
         follower=follower,
         proofs=proofs,
         signer=signer,
         anchor_delay_seconds=config.anchoring.delay_seconds_max,
         program=("sealtrail", __version__),
+    )
+    return EvidenceService(
+        database,
+        log,
+        identity,
+        assembly,
+        sections=sections,
+        networks=networks,
         asker=SectionAsker(client, timeout_seconds=config.peers.timeout_seconds),
         giver=SectionGiver(sections, identity, networks, Policy(config.peers.disclosure)),
     )
