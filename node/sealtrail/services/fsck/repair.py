@@ -234,7 +234,8 @@ def _recompute(scope: Scope, number: int) -> str | None:
     row, event = loaded
     found = Findings()
     entry = check_leaf(found, row, event, scope.domain)
-    recorded = None if entry is None else check_event(found, row, event, entry)
+    buried = row.entry_id in scope.tombstones
+    recorded = None if entry is None else check_event(found, row, event, entry, buried=buried)
     if entry is None or recorded is None:
         return "its content, or the entry that seals it, does not hold"
     fresh = _new_event(recorded, entry)
