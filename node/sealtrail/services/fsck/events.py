@@ -23,7 +23,7 @@ from sealtrail.signing import (
     Entry,
     entry_id,
     event_disclosure_root,
-    item_key,
+    item_keys,
     items_root,
     parse_leaf,
     parse_references,
@@ -245,7 +245,7 @@ def _check_items(
     if row.item_salt is None:
         return
     salt = row.item_salt
-    keys = sorted({item_key(salt, each.item) for each in recorded.items})
+    keys = item_keys(salt, recorded.items)
     if b"".join(keys) != row.item_keys and items_root(keys) != entry.items_root:
         found.add(
             "items_differ",

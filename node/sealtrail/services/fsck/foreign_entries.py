@@ -28,7 +28,7 @@ from sealtrail.services.network import FollowedNetwork
 from sealtrail.signing import (
     Entry,
     event_disclosure_root,
-    item_key,
+    item_keys,
     items_root,
     recover,
 )
@@ -117,12 +117,10 @@ def _check_salt(found: Findings, row: _Row, entry: Entry, recorded: RecordedEven
     salt = row.item_salt
     if salt is None:
         return
-    if recorded is not None:
-        keys = {item_key(salt, each.item) for each in recorded.items}
-        if items_root(keys) != entry.items_root:
-            message = "the content's items under it don't give the items root that was signed"
-            found.add("item_salt_differs", _TABLE, row.key, message, column="item_salt")
-            return
+    if recorded is not None and items_root(item_keys(salt, recorded.items)) != entry.items_root:
+        message = "the content's items under it don't give the items root that was signed"
+        found.add("item_salt_differs", _TABLE, row.key, message, column="item_salt")
+        return
     if row.log_salt is None:
         found.add("log_missing", _TABLE, row.key, "no salt is kept for the entry's log")
     elif recorded is not None and row.log_salt != salt:

@@ -71,7 +71,7 @@ def _check_erased(scope: Scope, found: Findings) -> None:
             continue
         keys = set(split_hashes(item_keys))
         items = stored.get(event_row, set())
-        named = {each for each in items if item_key(salt, each[0]) in keys}
+        named = {each for each in items if item_key(salt, each[0], packs=each[1] == "lot") in keys}
         _name(found, event_row, items, named)
 
 

@@ -31,7 +31,7 @@ from sealtrail.services.fsck.run import Report
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.fsck.tree import computed_tiles
 from sealtrail.services.network import FollowedNetwork
-from sealtrail.signing import Entry, item_key
+from sealtrail.signing import Entry, item_keys
 from sealtrail.store import mending
 from sealtrail.store.contents import encode_content
 from sealtrail.store.derived import rebuild_indexes
@@ -332,7 +332,7 @@ def _keys(scope: Scope, record: EntryRecord, recorded: RecordedEvent) -> bytes:
     salt = record.item_salt or scope.item_salt
     if record.item_keys or salt is None:
         return b"".join(record.item_keys)
-    return b"".join(sorted({item_key(salt, each.item) for each in recorded.items}))
+    return b"".join(item_keys(salt, recorded.items))
 
 
 def _foreign(
@@ -341,7 +341,7 @@ def _foreign(
     salt = record.item_salt if recorded.items else None
     keys = record.item_keys
     if salt is not None:
-        keys = tuple(sorted({item_key(salt, each.item) for each in recorded.items}))
+        keys = tuple(item_keys(salt, recorded.items))
     return ForeignEntry(
         entry_id=wanted.entry_id,
         member=entry.member,
