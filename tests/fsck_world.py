@@ -8,28 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fakes.ledger import FakeLedger, _Transaction
-from peers_world import PeersWorld, peers_world, until
-from provenance_world import commissioning, derived, document, event, packing, shipping
+from peers_world import Peer, PeersWorld, peers_world, until
+from provenance_world import commissioning, derived, document, erase, event, packing, shipping
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
+from sealtrail.chainproof.consensus import Form, Validators
+from sealtrail.chainproof.validators import Change
 from sealtrail.errors import IntegrityError
+from sealtrail.log.checkpoint import Checkpoint, sign_note
+from sealtrail.log.contradiction import prove_fork
 from sealtrail.membership.records import Purpose
 from sealtrail.ports import Ledger, Sent
 from sealtrail.services.fsck.faults import Fault, spelt
 from sealtrail.services.fsck.run import LocalLooking, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
+from sealtrail.signing import Ed25519Signer, origin_of, parse_leaf
+from sealtrail.store.audit_names import ensure_pseudonym, keep_input
 from sealtrail.store.contents import parse_content
 from sealtrail.store.keystore import save_key
+from sealtrail.store.log_findings import OMITTED, LogFinding, save_finding
+from sealtrail.store.log_watch import AwaitedEntry, save_awaited
+from sealtrail.store.validators import Followed, save_followed
 
 PACK = "https://id.gs1.org/01/09521001000012/21/"
 CASE = "https://id.gs1.org/00/395210010000000017"
@@ -84,6 +95,7 @@ class Store:
             read_transaction=read_transaction,
             counting_key=KEY,
             key_files=self.key_files,
+            index_folder=self.folder / f"{self.actor.name}-index",
         )
         return msgspec.structs.replace(subject, **changes)
 
@@ -104,7 +116,17 @@ class Store:
     def opened(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
+            triggers = connection.execute(
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
+            ).fetchall()
+            for (
+                name,
+                _,
+            ) in triggers:  # what keeps the program from changing a record keeps nobody else
+                connection.execute(f"DROP TRIGGER {name}")
             yield connection
+            for _, sql in triggers:
+                connection.execute(sql)
 
     def copy_to(self, folder: Path) -> Store:
         """Return a copy of the store in another folder."""
@@ -132,6 +154,7 @@ async def _build(folder: Path) -> dict[str, Store]:
         await _follow(world)
         await until(lambda: len(wholesaler.others()) >= 3, "the shipment")
         await until(lambda: not maker.undelivered(), "its acknowledgement")
+        await wholesaler.ask_witnesses()
         await wholesaler.record(
             event(WHOLESALER, "receiving", 10, CASE),
             packing(WHOLESALER, 11, CASE, PACK + "A1", action="DELETE", bizStep="unpacking"),
@@ -161,15 +184,89 @@ async def _build(folder: Path) -> dict[str, Store]:
             lambda: wholesaler.sql("SELECT count(*) FROM delivery_unproven")[0][0] > 0,
             "history that is proven later",
         )
+        wholesaler.checkpoint_moved()
+        await until(
+            lambda: wholesaler.sql("SELECT count(*) FROM cosignature")[0][0] >= 2, "cosignatures"
+        )
+        # postings for a whole run of the item index
+        await pharmacy.record(commissioning(PHARMACY, 30, *(f"{PACK}R{n}" for n in range(4_200))))
+        await pharmacy.anchor()
         for peer in world.peers.values():
             await peer.stop_delivering()
+            await _keep_trail(peer)
+            await peer.watch.look()
+            peer.database.write_sync(lambda c: _fill(c, world))
+        wholesaler.database.write_sync(_erase_two)
         stores = {
             "maker": Store(folder, MAKER, world),
             "wholesaler": Store(folder, WHOLESALER, world),
+            "pharmacy": Store(folder, PHARMACY, world),
         }
     for store in stores.values():
         store.keep()
     return stores
+
+
+async def _keep_trail(peer: Peer) -> None:
+    """Put two digests of the audit trail into the log, and a few records behind them."""
+    beat = peer.audit_beat()
+    await beat.started(b"a configuration")
+    await peer.trail.flush()
+    await beat.digest()
+    await peer.audit_beat().started(b"another configuration")
+    await beat.digest()
+    await peer.anchor()
+    await beat.started(b"a third configuration")
+
+
+def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
+    """Write what no node of this world has of itself: names, refused input, validators, a log that forked."""
+    ensure_pseudonym(connection, "token", "a name", random=os.urandom, now_ms=1)
+    refused = b"no event"
+    keep_input(connection, sha256(refused).digest(), refused, bytes_max=100, now_ms=1)
+    members = (b"\x01" * 20, b"\x02" * 20)
+    form = Form(name="clique")
+    state = Validators(form=form, number=7, hash=b"\x05" * 32, time=9, members=members)
+    changes = [
+        Change(first_block=n, number=n, hash=bytes([n]) * 32, members=members[: n + 1])
+        for n in range(2)
+    ]
+    save_followed(connection, Followed(form=form, state=state), changes)
+    origin, key = origin_of(world.domain, MAKER.member), derived(MAKER.name, "log")
+    notes = [
+        sign_note(Checkpoint(origin, 5, bytes([n]) * 32), Ed25519Signer(key)) for n in range(2)
+    ]
+    proof = prove_fork(*notes, origin=origin, log_keys=[Ed25519Signer(key).public_key])
+    forked = LogFinding(code="log_forked", member=MAKER.member, found_ms=1, contradiction=proof)
+    save_finding(connection, forked)
+    row = connection.execute("SELECT member, entry_id FROM foreign_entry LIMIT 1").fetchone()
+    if row is not None:
+        omitted = LogFinding(
+            code=OMITTED, member=row[0], found_ms=1, entry_id=row[1], promised_ms=1
+        )
+        save_finding(connection, omitted)
+        save_awaited(
+            connection,
+            [
+                AwaitedEntry(
+                    member=row[0], entry_id=row[1], record_time_ms=_time(connection, row[1])
+                )
+            ],
+        )
+
+
+def _time(connection: sqlite3.Connection, entry_id: bytes) -> int:
+    row = connection.execute("SELECT leaf FROM foreign_entry WHERE entry_id = ?", (entry_id,))
+    return parse_leaf(row.fetchone()[0]).entry.record_time_ms
+
+
+def _erase_two(connection: sqlite3.Connection) -> None:
+    """Erase an event of the own log, and another member's."""
+    for condition in ("leaf_index IS NOT NULL", "leaf_index IS NULL"):
+        (entry_id,) = connection.execute(
+            f"SELECT entry_id FROM event WHERE {condition} ORDER BY event_row DESC LIMIT 1"
+        ).fetchone()
+        erase(connection, entry_id)
 
 
 async def _follow(world: PeersWorld) -> None:

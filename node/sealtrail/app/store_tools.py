@@ -76,6 +76,7 @@ def subject_of(config: Config) -> Subject:
         key_files=tuple(
             KeyFile(p, config.resolve(getattr(config.keys, p.name.lower()))) for p in _PURPOSES
         ),
+        index_folder=config.index_folder,
     )
 
 

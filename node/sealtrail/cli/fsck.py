@@ -92,7 +92,7 @@ def mend(
         return plan.mends, False
     peer_key = None
     if plan.wanted and not offline:
-        peer_key = open_keys(config, (Purpose.PEER,))[Purpose.PEER]
+        peer_key = open_keys(config, Purpose.PEER)[Purpose.PEER]
     done = asyncio.run(run_repair(config, plan, peer_key, lambda text: say(text, quiet=as_json)))
     if not as_json:
         show_mends(done, "mended")

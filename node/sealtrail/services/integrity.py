@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -31,7 +32,21 @@ class StoreFault(msgspec.Struct, frozen=True):
     reason: str
 
 
-def half_erased(event: StoredEvent, seed: bytes | None) -> StoreFault | None:
+class Erasable(Protocol):
+    """An event as far as it tells whether it was erased."""
+
+    @property
+    def content(self) -> bytes | None:
+        """What was recorded; None once erased."""
+        ...
+
+    @property
+    def erased(self) -> bool:
+        """Tell whether its other columns say that it was."""
+        ...
+
+
+def half_erased(event: Erasable, seed: bytes | None) -> StoreFault | None:
     """Return what was lost where it was not erased: erasing takes content and seed at once, and says so."""
     if event.content is None and seed is not None:
         return StoreFault(

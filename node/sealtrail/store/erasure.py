@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -27,10 +28,21 @@ from sealtrail.store.events import (
 # Values of one statement's IN list at most.
 _CHUNK = 256
 # The content hash, which is unique beside its member, gives way to the entry's id, and event time to record time.
+_ERASED_COLUMNS = (
+    *(
+        "content",
+        "content_hash",
+        "event_hash",
+        "event_id",
+        "hash_ambiguous",
+        "event_type",
+        "action",
+    ),
+    *("biz_step", "disposition", "read_point", "biz_location", "event_time_us", "record_time_ms"),
+)
 _ERASE_EVENT = (
-    "UPDATE event SET content = NULL, content_hash = entry_id, event_hash = ?, event_id = ?,"
-    " hash_ambiguous = NULL, event_type = '', action = NULL, biz_step = NULL, disposition = NULL,"
-    " read_point = NULL, biz_location = NULL, event_time_us = record_time_ms * 1000 WHERE event_row = ?"
+    f"UPDATE event SET {', '.join(f'{name} = :{name}' for name in _ERASED_COLUMNS)}"
+    " WHERE event_row = :event_row"
 )
 
 
@@ -49,6 +61,19 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
 _TOMBSTONE = ", ".join(Tombstone.__struct_fields__)
 
 
+def erased_columns(entry_id: bytes, record_time_ms: int) -> dict[str, Any]:
+    """Return column → value of what an erased event's row says; its numbers, member and media type stay."""
+    known = {
+        "content_hash": entry_id,
+        "event_hash": ERASED_EVENT_HASH,
+        "event_id": erased_event_id(entry_id),
+        "event_type": "",
+        "event_time_us": record_time_ms * 1000,
+        "record_time_ms": record_time_ms,
+    }
+    return {name: known.get(name) for name in _ERASED_COLUMNS}
+
+
 def erase_event(
     connection: sqlite3.Connection, event: StoredEvent, tombstone: Tombstone, items: Iterable[str]
 ) -> None:
@@ -56,9 +81,8 @@ def erase_event(
 
     Harmless to repeat: the first tombstone stays.
     """
-    connection.execute(
-        _ERASE_EVENT, (ERASED_EVENT_HASH, erased_event_id(event.entry_id), event.event_row)
-    )
+    columns = erased_columns(event.entry_id, event.record_time_ms)
+    connection.execute(_ERASE_EVENT, {**columns, "event_row": event.event_row})
     connection.execute(
         "UPDATE entry SET seed = NULL WHERE leaf_index ="
         " (SELECT leaf_index FROM event WHERE event_row = ?)",

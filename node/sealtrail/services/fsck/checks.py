@@ -9,15 +9,21 @@ from collections.abc import Mapping
 
 from sealtrail.services.fsck import (
     checkpoints,
+    cosignatures,
     followed,
     foreign_entries,
     identity,
+    item_index,
     items,
     keystore,
+    log_findings,
     own_entries,
     rows,
     structure,
+    tombstones,
+    trail,
     tree,
+    validators,
     working,
 )
 from sealtrail.services.fsck.check import Check
@@ -33,9 +39,15 @@ CHECKS: Mapping[str, Check] = {
         tree.CHECK,
         checkpoints.CHECK,
         followed.CHECK,
+        validators.CHECK,
         own_entries.CHECK,
         foreign_entries.CHECK,
+        tombstones.CHECK,
         items.CHECK,
+        item_index.CHECK,
+        trail.CHECK,
+        cosignatures.CHECK,
+        log_findings.CHECK,
         working.JOBS,
         working.DELIVERIES,
     )

@@ -21,9 +21,9 @@ from sealtrail.services.integrity import half_erased
 from sealtrail.signing import (
     Domain,
     Entry,
-    disclosure_root,
     entry_id,
-    item_key,
+    event_disclosure_root,
+    item_keys,
     items_root,
     parse_leaf,
     parse_references,
@@ -31,6 +31,7 @@ from sealtrail.signing import (
 )
 from sealtrail.store import derived
 from sealtrail.store.contents import parse_content
+from sealtrail.store.erasure import erased_columns
 
 
 class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +75,14 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True):
         """What names the row."""
         return {"event_row": self.event_row}
 
+    @property
+    def erased(self) -> bool:
+        """Tell whether it was erased for law: the entry's id then stands in the content hash's place."""
+        return self.content is None and self.content_hash == self.entry_id
+
 
 EVENT_COLUMNS = EventRow.__struct_fields__
+TOMBSTONE = "tombstone"
 _DERIVED = tuple(name.strip() for name in derived.DERIVED.split(","))
 
 
@@ -141,32 +148,60 @@ def check_roots(found: Findings, row: EntryRow, entry: Entry) -> None:
 
 
 def check_event(
-    found: Findings, row: EntryRow, event: EventRow, entry: Entry
+    found: Findings, row: EntryRow, event: EventRow, entry: Entry, *, buried: bool
 ) -> RecordedEvent | None:
-    """Compare an event's content, seed and columns with its entry; return the event if its content holds."""
-    content = None if event.content is None else parse_content(event.content)
-    lost = half_erased(content, row.seed)
-    if lost is not None:
-        place = (
-            (row.table, row.key, "seed") if row.seed is None else ("event", event.key, "content")
-        )
-        found.add(lost.code, place[0], place[1], lost.reason, column=place[2])
+    """Compare an event's content, seed and columns with its entry; return the event if its content holds.
+
+    Args:
+        buried: a tombstone says that the event was erased.
+    """
+    if event.content is None and row.seed is None and buried:
+        check_erased(found, event, entry)
+        return None
+    _check_loss(found, row, event, buried)
     if event.member != entry.member:
         found.differs(
             "event", event.key, "member", event.member, entry.member, code="column_differs"
         )
-    if content is None or row.seed is None:
-        _check_erased(found, event, entry)
+    if event.content is None or row.seed is None:
+        _check_record_time(found, event, entry)
         return None
-    recorded = _read(found, row, event, content, entry)
+    recorded = _read(found, row, event, parse_content(event.content), entry)
     if recorded is not None:
         _check_items(found, row, event, recorded, entry)
         _check_columns(found, event, recorded, entry)
     return recorded
 
 
-def _check_erased(found: Findings, event: EventRow, entry: Entry) -> None:
-    """Of an erased event what the leaf repeats is all that can be compared."""
+def _check_loss(found: Findings, row: EntryRow, event: EventRow, buried: bool) -> None:
+    """Tell what is gone, and what is there although it was erased."""
+    lost = half_erased(event, row.seed)
+    if lost is not None:
+        place = (
+            (row.table, row.key, "seed")
+            if event.content is not None
+            else ("event", event.key, "content")
+        )
+        found.add(lost.code, place[0], place[1], lost.reason, column=place[2])
+    elif event.content is None:
+        message = "content and seed were erased, and no tombstone says so"
+        found.add("tombstone_missing", TOMBSTONE, {"entry_id": event.entry_id}, message)
+    if buried and event.content is not None:
+        message = "an event that was not erased has a tombstone"
+        found.add("tombstone_unexpected", TOMBSTONE, {"entry_id": event.entry_id}, message)
+
+
+def check_erased(found: Findings, event: EventRow, entry: Entry) -> None:
+    """Compare what erasing leaves of an event's row with what it writes there."""
+    stored = msgspec.structs.asdict(event)
+    wanted = erased_columns(event.entry_id, entry.record_time_ms)
+    for name, value in {**wanted, "member": entry.member}.items():
+        if stored[name] != value:
+            found.differs("event", event.key, name, stored[name], value, code="column_differs")
+
+
+def _check_record_time(found: Findings, event: EventRow, entry: Entry) -> None:
+    """Of an event without its content what the leaf repeats is all that can be compared."""
     if event.record_time_ms != entry.record_time_ms:
         found.differs(
             "event", event.key, "record_time_ms", event.record_time_ms, entry.record_time_ms,
@@ -180,25 +215,26 @@ def _read(
     """Read the content, and tell which of content, its hash, its type and the seed is not what was signed."""
     assert row.seed is not None
     digest = sha256(content).digest()
-    if digest != event.content_hash and entry.disclosure_root == disclosure_root(
-        row.seed, (event.content_hash, event.event_hash)
-    ):
-        message = f"its SHA-256 is {shown(digest)}, expected {shown(event.content_hash)}"
-        found.add("content_differs", "event", event.key, message, column="content")
-        return None
+    is_recorded = digest == event.content_hash
+    changed = f"its SHA-256 is {shown(digest)}, expected {shown(event.content_hash)}"
     try:
         recorded = read_content(content, event.media_type)
+        root = event_disclosure_root(
+            row.seed, content, content_hash=digest, event_hash=recorded.event_hash
+        )
     except SealtrailError as error:
-        column = "media_type" if digest == event.content_hash else "content"
-        found.add("content_unreadable", "event", event.key, str(error), column=column)
+        if is_recorded:
+            found.add("content_unreadable", "event", event.key, str(error), column="media_type")
+        else:
+            found.add("content_differs", "event", event.key, changed, column="content")
         return None
-    if disclosure_root(row.seed, (digest, recorded.event_hash)) == entry.disclosure_root:
+    if root == entry.disclosure_root:
         return recorded
-    message = "content and seed don't give the disclosure root that was signed"
-    if digest == event.content_hash:
+    if is_recorded:
+        message = "content and seed don't give the disclosure root that was signed"
         found.add("seed_differs", row.table, row.key, message, column="seed")
     else:
-        found.add("content_differs", "event", event.key, message, column="content")
+        found.add("content_differs", "event", event.key, changed, column="content")
     return None
 
 
@@ -209,7 +245,7 @@ def _check_items(
     if row.item_salt is None:
         return
     salt = row.item_salt
-    keys = sorted({item_key(salt, each.item) for each in recorded.items})
+    keys = item_keys(salt, recorded.items)
     if b"".join(keys) != row.item_keys and items_root(keys) != entry.items_root:
         found.add(
             "items_differ",

@@ -27,12 +27,13 @@ from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.network import FollowedNetwork
 from sealtrail.signing import (
     Entry,
-    disclosure_root,
-    item_key,
+    event_disclosure_root,
+    item_keys,
     items_root,
     recover,
 )
 from sealtrail.signing.keys import SIGNATURE_BYTES
+from sealtrail.store.contents import parse_content
 
 _TABLE = "foreign_entry"
 _BUCKETS = 256  # by the id's first byte: the table has no row numbers
@@ -105,7 +106,8 @@ def _check(scope: Scope, found: Findings, row: _Row) -> RecordedEvent | None:
             message = "an event was recorded by this entry, and is gone"
             found.add("event_missing", _TABLE, row.key, message)
         return None
-    recorded = check_event(found, row.entry, row.event, entry)
+    buried = row.entry.entry_id in scope.tombstones
+    recorded = check_event(found, row.entry, row.event, entry, buried=buried)
     _check_salt(found, row, entry, recorded)
     return recorded
 
@@ -115,12 +117,10 @@ def _check_salt(found: Findings, row: _Row, entry: Entry, recorded: RecordedEven
     salt = row.item_salt
     if salt is None:
         return
-    if recorded is not None:
-        keys = {item_key(salt, each.item) for each in recorded.items}
-        if items_root(keys) != entry.items_root:
-            message = "the content's items under it don't give the items root that was signed"
-            found.add("item_salt_differs", _TABLE, row.key, message, column="item_salt")
-            return
+    if recorded is not None and items_root(item_keys(salt, recorded.items)) != entry.items_root:
+        message = "the content's items under it don't give the items root that was signed"
+        found.add("item_salt_differs", _TABLE, row.key, message, column="item_salt")
+        return
     if row.log_salt is None:
         found.add("log_missing", _TABLE, row.key, "no salt is kept for the entry's log")
     elif recorded is not None and row.log_salt != salt:
@@ -190,13 +190,25 @@ def _is_second_entry(scope: Scope, row: _Row, entry: Entry) -> bool:
     """Tell whether another entry of the member recorded the same event, whose content is kept once."""
     seed = row.entry.seed
     if seed is None:
-        return False
-    return any(
-        disclosure_root(seed, hashes) == entry.disclosure_root
-        for hashes in scope.connection.execute(
-            "SELECT content_hash, event_hash FROM event WHERE member = ?", (row.member,)
-        )
+        return row.entry.entry_id in scope.tombstones
+    rows = scope.connection.execute(
+        "SELECT content, content_hash, event_hash FROM event"
+        " WHERE member = ? AND content IS NOT NULL",
+        (row.member,),
     )
+    return any(_is_over(entry, seed, *values) for values in rows)
+
+
+def _is_over(
+    entry: Entry, seed: bytes, kept: bytes, content_hash: bytes, event_hash: bytes
+) -> bool:
+    try:
+        root = event_disclosure_root(
+            seed, parse_content(kept), content_hash=content_hash, event_hash=event_hash
+        )
+    except SealtrailError:  # of another event, whose content is damaged: named with it
+        return False
+    return root == entry.disclosure_root
 
 
 CHECK = Check(

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sealtrail.epcis import read_content
 from sealtrail.errors import SealtrailError
+from sealtrail.log.tree import split_hashes
 from sealtrail.services.fsck import foreign_entries, own_entries
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.counting import MODULUS, Counting, Sums, decode_sums
 from sealtrail.services.fsck.events import items_of
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
+from sealtrail.signing import item_key
 from sealtrail.store.contents import parse_content
 
 _NAMED_MAX = 500  # events
@@ -50,7 +52,27 @@ def finish(scope: Scope, carried: Mapping[str, Sequence[bytes]]) -> Findings:
         expected = _expected(scope, event_row)
         if expected is not None:
             _name(found, event_row, rows.get(event_row, set()), expected)
+    _check_erased(scope, found)
     return found
+
+
+def _check_erased(scope: Scope, found: Findings) -> None:
+    """An erased event is found by nothing but what its item keys stand for; by how much of that, nothing says."""
+    rows = scope.connection.execute(
+        "SELECT event_row, coalesce(own.item_keys, f.item_keys), CASE WHEN own.leaf IS NULL THEN l.item_salt END,"
+        " own.leaf IS NOT NULL FROM event LEFT JOIN entry AS own ON own.leaf_index = event.leaf_index"
+        " LEFT JOIN foreign_entry AS f ON f.entry_id = event.entry_id"
+        " LEFT JOIN foreign_log AS l ON l.member = event.member WHERE content IS NULL"
+    ).fetchall()
+    stored = _stored_items(scope, [row[0] for row in rows])
+    for event_row, item_keys, log_salt, is_own in rows:
+        salt = scope.item_salt if is_own else log_salt
+        if salt is None or item_keys is None:
+            continue
+        keys = set(split_hashes(item_keys))
+        items = stored.get(event_row, set())
+        named = {each for each in items if item_key(salt, each[0], packs=each[1] == "lot") in keys}
+        _name(found, event_row, items, named)
 
 
 def _sums(data: Iterable[bytes]) -> Iterable[tuple[int, int]]:
@@ -64,11 +86,12 @@ def _is_event(scope: Scope, event_row: int) -> bool:
 def _stored_items(scope: Scope, event_rows: Sequence[int]) -> dict[int, set[tuple[str, str]]]:
     """Return event row → (item, place); one pass over the table, which has no index by event."""
     found: dict[int, set[tuple[str, str]]] = {}
-    if event_rows:
-        marks = ", ".join("?" * len(event_rows))
+    for start in range(0, len(event_rows), _NAMED_MAX):
+        part = event_rows[start : start + _NAMED_MAX]
+        marks = ", ".join("?" * len(part))
         for event_row, item, place in scope.connection.execute(
             f"SELECT event_row, item, place FROM event_item WHERE event_row IN ({marks})",
-            event_rows,
+            part,
         ):
             found.setdefault(event_row, set()).add((item, place))
     return found

@@ -8,7 +8,6 @@ looked up by → what the content says.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from sealtrail.epcis import RecordedEvent
@@ -26,13 +25,12 @@ from sealtrail.services.fsck.events import (
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import Signers
 from sealtrail.services.fsck.scope import Scope
+from sealtrail.services.plain_entries import plain_root
 from sealtrail.signing import (
     EVENT_KINDS,
-    NO_EVENT_HASH,
     ZERO_SEED,
     Entry,
     Kind,
-    disclosure_root,
 )
 
 _ENTRY = "leaf_index, entry_id, leaf, seed, refs, item_keys"
@@ -47,19 +45,36 @@ _WIDTH = _ENTRY.count(",") + 1
 _PORTION = 1_000
 _GAP_NAMED_MAX = 1_000  # leaves of one gap
 
-# What an entry that is about no event discloses, by its kind; of other kinds the seed can't be compared.
-RootOf = Callable[[Scope], bytes | None]
+# What an entry that is about no event discloses, by its kind; None: it is gone or another, and named with its table.
+RootOf = Callable[[Scope, int, bytes | None], bytes | None]
 
 
-def _genesis_root(scope: Scope) -> bytes | None:
+def _genesis_root(scope: Scope, leaf_index: int, seed: bytes | None) -> bytes | None:
     return None if scope.item_salt is None else scope.genesis_root(scope.item_salt)
 
 
-def _padding_root(scope: Scope) -> bytes:
-    return disclosure_root(ZERO_SEED, (sha256(b"").digest(), NO_EVENT_HASH))
+def _padding_root(scope: Scope, leaf_index: int, seed: bytes | None) -> bytes:
+    return plain_root(b"", ZERO_SEED)
 
 
-ROOTS: Mapping[Kind, RootOf] = {Kind.GENESIS: _genesis_root, Kind.PADDING: _padding_root}
+def _index_root(scope: Scope, leaf_index: int, seed: bytes | None) -> bytes | None:
+    """Only the seed is compared: what it says is, with the index."""
+    return None
+
+
+def _digest_root(scope: Scope, leaf_index: int, seed: bytes | None) -> bytes | None:
+    row = scope.connection.execute(
+        "SELECT content FROM audit_digest WHERE leaf_index = ?", (leaf_index,)
+    ).fetchone()
+    return None if row is None or seed is None else plain_root(row[0], seed)
+
+
+ROOTS: Mapping[Kind, RootOf] = {
+    Kind.GENESIS: _genesis_root,
+    Kind.PADDING: _padding_root,
+    Kind.INDEX: _index_root,
+    Kind.AUDIT_DIGEST: _digest_root,
+}
 
 
 def look(scope: Scope, first: int, last: int) -> Findings:
@@ -114,7 +129,7 @@ def _check(
         message = "an event was recorded by this entry, and is gone"
         found.add("event_missing", row.table, row.key, message)
         return None
-    return check_event(found, row, event, entry)
+    return check_event(found, row, event, entry, buried=row.entry_id in scope.tombstones)
 
 
 def _check_other(scope: Scope, found: Findings, row: EntryRow, entry: Entry) -> None:
@@ -124,8 +139,13 @@ def _check_other(scope: Scope, found: Findings, row: EntryRow, entry: Entry) -> 
         reason = f"nothing reads what an entry of kind {entry.kind.name} is about"
         found.skip(CHECK.name, "kind_reserved", reason)
         return
-    root = root_of(scope)
-    if root is not None and root != entry.disclosure_root:
+    root = root_of(scope, int(row.key["leaf_index"]), row.seed)
+    if entry.kind is Kind.AUDIT_DIGEST:
+        # its seed is random: of content and seed both are named, if they don't lead to what was signed
+        if row.seed is None or root not in (None, entry.disclosure_root):
+            message = "seed and content don't give the disclosure root that was signed"
+            found.add("seed_differs", row.table, row.key, message, column="seed")
+    elif root is not None and root != entry.disclosure_root:
         found.add("leaf_differs", row.table, row.key, "it is about something else", column="leaf")
     elif row.seed != ZERO_SEED:
         found.differs(row.table, row.key, "seed", row.seed, ZERO_SEED, code="seed_differs")

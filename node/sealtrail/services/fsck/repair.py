@@ -31,7 +31,7 @@ from sealtrail.services.fsck.run import Report
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.fsck.tree import computed_tiles
 from sealtrail.services.network import FollowedNetwork
-from sealtrail.signing import Entry, item_key
+from sealtrail.signing import Entry, item_keys
 from sealtrail.store import mending
 from sealtrail.store.contents import encode_content
 from sealtrail.store.derived import rebuild_indexes
@@ -234,7 +234,8 @@ def _recompute(scope: Scope, number: int) -> str | None:
     row, event = loaded
     found = Findings()
     entry = check_leaf(found, row, event, scope.domain)
-    recorded = None if entry is None else check_event(found, row, event, entry)
+    buried = row.entry_id in scope.tombstones
+    recorded = None if entry is None else check_event(found, row, event, entry, buried=buried)
     if entry is None or recorded is None:
         return "its content, or the entry that seals it, does not hold"
     fresh = _new_event(recorded, entry)
@@ -331,7 +332,7 @@ def _keys(scope: Scope, record: EntryRecord, recorded: RecordedEvent) -> bytes:
     salt = record.item_salt or scope.item_salt
     if record.item_keys or salt is None:
         return b"".join(record.item_keys)
-    return b"".join(sorted({item_key(salt, each.item) for each in recorded.items}))
+    return b"".join(item_keys(salt, recorded.items))
 
 
 def _foreign(
@@ -340,7 +341,7 @@ def _foreign(
     salt = record.item_salt if recorded.items else None
     keys = record.item_keys
     if salt is not None:
-        keys = tuple(sorted({item_key(salt, each.item) for each in recorded.items}))
+        keys = tuple(item_keys(salt, recorded.items))
     return ForeignEntry(
         entry_id=wanted.entry_id,
         member=entry.member,

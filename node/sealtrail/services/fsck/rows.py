@@ -15,11 +15,16 @@ DENSE = (
     ("capture_job", "job_row"),
     ("delivery", "delivery_id"),
     ("anchor_outbox", "sequence"),
+    ("log_finding", "finding_id"),
+    ("witness", "witness_id"),
 )
 
 
 # Tables of one row, whose id is 1.
-SINGLE = ("identity", "chain_cursor", "delivery_cursor")
+SINGLE = (
+    *("identity", "chain_cursor", "delivery_cursor", "log_watch_cursor", "audit_head"),
+    "validator_state",
+)
 
 
 class Reference(NamedTuple):
@@ -115,7 +120,7 @@ CHECK = Check(
     name="missing rows",
     tables=(
         *("event", "delivery", "delivery_unproven", "disclosed", "foreign_entry", "foreign_log"),
-        *("anchor_outbox", "capture_job", *SINGLE),
+        *("anchor_outbox", "capture_job", "log_finding", "witness", *SINGLE),
     ),
     look=look,
     span=lambda scope: (0, scope.count("SELECT max(event_row) FROM event")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +14,10 @@ from sealtrail.errors import InputError, SealtrailError
 from sealtrail.membership.records import Purpose
 from sealtrail.ports import Sent
 from sealtrail.services.network import FollowedNetwork, FollowedNetworks, NetworkIdentity
+from sealtrail.services.plain_entries import plain_root
 from sealtrail.signing import (
-    NO_EVENT_HASH,
     ZERO_SEED,
     Domain,
-    disclosure_root,
     genesis_document,
     parse_leaf,
 )
@@ -41,6 +39,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         network, member: what the configuration names; the store's own word for it is not enough.
         key_files: where the member's keys are.
+        index_folder: where the item index's runs are; None: they are not looked at.
         read_transaction: reads a stored transaction of the outbox.
         counting_key: 16 random bytes, new for each run: nobody can make two sets of items that count alike.
     """
@@ -51,6 +50,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     read_transaction: Callable[[bytes], Sent]
     counting_key: bytes
     key_files: tuple[KeyFile, ...] = ()
+    index_folder: Path | None = None
 
     @property
     def domain(self) -> Domain:
@@ -102,10 +102,17 @@ class Scope:
         salt = bytes(row[0])
         return salt if self.genesis_root(salt) == committed else None
 
+    @cached_property
+    def tombstones(self) -> frozenset[bytes]:
+        """The entries whose events were erased for law, as their tombstones say."""
+        return frozenset(
+            row[0] for row in self.connection.execute("SELECT entry_id FROM tombstone")
+        )
+
     def genesis_root(self, item_salt: bytes) -> bytes:
         """Return the disclosure root of the genesis entry that this log would have with that salt."""
         document = genesis_document(self.domain, self.member, item_salt)
-        return disclosure_root(ZERO_SEED, (sha256(document).digest(), NO_EVENT_HASH))
+        return plain_root(document, ZERO_SEED)
 
     def read_any_text(self) -> bool:
         """From here on read texts that are not UTF-8 too, which takes longer; False if that was so before."""
