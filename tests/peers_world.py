@@ -27,12 +27,13 @@ from yarl import URL
 from evidence_world import event_root
 from provenance_world import CONTEXT, Node, World, derived, record_of
 from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
+from sealtrail.api import index_audits as index_audit_routes
 from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
 from sealtrail.api import witness as witness_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import HttpSettings, TokenSettings, WitnessesSettings
+from sealtrail.config import AuditsSettings, HttpSettings, TokenSettings, WitnessesSettings
 from sealtrail.epcis import read_content
 from sealtrail.evidence import (
     EntryRecord,
@@ -49,6 +50,8 @@ from sealtrail.services.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.copies import Copies
 from sealtrail.services.cosigning import Cosigning, CosigningLimits
 from sealtrail.services.handovers import Policy
+from sealtrail.services.index_auditing import AuditingLimits, IndexAuditing
+from sealtrail.services.index_audits_taken import IndexAuditsTaken
 from sealtrail.services.intake import Intake
 from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.parcels import Parcels
@@ -72,6 +75,9 @@ from sealtrail.signing import (
 
 LIMITS = DeliveryLimits(
     look_seconds=0.05, gather_seconds=0.0, retry_seconds_first=0.05, retry_seconds_max=0.4
+)
+AUDITING = AuditingLimits(
+    look_seconds=0.05, anchor_seconds_max=0.2, anchor_poll_seconds=0.02, retry_seconds_first=0.05
 )
 WAIT_SECONDS_MAX = 20.0
 ANCHOR_DELAY_MS = 60_000
@@ -184,6 +190,13 @@ class Peer(Node):
         )
         self.witnessing = self.witness_service()
         self.cosigning: Cosigning | None = None
+        self.audits_taken = IndexAuditsTaken(
+            self.database,
+            self.networks,
+            domain=world.domain,
+            member=actor.member,
+            clock=_now_ms,
+        )
         self.copies = Copies(
             self.database,
             self.log,
@@ -226,6 +239,9 @@ class Peer(Node):
                 *log_routes.routes(
                     self.published,
                     authenticate=peer_routes.authenticator(self.intake, public_url=self.url),
+                ),
+                *index_audit_routes.routes(
+                    self.audits_taken, self.intake, public_url=self.url, timeout_seconds=10.0
                 ),
                 *witness_routes.routes(self.witnessing, self.watch, timeout_seconds=10.0),
             ],
@@ -296,15 +312,7 @@ class Peer(Node):
         """Start delivering, as a node that starts."""
         session = aiohttp.ClientSession()
         self._delivering.push_async_callback(session.close)
-        client = PeerClient(
-            session,
-            key_id=self.key_id,
-            private_key=self.peer_key,
-            now_seconds=time.time,
-            new_nonce=lambda: secrets.token_urlsafe(16),
-            timeout_seconds=self._timeout_seconds,
-            plain_http=PlainHttp.THIS_MACHINE,
-        )
+        client = self.client = self._peer_client(session)
         self.outgoing = Outgoing(
             self.database,
             self.identity,
@@ -325,6 +333,47 @@ class Peer(Node):
             audit=self.trail,
         )
         self._keep(self.outgoing.run())
+
+    def _peer_client(self, session: aiohttp.ClientSession) -> PeerClient:
+        return PeerClient(
+            session,
+            key_id=self.key_id,
+            private_key=self.peer_key,
+            now_seconds=time.time,
+            new_nonce=lambda: secrets.token_urlsafe(16),
+            timeout_seconds=self._timeout_seconds,
+            plain_http=PlainHttp.THIS_MACHINE,
+        )
+
+    def audit_service(self, limits: AuditingLimits = AUDITING, **settings: Any) -> IndexAuditing:
+        """Return what audits others' indexes at this node, not started."""
+        return IndexAuditing(
+            self.database,
+            self.networks,
+            self.watch,
+            self.client,
+            AuditsSettings(**{"beat_seconds": 1.0, **settings}),
+            domain=self.world.domain,
+            member=self.actor.member,
+            key=Ed25519Signer(derived(self.actor.name, "witness")),
+            folder=self.audits_folder,
+            clock=_now_ms,
+            random=lambda: 0.5,
+            limits=limits,
+        )
+
+    async def audit_others(
+        self, limits: AuditingLimits = AUDITING, **settings: Any
+    ) -> IndexAuditing:
+        """Start auditing others' indexes."""
+        auditing = self.audit_service(limits, **settings)
+        self._keep(auditing.run())
+        return auditing
+
+    @property
+    def audits_folder(self) -> Path:
+        """Where it keeps what it read of others' logs."""
+        return self.world.folder / f"{self.actor.name}-audits"
 
     async def stop_delivering(self) -> None:
         """Stop where it is, as a node that is stopped or killed: what is not in the store is gone."""

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from sealtrail.errors import InputError, IntegrityError
-from sealtrail.log.tiles import TileName, encode_entry_bundle, encode_key_bundle, parse_tile_name
+from sealtrail.log.tiles import (
+    KeyBundleReader,
+    TileName,
+    encode_entry_bundle,
+    encode_key_bundle,
+    parse_entry_bundle,
+    parse_tile_name,
+)
 from sealtrail.log.tree import leaf_hash, root_hash
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore, NewEntry, load_bundle
@@ -132,3 +139,63 @@ def test_a_bundle_that_the_store_has_not_whole_is_refused(
         database.read_sync(lambda c: load_bundle(c, TileName(row="entries", index=2, width=89)))
     assert refused.value.code == "tile_missing"
     database.close()
+
+
+LEAVES = [b"a" * 191, b"", b"c"]
+KEY_LISTS = [b"", b"\x01" * 32, b"\x02" * 96]
+
+
+def test_an_entry_bundle_is_read_back() -> None:
+    assert parse_entry_bundle(encode_entry_bundle(LEAVES), 3) == LEAVES
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        encode_entry_bundle(LEAVES[:2]),
+        encode_entry_bundle([*LEAVES, b"d"]),
+        encode_entry_bundle(LEAVES)[:-1],
+        encode_entry_bundle(LEAVES) + b"\0",
+        b"\xff\xff" + encode_entry_bundle(LEAVES)[2:],
+    ],
+)
+def test_other_bytes_are_no_entry_bundle(data: bytes) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_entry_bundle(data, 3)
+    assert refused.value.code == "bundle_malformed"
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 35, 36, 37, 1000])
+def test_a_key_bundle_is_read_back_in_whatever_pieces_it_comes(step: int) -> None:
+    data = encode_key_bundle(KEY_LISTS)
+    reader = KeyBundleReader(3, keys_max=3)
+    found = []
+    for at in range(0, len(data), step):
+        found += reader.feed(data[at : at + step])
+    reader.finish()
+    assert found == KEY_LISTS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        encode_key_bundle(KEY_LISTS[:2]),
+        encode_key_bundle([*KEY_LISTS, b""]),
+        encode_key_bundle(KEY_LISTS)[:-1],
+        encode_key_bundle(KEY_LISTS) + b"\0",
+        encode_key_bundle([bytes(32 * 4), b"", b""]),  # over the most keys of one
+        b"\xff" * 4,
+    ],
+)
+def test_other_bytes_are_no_key_bundle(data: bytes) -> None:
+    reader = KeyBundleReader(3, keys_max=3)
+    with pytest.raises(InputError) as refused:
+        _read_all(reader, data)
+    assert refused.value.code == "bundle_malformed"
+
+
+def _read_all(reader: KeyBundleReader, data: bytes) -> None:
+    reader.feed(data)
+    reader.finish()

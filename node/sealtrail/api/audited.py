@@ -53,6 +53,7 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/peer/v1/log/checkpoint"): Action.READ_LOG,
     ("GET", "/peer/v1/log/tile/{tile}"): Action.READ_LOG,
     ("POST", "/peer/v1/add-checkpoint"): None,
+    ("POST", "/peer/v1/index-audits"): None,
 }
 _AT_THE_DOOR = frozenset({"token_missing", "token_unknown", "scope_missing"})
 # These are recorded before the answer goes out, also what was refused, which is kept with its reason.

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.api import audit as audit_routes
 from sealtrail.api import evidence as evidence_routes
+from sealtrail.api import index_audits as index_audit_routes
 from sealtrail.api import item_index as item_index_routes
 from sealtrail.api import log as log_routes
 from sealtrail.api import peer as peer_routes
@@ -367,7 +368,7 @@ class Node:
 
     def _start_peers(self, session: aiohttp.ClientSession) -> None:
         config = self._config
-        client = PeerClient(
+        client = self._peer_client = PeerClient(
             session,
             key_id=PeerKeyId(member=config.member, public=self._peer_signer.public_key),
             private_key=self._peer_key,
@@ -437,6 +438,7 @@ class Node:
             self._tree,
             self._networks,
             WitnessClient(session, timeout_seconds=timeout_seconds, plain_http=self._plain_http),
+            self._peer_client,
             domain=domain,
             key=self._witness_signer,
             clock=now_ms,
@@ -444,6 +446,7 @@ class Node:
         )
         self._keep_running("watching logs", self._witnesses.watch.run(self._stop))
         self._keep_running("asking witnesses", self._witnesses.cosigning.run(), cancel=True)
+        self._keep_running("auditing indexes", self._witnesses.auditing.run(), cancel=True)
 
     def _chain_seconds(self) -> int | None:
         checked = self._follower.checked
@@ -509,6 +512,12 @@ class Node:
                     authenticate=peer_routes.authenticator(
                         self._intake, public_url=config.public_url
                     ),
+                ),
+                *index_audit_routes.routes(
+                    self._witnesses.audits_taken,
+                    self._intake,
+                    public_url=config.public_url,
+                    timeout_seconds=config.http.request_timeout_seconds,
                 ),
                 *witness_routes.routes(
                     self._witnesses.witnessing,

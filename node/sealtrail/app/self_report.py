@@ -80,6 +80,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             ],
             "witnesses": msgspec.to_builtins(await self.witnesses.cosigning.status()),
             "witnessing": await self._witnessing(),
+            "index_audits": msgspec.to_builtins(await self.witnesses.auditing.status()),
             "log_findings": self.witnesses.watch.counts,
         }
 
@@ -122,6 +123,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_cosignature_failures_total": self.witnesses.cosigning.failed,
             "sealtrail_witnesses_failing": self.witnesses.cosigning.failing,
             "sealtrail_cosignatures_given_total": self.witnesses.witnessing.cosigned,
+            "sealtrail_index_audits_total": self.witnesses.auditing.audited,
+            "sealtrail_index_audit_failures_total": self.witnesses.auditing.failed,
+            "sealtrail_index_audits_failing": self.witnesses.auditing.failing,
+            "sealtrail_index_audits_received_total": self.witnesses.audits_taken.taken,
             "sealtrail_log_findings": sum(self.witnesses.watch.counts.values()),
         }
 

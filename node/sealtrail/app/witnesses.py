@@ -1,4 +1,6 @@
-"""What a node has to do with witnesses, built in one place: it watches logs, cosigns others', has its own cosigned."""
+"""What a node has to do with witnesses, built in one place: it watches logs, cosigns others', audits
+their indexes, and has its own log cosigned and audited.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,12 @@ from collections.abc import Callable
 import msgspec
 
 from sealtrail.config import Config
+from sealtrail.peers.client import PeerClient
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.cosigning import Cosigning, CosigningLimits
+from sealtrail.services.index_auditing import AuditingLimits, IndexAuditing
+from sealtrail.services.index_audits_taken import IndexAuditsTaken
+from sealtrail.services.log_reading import ReadingLimits
 from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.services.witness_list import WitnessList
@@ -25,6 +31,8 @@ class Witnesses(msgspec.Struct, frozen=True, kw_only=True):
     watch: LogWatch
     witnessing: Witnessing
     cosigning: Cosigning
+    auditing: IndexAuditing
+    audits_taken: IndexAuditsTaken
 
 
 def make_witnesses(
@@ -33,6 +41,7 @@ def make_witnesses(
     log: LogStore,
     networks: FollowedNetworks,
     client: WitnessClient,
+    peer_client: PeerClient,
     *,
     domain: Domain,
     key: Ed25519Signer | None,
@@ -70,4 +79,26 @@ def make_witnesses(
         random=random.random,
         limits=CosigningLimits(retry_seconds_max=config.peers.retry_seconds_max),
     )
-    return Witnesses(watch=watch, witnessing=witnessing, cosigning=cosigning)
+    auditing = IndexAuditing(
+        database,
+        networks,
+        watch,
+        peer_client,
+        config.audits,
+        domain=domain,
+        member=config.member,
+        key=key,
+        folder=config.audits_folder,
+        clock=clock,
+        random=random.random,
+        limits=AuditingLimits(reading=ReadingLimits(postings_max=config.audits.postings_max)),
+    )
+    return Witnesses(
+        watch=watch,
+        witnessing=witnessing,
+        cosigning=cosigning,
+        auditing=auditing,
+        audits_taken=IndexAuditsTaken(
+            database, networks, domain=domain, member=config.member, clock=clock
+        ),
+    )

@@ -8,6 +8,7 @@ from sealtrail.config.load import load_config, parse_config
 from sealtrail.config.settings import (
     AnchoringSettings,
     AuditSettings,
+    AuditsSettings,
     AuthSettings,
     ChainSettings,
     Config,
@@ -28,6 +29,7 @@ from sealtrail.config.settings import (
 __all__ = [
     "AnchoringSettings",
     "AuditSettings",
+    "AuditsSettings",
     "AuthSettings",
     "ChainSettings",
     "Config",

@@ -283,6 +283,33 @@ class WitnessesSettings(Struct, frozen=True, kw_only=True):
     ] = []
 
 
+class AuditsSettings(Struct, frozen=True, kw_only=True):
+    """Audits of other members' item indexes; by nodes of auditors and regulators only."""
+
+    logs: Annotated[
+        Literal["all", "listed", "none"],
+        _doc(
+            "Whose logs are read and their item indexes recomputed: `all` active members', those `listed`"
+            " under `members`, or `none`."
+        ),
+    ] = "all"
+    members: Annotated[
+        list[Address],
+        Meta(max_length=1000),
+        _doc("Addresses of the members whose logs are audited, where `logs` is `listed`."),
+    ] = []
+    beat_seconds: Annotated[
+        float, Meta(ge=1, le=604800), _doc("Pause between two audits of a log.")
+    ] = 3600.0
+    postings_max: Annotated[
+        int,
+        Meta(ge=10_000, le=10_000_000_000),
+        _doc(
+            "The largest log that is audited, in items named by its entries; each takes some 50 bytes of disk."
+        ),
+    ] = 100_000_000
+
+
 class CustodySettings(Struct, frozen=True, kw_only=True):
     """Times after which silence becomes a finding."""
 
@@ -444,6 +471,7 @@ class Config(Struct, frozen=True, kw_only=True):
     auth: AuthSettings = AuthSettings()
     peers: PeersSettings = PeersSettings()
     witnesses: WitnessesSettings = WitnessesSettings()
+    audits: AuditsSettings = AuditsSettings()
     custody: CustodySettings = CustodySettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -474,6 +502,11 @@ class Config(Struct, frozen=True, kw_only=True):
     def index_folder(self) -> Path:
         """Folder of the item index's runs: derived from the database, and made again if it is not there."""
         return self.data_dir / "index"
+
+    @property
+    def audits_folder(self) -> Path:
+        """Folder of what was read of others' logs for audits: derived, and read again if it is not there."""
+        return self.data_dir / "audits"
 
     @property
     def store_check_file(self) -> Path:

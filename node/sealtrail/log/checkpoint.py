@@ -241,6 +241,18 @@ def encode_signatures(signatures: Iterable[NoteSignature]) -> str:
     )
 
 
+def with_signatures(note: str, signatures: Iterable[NoteSignature]) -> str:
+    """Return a note with further signature lines below those that it has.
+
+    What would make it no note any more (too many, too long) is left out, from the end.
+    """
+    room = SIGNATURES_MAX - note.partition("\n\n")[2].count("\n")
+    lines = [encode_signatures((each,)) for each in signatures][: max(0, room)]
+    while lines and len(note) + sum(map(len, lines)) > NOTE_CHARACTERS_MAX:
+        lines.pop()
+    return note + "".join(lines)
+
+
 def is_key_name(name: str) -> bool:
     """Tell whether keys may be named so: no white space (of which only the space prints), all printable, no plus."""
     return bool(name) and not {" ", "+"} & set(name) and name.isprintable()

@@ -94,10 +94,11 @@ def _own(note: str, origin: str, log_keys: Sequence[bytes]) -> tuple[Checkpoint,
     """Return the checkpoint, and the note with the log's own signatures only: others' say nothing here."""
     parsed = parse_note(note)
     verified = verify_signed_by(parsed, origin, log_keys)
-    return parsed.checkpoint, _encode(parsed, verified)
+    return parsed.checkpoint, own_note(parsed, verified)
 
 
-def _encode(parsed: SignedCheckpoint, key_ids: frozenset[bytes]) -> str:
+def own_note(parsed: SignedCheckpoint, key_ids: frozenset[bytes]) -> str:
+    """Return a note with the log's own signature lines only, by keys that were verified, in one order."""
     own = [
         s for s in parsed.signatures if s.name == parsed.checkpoint.origin and s.key_id in key_ids
     ]

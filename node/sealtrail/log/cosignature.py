@@ -12,15 +12,13 @@ import msgspec
 
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.log.checkpoint import (
-    NOTE_CHARACTERS_MAX,
-    SIGNATURES_MAX,
     Checkpoint,
     NoteSignature,
-    encode_signatures,
     is_key_name,
     key_id,
     parse_origin,
     verifier_key,
+    with_signatures,
 )
 from sealtrail.log.ed25519 import (
     PUBLIC_KEY_BYTES,
@@ -135,12 +133,8 @@ def with_cosignatures(note: str, cosignatures: Iterable[Cosignature]) -> str:
 
     What would make it no note any more (too many, too long) is left out, from the end.
     """
-    own = note.partition("\n\n")[2].count("\n")
-    listed = sorted(cosignatures, key=lambda each: each.witness)[: SIGNATURES_MAX - own]
-    lines = [encode_signatures((each.note_signature,)) for each in listed]
-    while len(note) + sum(map(len, lines)) > NOTE_CHARACTERS_MAX:
-        lines.pop()
-    return note + "".join(lines)
+    listed = sorted(cosignatures, key=lambda each: each.witness)
+    return with_signatures(note, [each.note_signature for each in listed])
 
 
 def parse_witness(text: str) -> Witness:

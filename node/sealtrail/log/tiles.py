@@ -105,6 +105,75 @@ def encode_key_bundle(item_keys: Iterable[bytes]) -> bytes:
     return b"".join((len(keys) // HASH_BYTES).to_bytes(4, "big") + keys for keys in item_keys)
 
 
+def parse_entry_bundle(data: bytes, width: int) -> list[bytes]:
+    """Read the entries of a bundle, which must be so many and all that there is.
+
+    Raises:
+        InputError: ``bundle_malformed``.
+    """
+    leaves, at = [], 0
+    for _ in range(width):
+        begin = at + 2
+        at = begin + int.from_bytes(data[at:begin], "big")
+        leaves.append(data[begin:at])
+    if at != len(data):
+        raise _bundle_malformed(f"{len(data)} bytes are not {width} entries")
+    return leaves
+
+
+class KeyBundleReader:
+    """Reads a key bundle as it comes, so that never more of it is held than one entry's keys.
+
+    Args:
+        width: how many entries it has.
+        keys_max: the most that one entry may have.
+    """
+
+    def __init__(self, width: int, *, keys_max: int) -> None:
+        self._missing = width
+        self._keys_max = keys_max
+        self._begun = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the item keys (joined) of each entry that is whole with these bytes.
+
+        Raises:
+            InputError: ``bundle_malformed``: more entries, or more keys of one, than there can be.
+        """
+        begun = self._begun
+        begun += data
+        found, at = [], 0
+        while len(begun) - at >= 4:
+            count = int.from_bytes(begun[at : at + 4], "big")
+            if count > self._keys_max:
+                raise _bundle_malformed(
+                    f"an entry with {count} item keys, at most {self._keys_max}"
+                )
+            end = at + 4 + count * HASH_BYTES
+            if end > len(begun):
+                break
+            found.append(bytes(begun[at + 4 : end]))
+            at = end
+        del begun[:at]
+        self._missing -= len(found)
+        if self._missing < 0 or (not self._missing and begun):
+            raise _bundle_malformed("it goes on behind its last entry")
+        return found
+
+    def finish(self) -> None:
+        """Check that all of it came.
+
+        Raises:
+            InputError: ``bundle_malformed``.
+        """
+        if self._missing:
+            raise _bundle_malformed(f"it ends {self._missing} entries early")
+
+
+def _bundle_malformed(what: str) -> InputError:
+    return InputError("bundle_malformed", f"no bundle: {what}")
+
+
 def _malformed(path: str) -> InputError:
     return InputError(
         "tile_path_malformed",

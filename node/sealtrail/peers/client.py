@@ -6,7 +6,7 @@ An answer is a peer's word: it is size-limited, strictly read, and proves nothin
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -28,6 +28,8 @@ SECTIONS_PATH = "/peer/v1/log-sections"
 SECTION_BYTES_MAX = 64 << 20
 COPIES_PATH = "/peer/v1/copies"
 COPIES_PURPOSE = "copies"
+LOG_PATH = "/peer/v1/log/"
+INDEX_AUDITS_PATH = "/peer/v1/index-audits"
 PACKAGE_MEDIA_TYPE = "application/vnd.sealtrail.package+json"
 PACKAGE_PURPOSES = frozenset({"consignment"})
 ANSWER_BYTES_MAX = 1 << 20
@@ -90,6 +92,10 @@ class PeerClient:
         self._now_seconds = now_seconds
         self._new_nonce = new_nonce
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        # of a long answer, each step: the whole is bounded by who reads it
+        self._step_timeout = aiohttp.ClientTimeout(
+            total=None, connect=timeout_seconds, sock_read=timeout_seconds
+        )
         self._plain_http = plain_http
 
     async def deliver(self, node_url: str, package: bytes) -> Acknowledgement:
@@ -139,12 +145,53 @@ class PeerClient:
             raise _refusal(url, status, answer)
         return answer
 
-    async def _post(
-        self, url: str, body: bytes, media_type: str, answer_bytes_max: int
-    ) -> tuple[int, bytes]:
+    async def give_index_audit(self, node_url: str, audit: bytes) -> None:
+        """Hand a member an audit of its item index.
+
+        Raises:
+            InputError: ``peer_url_refused``.
+            UnavailableError: as :meth:`deliver`.
+            VerificationError: ``peer_refused``.
+        """
+        url = node_url.rstrip("/") + INDEX_AUDITS_PATH
+        status, body = await self._post(url, audit, "application/json", ANSWER_BYTES_MAX)
+        if status != 200:
+            raise _refusal(url, status, body)
+
+    async def read_log(
+        self, node_url: str, path: str, bytes_max: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a file of a member's log (``checkpoint``, ``tile/…``) as it comes; close it if not read to its end.
+
+        Raises:
+            InputError: ``peer_url_refused``.
+            UnavailableError: ``peer_unreachable``; ``peer_not_taking``, it shows us no such file;
+                ``peer_answer_malformed``, over ``bytes_max``.
+            VerificationError: ``peer_refused``.
+        """
+        url = node_url.rstrip("/") + LOG_PATH + path
+        headers = self._signed("GET", url, b"")
+        try:
+            async with self._session.get(
+                url, headers=headers, timeout=self._step_timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    answer = await read_at_most(response, ANSWER_BYTES_MAX)
+                    raise _refusal(url, response.status, answer)
+                missing = bytes_max
+                async for chunk in response.content.iter_any():
+                    missing -= len(chunk)
+                    if missing < 0:
+                        raise _too_long(response, bytes_max)
+                    yield chunk
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: a host name that can't be one, out of another member's record
+            raise _unreachable(url, error) from error
+
+    def _signed(self, method: str, url: str, body: bytes) -> dict[str, str]:
         check_url(url, self._plain_http)
-        headers = sign_request(
-            "POST",
+        return sign_request(
+            method,
             url,
             body,
             key_id=self._key_id,
@@ -152,6 +199,11 @@ class PeerClient:
             created_seconds=int(self._now_seconds()),
             nonce=self._new_nonce(),
         )
+
+    async def _post(
+        self, url: str, body: bytes, media_type: str, answer_bytes_max: int
+    ) -> tuple[int, bytes]:
+        headers = self._signed("POST", url, body)
         headers["Content-Type"] = media_type
         try:
             async with self._session.post(
@@ -160,8 +212,17 @@ class PeerClient:
                 answer = await read_at_most(response, answer_bytes_max)
                 return response.status, answer
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise UnavailableError("peer_unreachable", f"{url}: {reason}") from error
+            raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> UnavailableError:
+    return UnavailableError("peer_unreachable", f"{url}: {str(error) or type(error).__name__}")
+
+
+def _too_long(response: aiohttp.ClientResponse, limit: int) -> UnavailableError:
+    return UnavailableError(
+        "peer_answer_malformed", f"{response.url} answered with more than {limit} bytes"
+    )
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -174,9 +235,7 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in response.content.iter_chunked(1 << 16):
         chunks += chunk
         if len(chunks) > limit:
-            raise UnavailableError(
-                "peer_answer_malformed", f"{response.url} answered with more than {limit} bytes"
-            )
+            raise _too_long(response, limit)
     return bytes(chunks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
@@ -26,6 +27,9 @@ def log_finding_view(number: int, finding: LogFinding) -> dict[str, Any]:
             {"note": note} if sequence is None else {"note": note, "anchor": sequence}
             for note, sequence in pairs
         ]
+    if finding.wrong_index is not None:
+        view["checkpoints"] = [{"note": finding.wrong_index.note}]
+        view["recomputed"] = json.loads(finding.wrong_index.recomputed)
     if finding.entry_id is not None and finding.promised_ms is not None:
         view["entry_id"] = "0x" + finding.entry_id.hex()
         view["promised"] = rfc3339_if_spelt(finding.promised_ms)

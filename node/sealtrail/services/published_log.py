@@ -9,6 +9,7 @@ from sqlite3 import Connection
 
 from sealtrail.errors import ForbiddenError, NotFoundError
 from sealtrail.log.cosignature import with_cosignatures
+from sealtrail.log.index_audit import with_index_audits
 from sealtrail.log.tiles import (
     ENTRIES,
     KEYS,
@@ -22,6 +23,7 @@ from sealtrail.services.network import FollowedNetworks
 from sealtrail.store import outbox
 from sealtrail.store.cosignatures import load_cosignatures
 from sealtrail.store.database import Database
+from sealtrail.store.index_audits import load_index_audits
 from sealtrail.store.log import LogStore, load_bundle
 from sealtrail.store.outbox import OwnCheckpoint
 
@@ -45,7 +47,7 @@ class PublishedLog:
         self._networks = networks
 
     async def checkpoint(self) -> str:
-        """Return the newest checkpoint that was ever submitted, as a signed note with the cosignatures that came in.
+        """Return the newest checkpoint that was ever submitted, with the cosignatures and index audits of it.
 
         Raises:
             NotFoundError: there is none yet (``checkpoint_missing``).
@@ -101,7 +103,8 @@ class PublishedLog:
 
 def _cosigned_note(connection: Connection) -> str:
     newest = _published(connection)
-    return with_cosignatures(newest.note, load_cosignatures(connection, newest.checkpoint_hash))
+    note = with_cosignatures(newest.note, load_cosignatures(connection, newest.checkpoint_hash))
+    return with_index_audits(note, load_index_audits(connection, newest.checkpoint_hash))
 
 
 def _published(connection: Connection) -> OwnCheckpoint:

@@ -11,6 +11,7 @@ from sealtrail.errors import InputError, IntegrityError
 from sealtrail.log.item_index import (
     BASE_POSTINGS,
     KEY_BYTES,
+    LEAF_INDEX_BYTES,
     IndexHead,
     Run,
     add_postings,
@@ -40,6 +41,14 @@ class Gathering:
         self.next_leaf = start.leaf_index
         self.lists: dict[bytes, bytes] = {}
         self.count = 0
+
+    @classmethod
+    def resumed(cls, start: RunStart, next_leaf: int, lists: dict[bytes, bytes]) -> Gathering:
+        """Return one that goes on from leaf ``next_leaf``, with what was gathered since ``start``."""
+        gathering = cls(start)
+        gathering.next_leaf, gathering.lists = next_leaf, lists
+        gathering.count = sum(map(len, lists.values())) // LEAF_INDEX_BYTES
+        return gathering
 
     def copy(self) -> Gathering:
         """Return another that goes on from here by itself."""

@@ -11,19 +11,32 @@ import msgspec
 from sealtrail.log.contradiction import Contradiction
 
 OMITTED = "omitted"
+ITEM_INDEX_WRONG = "item_index_wrong"
+
+
+class WrongIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """An anchored checkpoint (with its log's own signatures only) whose index entry says something else than the
+    log's entries give, and what it would have to say: the content of an index entry.
+
+    It proves nothing by itself: whoever reads all of the log comes to the same.
+    """
+
+    note: str
+    recomputed: str
 
 
 class LogFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One observation about a member's log.
 
-    ``contradiction`` proves it to anybody. An omission (``entry_id``, and by when it was promised) says what this node
-    does not know, and is settled once it does.
+    ``contradiction`` proves it to anybody, ``wrong_index`` to who recomputes it. An omission (``entry_id``, and by when
+    it was promised) says what this node does not know, and is settled once it does.
     """
 
     code: str
     member: bytes
     found_ms: int
     contradiction: Contradiction | None = None
+    wrong_index: WrongIndex | None = None
     entry_id: bytes | None = None
     promised_ms: int | None = None
     settled_ms: int | None = None
@@ -31,26 +44,28 @@ class LogFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 _COLUMNS = (
     "code, member, found_ms, first_note, second_note, first_sequence, second_sequence, entry_id,"
-    " promised_ms, settled_ms"
+    " promised_ms, settled_ms, recomputed"
 )
 
 
 def save_finding(connection: sqlite3.Connection, finding: LogFinding) -> bool:
     """Keep a finding; tell whether it is new."""
-    proof = finding.contradiction
+    proof, wrong = finding.contradiction, finding.wrong_index
+    first_note = proof.first_note if proof else wrong.note if wrong else None
     done = connection.execute(
-        f"INSERT INTO log_finding ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        f"INSERT INTO log_finding ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             finding.code,
             finding.member,
             finding.found_ms,
-            proof.first_note if proof else None,
+            first_note,
             proof.second_note if proof else None,
             proof.first_sequence if proof else None,
             proof.second_sequence if proof else None,
             finding.entry_id,
             finding.promised_ms,
             finding.settled_ms,
+            wrong.recomputed if wrong else None,
         ),
     )
     return done.rowcount > 0
@@ -97,6 +112,7 @@ def count_findings(connection: sqlite3.Connection) -> dict[str, int]:
 
 def _finding(row: tuple[Any, ...]) -> LogFinding:
     code, member, found_ms, first, second, first_sequence, second_sequence, entry_id, *times = row
+    promised_ms, settled_ms, recomputed = times
     proof = None
     if code == "log_forked" or code == "log_rewound":
         proof = Contradiction(
@@ -111,7 +127,8 @@ def _finding(row: tuple[Any, ...]) -> LogFinding:
         member=member,
         found_ms=found_ms,
         contradiction=proof,
+        wrong_index=None if recomputed is None else WrongIndex(note=first, recomputed=recomputed),
         entry_id=entry_id,
-        promised_ms=times[0],
-        settled_ms=times[1],
+        promised_ms=promised_ms,
+        settled_ms=settled_ms,
     )

@@ -119,11 +119,24 @@ def unfinal_rows(connection: sqlite3.Connection) -> list[OutboxRow]:
 
 def last_published(connection: sqlite3.Connection) -> OwnCheckpoint | None:
     """Return the newest checkpoint that was ever submitted: what the log shows of itself."""
-    row = connection.execute(
-        "SELECT checkpoint_hash, c.tree_size, c.root_hash, c.note"
-        " FROM anchor_outbox AS o JOIN checkpoint AS c USING (checkpoint_hash)"
-        " WHERE o.published_ms IS NOT NULL ORDER BY o.sequence DESC LIMIT 1"
-    ).fetchone()
+    row = connection.execute(f"{_PUBLISHED} ORDER BY o.sequence DESC LIMIT 1").fetchone()
+    return _own_checkpoint(row)
+
+
+def find_published(connection: sqlite3.Connection, checkpoint_hash: bytes) -> OwnCheckpoint | None:
+    """Return the checkpoint of that hash, if it was ever submitted."""
+    row = connection.execute(f"{_PUBLISHED} AND checkpoint_hash = ?", (checkpoint_hash,)).fetchone()
+    return _own_checkpoint(row)
+
+
+_PUBLISHED = (
+    "SELECT checkpoint_hash, c.tree_size, c.root_hash, c.note"
+    " FROM anchor_outbox AS o JOIN checkpoint AS c USING (checkpoint_hash)"
+    " WHERE o.published_ms IS NOT NULL"
+)
+
+
+def _own_checkpoint(row: tuple[bytes, int, bytes, str] | None) -> OwnCheckpoint | None:
     if row is None:
         return None
     return OwnCheckpoint(checkpoint_hash=row[0], tree_size=row[1], root_hash=row[2], note=row[3])
