@@ -59,6 +59,7 @@ NOT_FOUND = {
 }  # fmt: skip
 SINGLY_MAX = 40  # rows of a table that are flipped one at a time; of larger ones some at once
 AT_ONCE = 20
+ROWS_MAX = 600  # rows of a table: one event of the pharmacy's names thousands of packs
 SAMPLE = 1  # rows for each column in the fast suite
 
 
@@ -124,15 +125,33 @@ def flip_and_check(
     ]
 
 
+# Of an erased event nothing says these, nor by how many of its items it is still found (docs/fsck.md).
+NOT_OF_ERASED = {"event.media_type", "event.is_declaration"}
+
+
+def of_erased(connection: sqlite3.Connection) -> set[int]:
+    return {
+        row[0] for row in connection.execute("SELECT event_row FROM event WHERE content IS NULL")
+    }
+
+
 def flip_table(store: Store, table: str, random_: random.Random, rows_max: int | None) -> list[Any]:
     store.restore()
     with store.opened() as connection:
         keys, columns = keys_of(connection, table), columns_of(connection, table)
+        erased = of_erased(connection)
+    if len(keys) > ROWS_MAX:
+        keys = random_.sample(keys, ROWS_MAX)
+    if table == "event_item":
+        keys = [key for key in keys if key["event_row"] not in erased]
     missed: list[Any] = []
     for column, _, is_key in columns:
         if f"{table}.{column}" in NOT_FOUND:
             continue
-        rows = keys if rows_max is None else random_.sample(keys, min(rows_max, len(keys)))
+        known = keys
+        if f"{table}.{column}" in NOT_OF_ERASED:
+            known = [key for key in keys if key["event_row"] not in erased]
+        rows = known if rows_max is None else random_.sample(known, min(rows_max, len(known)))
         # rows whose keys change at once may take each other's places
         size = 1 if is_key or len(rows) <= SINGLY_MAX else AT_ONCE
         for start in range(0, len(rows), size):
