@@ -40,6 +40,7 @@ from sealtrail.store.database import Database
 # Smaller stores are checked sooner than further processes have started.
 ALONE_ENTRIES_MAX = 5_000
 PROCESSES_MAX = 16
+DRILL_FAULTS_MAX = 1_000_000  # one event that is gone may be thousands of items that are too many
 _PURPOSES = (Purpose.EVENT, Purpose.OPERATOR, Purpose.LOG, Purpose.PEER)
 
 
@@ -179,7 +180,11 @@ def run_drill(
 
         def check() -> Report:
             with _looking(changed, None) as (looking, scope):
-                return asyncio.run(check_store(scope, looking, ledger=None, progress=progress))
+                return asyncio.run(
+                    check_store(
+                        scope, looking, ledger=None, faults_max=DRILL_FAULTS_MAX, progress=progress
+                    )
+                )
 
         return drill(copy, runs, count=count, seed=seed, check=check)
 

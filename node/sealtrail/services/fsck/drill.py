@@ -66,6 +66,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "validator_change": ("block_number", "block_hash", "members"),
     FILES: ("file",),
 }
+_NUMBERED = {"entry": "leaf_index", "event": "event_row"}
 # Of an erased event nothing says these.
 _NOT_OF_ERASED = frozenset({"media_type", "is_declaration", "item", "place", "event_row", None})
 DELETED = (
@@ -226,6 +227,8 @@ class _Tamperer:
         if keys is None or any(self._is_erased(table, key, column) for key in keys):
             return None
         if act == "delete":
+            if table in _NUMBERED and self._is_last(table, keys[0]):
+                return None
             where, values = _where(keys[0])
             referring = self._event_of(keys[0]) if table == "foreign_entry" else None
             self._connection.execute(f"DELETE FROM {table} WHERE {where}", values)
@@ -250,6 +253,12 @@ class _Tamperer:
             return None
         self._touched |= about
         return keys
+
+    def _is_last(self, table: str, key: Key) -> bool:
+        """Tell whether nothing stands behind a record: that it is gone is said of what still refers to it."""
+        name = _NUMBERED[table]
+        last = self._connection.execute(f"SELECT max({name}) FROM {table}").fetchone()[0]
+        return bool(key[name] == last)
 
     def _is_erased(self, table: str, key: Key, column: str | None) -> bool:
         """Tell whether nothing says any more what the column of an erased event was."""
@@ -286,9 +295,12 @@ class _Tamperer:
             "entry": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
             "event": "SELECT entry_id FROM event WHERE event_row = :event_row",
             "event_item": "SELECT entry_id FROM event WHERE event_row = :event_row",
+            "identity": "SELECT entry_id FROM entry WHERE leaf_index = 0",
+            "item_index": "SELECT entry_id FROM entry WHERE leaf_index = :covers",
+            "audit_digest": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
         }.get(table)
         if question is None:
-            about = {"cosignature": "checkpoint"}.get(table, table)
+            about = {"cosignature": "checkpoint", "anchor_outbox": "checkpoint"}.get(table, table)
             return key["entry_id"] if table in ("foreign_entry", "tombstone") else about
         row = self._connection.execute(question, key).fetchone()
         return None if row is None else row[0]

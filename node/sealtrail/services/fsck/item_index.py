@@ -301,7 +301,7 @@ def _open_files(scope: Scope, found: Findings) -> dict[Run, RunFile]:
     folder = scope.subject.index_folder
     files: dict[Run, RunFile] = {}
     log_id = _log_id(scope.connection)
-    if folder is None or not folder.is_dir() or log_id is None:
+    if folder is None or not folder.is_dir():
         return files
     for path in sorted(folder.glob("*.run")):
         try:
@@ -310,7 +310,8 @@ def _open_files(scope: Scope, found: Findings) -> dict[Run, RunFile]:
             if path.exists():
                 found.add("run_file_differs", FILES, {"file": path.name}, error.message)
             continue
-        if file.log_id != log_id or path.name != run_name(file.head.run):
+        # without its first entry, nothing says whose log this is
+        if log_id not in (None, file.log_id) or path.name != run_name(file.head.run):
             message = "it is of another log or place"
             found.add("run_file_differs", FILES, {"file": path.name}, message)
         else:
