@@ -110,7 +110,8 @@ async def again(node: Node) -> Node:
 def files_with(folder: Path, *needles: bytes) -> list[str]:
     return [
         f"{needle!r} in {path.name}"
-        for path in folder.iterdir()
+        for path in folder.rglob("*")
+        if path.is_file()
         for needle in needles
         if needle in path.read_bytes()
     ]

@@ -10,7 +10,8 @@ from sealtrail.services.fsck.checks import CHECKS
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "fsck.md").read_text()
 GIVEN = re.compile(
-    r'(?:found|faults)\.add\(\s*"([a-z_]+)"|code="([a-z_]+)"|\(\s*"([a-z]+_(?:missing|unknown))", "'
+    r'(?:(?:found|faults)\.add|self\._(?:add|name))\(\s*"([a-z_]+)"'
+    r'|code="([a-z_]+)"|\(\s*"([a-z]+_(?:missing|unknown))", "'
 )
 # by name: what the key store and erasure raise
 ELSEWHERE = {

@@ -27,7 +27,7 @@ from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
-from sealtrail.services.fsck.drill import Tampering, copy_store, drill, require_room
+from sealtrail.services.fsck.drill import Tampering, copy_runs, copy_store, drill, require_room
 from sealtrail.services.fsck.fetching import fetch_copies
 from sealtrail.services.fsck.processes import open_processes
 from sealtrail.services.fsck.repair import Mend, Plan, apply_plan, plan_repair
@@ -40,6 +40,7 @@ from sealtrail.store.database import Database
 # Smaller stores are checked sooner than further processes have started.
 ALONE_ENTRIES_MAX = 5_000
 PROCESSES_MAX = 16
+DRILL_FAULTS_MAX = 1_000_000  # one event that is gone may be thousands of items that are too many
 _PURPOSES = (Purpose.EVENT, Purpose.OPERATOR, Purpose.LOG, Purpose.PEER)
 
 
@@ -172,13 +173,20 @@ def run_drill(
     require_room(subject.database, work_dir)
     with tempfile.TemporaryDirectory(prefix="sealtrail-drill-", dir=work_dir) as folder:
         copy = copy_store(subject.database, Path(folder))
-        changed = msgspec.structs.replace(subject, database=copy, key_files=())
+        runs = None
+        if subject.index_folder is not None:
+            runs = copy_runs(subject.index_folder, Path(folder) / "index")
+        changed = msgspec.structs.replace(subject, database=copy, key_files=(), index_folder=runs)
 
         def check() -> Report:
             with _looking(changed, None) as (looking, scope):
-                return asyncio.run(check_store(scope, looking, ledger=None, progress=progress))
+                return asyncio.run(
+                    check_store(
+                        scope, looking, ledger=None, faults_max=DRILL_FAULTS_MAX, progress=progress
+                    )
+                )
 
-        return drill(copy, count=count, seed=seed, check=check)
+        return drill(copy, runs, count=count, seed=seed, check=check)
 
 
 async def ask_chain(

@@ -38,7 +38,7 @@ def look(scope: Scope, first: int, last: int) -> Findings:
     _check_order(scope, found)
     for row in scope.connection.execute(
         "SELECT o.sequence, o.checkpoint_hash, o.state, o.transaction_hash, o.raw_transaction, o.nonce,"
-        " o.block_number, o.block_hash, a.checkpoint_hash, a.block_number, a.block_hash"
+        " o.block_number, o.block_hash, o.published_ms, a.checkpoint_hash, a.block_number, a.block_hash"
         " FROM anchor_outbox AS o LEFT JOIN chain_anchor AS a"
         " ON a.member = ? AND a.sequence = o.sequence ORDER BY o.sequence",
         (scope.member,),
@@ -138,7 +138,7 @@ def _check_order(scope: Scope, found: Findings) -> None:
 
 
 def _check_outbox(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
-    sequence, checkpoint_hash, state, tx, raw, nonce, block, block_hash, *anchor = row
+    sequence, checkpoint_hash, state, tx, raw, nonce, block, block_hash, published_ms, *anchor = row
     key = {"sequence": sequence}
     if state not in set(State):
         found.add("state_unknown", _OUTBOX, key, f"state {state!r}", column="state")
@@ -152,6 +152,9 @@ def _check_outbox(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
     if placed != (block is not None) or placed != (block_hash is not None):
         message = f"state {state} with block {block}"
         found.add("state_contradicts", _OUTBOX, key, message, column="state")
+    if state != State.PENDING and published_ms is None:
+        message = f"state {state}, and it was never published"
+        found.add("state_contradicts", _OUTBOX, key, message, column="published_ms")
     if state != State.FINAL or isinstance(scope.view, SealtrailError):
         return
     if anchor[0] is None and block is not None and block <= scope.view.block:

@@ -10,7 +10,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ import msgspec
 
 from sealtrail.errors import InputError, UnavailableError
 from sealtrail.services.fsck.faults import Key, spelt
+from sealtrail.services.fsck.item_index import FILES
 from sealtrail.services.fsck.run import Report
 from sealtrail.store.contents import parse_content
 from sealtrail.store.faults import FAULTS, wrap
@@ -53,8 +54,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "foreign_log": ("item_salt",),
     "identity": ("chain_id", "genesis_hash", "registry", "member", "item_salt"),
+    "tombstone": ("entry_id",),
+    "item_index": ("postings", "root_hash"),
+    "audit_record": ("time_ms", "body", "record_hash"),
+    "audit_head": ("count", "record_hash"),
+    "audit_digest": ("content",),
+    "cosignature": ("signature",),
+    "witnessed_log": ("tree_size", "root_hash", "note"),
+    "log_finding": ("code", "member", "first_note", "second_note"),
+    "validator_state": ("state", "check_hash"),
+    "validator_change": ("block_number", "block_hash", "members"),
+    FILES: ("file",),
 }
-DELETED = ("entry", "event", "event_item", "tile", "anchor_outbox", "foreign_entry", "identity")
+_NUMBERED = {"entry": "leaf_index", "event": "event_row"}
+# Of an erased event nothing says these.
+_NOT_OF_ERASED = frozenset({"media_type", "is_declaration", "item", "place", "event_row", None})
+DELETED = (
+    *("entry", "event", "event_item", "tile", "anchor_outbox", "foreign_entry", "identity"),
+    *("tombstone", "item_index", "audit_head", "audit_digest"),
+)
 SWAPPED = {"entry": ("leaf", "seed"), "event": ("content", "event_time_us", "biz_location")}
 
 
@@ -128,10 +146,22 @@ def copy_store(database: Path, folder: Path) -> Path:
     return copy
 
 
-def drill(copy: Path, *, count: int, seed: int, check: Callable[[], Report]) -> list[Tampering]:
+def copy_runs(folder: Path, target: Path) -> Path:
+    """Copy the item index's files to a folder, and return that; those that are deleted meanwhile are left out."""
+    target.mkdir()
+    for path in folder.glob("*.run") if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            shutil.copy(path, target / path.name)
+    return target
+
+
+def drill(
+    copy: Path, runs: Path | None, *, count: int, seed: int, check: Callable[[], Report]
+) -> list[Tampering]:
     """Damage the copy at ``count`` places, no two of them at the same event, and return what became of each.
 
     Args:
+        runs: the copy of the item index's files, if there is one.
         check: runs all checks over the copy.
 
     Raises:
@@ -147,15 +177,26 @@ def drill(copy: Path, *, count: int, seed: int, check: Callable[[], Report]) -> 
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("BEGIN")
-        choices = list(_Tamperer(connection, random.Random(seed)).acts(count))  # noqa: S311 - to be repeated
+        triggers = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall()
+        for name, _ in triggers:  # what keeps this program from changing a record keeps nobody else
+            connection.execute(f"DROP TRIGGER {name}")
+        tamperer = _Tamperer(connection, runs, random.Random(seed))  # noqa: S311 - to be repeated
+        choices = list(tamperer.acts(count))
+        for _, sql in triggers:
+            connection.execute(sql)
         connection.execute("COMMIT")
     report = check()
     return [choice.outcome(report) for choice in choices]
 
 
 class _Tamperer:
-    def __init__(self, connection: sqlite3.Connection, random_: random.Random) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, runs: Path | None, random_: random.Random
+    ) -> None:
         self._connection = connection
+        self._runs = runs
         self._random = random_
         self._touched: set[object] = set()
 
@@ -173,17 +214,21 @@ class _Tamperer:
             choice = self._act(act, table, column)
             if choice is not None:
                 # once more: what it is about may have another name by now
-                self._touched |= {self._about(table, key) for key in choice.keys}
+                self._touched |= {self._about(table, key) for key in choice.keys if table != FILES}
                 done += 1
                 yield choice
             if done == count:
                 return
 
     def _act(self, act: Act, table: str, column: str | None) -> _Choice | None:
+        if table == FILES:
+            return self._flip_file()
         keys = self._choose(table, 2 if act == "swap" else 1)
-        if keys is None:
+        if keys is None or any(self._is_erased(table, key, column) for key in keys):
             return None
         if act == "delete":
+            if table in _NUMBERED and self._is_last(table, keys[0]):
+                return None
             where, values = _where(keys[0])
             referring = self._event_of(keys[0]) if table == "foreign_entry" else None
             self._connection.execute(f"DELETE FROM {table} WHERE {where}", values)
@@ -209,6 +254,32 @@ class _Tamperer:
         self._touched |= about
         return keys
 
+    def _is_last(self, table: str, key: Key) -> bool:
+        """Tell whether nothing stands behind a record: that it is gone is said of what still refers to it."""
+        name = _NUMBERED[table]
+        last = self._connection.execute(f"SELECT max({name}) FROM {table}").fetchone()[0]
+        return bool(key[name] == last)
+
+    def _is_erased(self, table: str, key: Key, column: str | None) -> bool:
+        """Tell whether nothing says any more what the column of an erased event was."""
+        if table not in ("event", "event_item") or column not in _NOT_OF_ERASED:
+            return False
+        row = self._connection.execute(
+            "SELECT content IS NULL FROM event WHERE event_row = :event_row", key
+        ).fetchone()
+        return row is None or bool(row[0])
+
+    def _flip_file(self) -> _Choice | None:
+        files = [] if self._runs is None else sorted(self._runs.glob("*.run"))
+        path = self._random.choice(files) if files else None
+        if path is None or path.name in self._touched:
+            return None
+        self._touched.add(path.name)
+        changed = _flipped(path.read_bytes(), self._random)
+        assert isinstance(changed, bytes)
+        path.write_bytes(changed)
+        return _Choice(act="flip", table=FILES, keys=({"file": path.name},), column=None)
+
     def _event_of(self, key: Key) -> tuple[str, dict[str, Any]] | None:
         row = self._connection.execute(
             "SELECT event_row FROM event WHERE entry_id = :entry_id", key
@@ -219,19 +290,18 @@ class _Tamperer:
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def _about(self, table: str, key: Key) -> object:
-        """Return what a record is about: damage to one record of an event, or of an anchor, may hide another's."""
+        """Return what a record is about: damage to one of an event's records may hide another's."""
         question = {
             "entry": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
             "event": "SELECT entry_id FROM event WHERE event_row = :event_row",
             "event_item": "SELECT entry_id FROM event WHERE event_row = :event_row",
-            "anchor_outbox": "SELECT checkpoint_hash FROM anchor_outbox WHERE sequence = :sequence",
+            "identity": "SELECT entry_id FROM entry WHERE leaf_index = 0",
+            "item_index": "SELECT entry_id FROM entry WHERE leaf_index = :covers",
+            "audit_digest": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
         }.get(table)
-        if table == "foreign_entry":
-            return key["entry_id"]
-        if table == "checkpoint":
-            return key["checkpoint_hash"]
         if question is None:
-            return table if table == "identity" else (table, *key.values())
+            about = {"cosignature": "checkpoint", "anchor_outbox": "checkpoint"}.get(table, table)
+            return key["entry_id"] if table in ("foreign_entry", "tombstone") else about
         row = self._connection.execute(question, key).fetchone()
         return None if row is None else row[0]
 

@@ -123,7 +123,9 @@ def _check_salt(found: Findings, row: _Row, entry: Entry, recorded: RecordedEven
         return
     if row.log_salt is None:
         found.add("log_missing", _TABLE, row.key, "no salt is kept for the entry's log")
-    elif recorded is not None and row.log_salt != salt:
+    elif recorded is None and row.log_salt != salt:  # erased, or damaged itself
+        found.differs(_TABLE, row.key, "item_salt", salt, row.log_salt, code="item_salt_differs")
+    elif row.log_salt != salt:
         key = {"member": row.member}
         found.differs("foreign_log", key, "item_salt", row.log_salt, salt, code="item_salt_differs")
 

@@ -49,11 +49,11 @@ def look(scope: Scope, first: int, last: int) -> Findings:
     walk = _Walk(scope, found, files)
     try:
         walk.run()
+        walk.compare_starts()
+        walk.compare_files()
     except IntegrityError as error:  # an entry or its keys: named with the entries
         found.skip(CHECK.name, error.code, f"entries that it follows from: {error.message}")
-        return found
-    walk.compare_starts()
-    walk.compare_files()
+        walk.compare_signed()
     return found
 
 
@@ -97,6 +97,31 @@ class _Walk:
         for covers in self._stored.keys() - self._compared:
             message = "no index entry stands at that leaf"
             self._found.add("index_unexpected", _INDEX, {"covers": covers}, message)
+
+    def compare_signed(self) -> None:
+        """Compare with what was signed, and files with themselves: where the entries are no measure."""
+        there = set()
+        for covers, leaf in self._scope.connection.execute(
+            "SELECT leaf_index, leaf FROM entry WHERE substr(leaf, 2, 1) = ?",
+            (bytes([Kind.INDEX]),),
+        ):
+            there.add(covers)
+            stored, key = self._stored.get(covers), {"covers": covers}
+            if stored is None:
+                self._found.add("index_missing", _INDEX, key, "what the index entry says is gone")
+            elif not _is_signed(leaf, stored):
+                message = "it is not what the index entry was signed over"
+                self._found.add("index_differs", _INDEX, key, message)
+        for covers in self._stored.keys() - there:
+            message = "no index entry stands at that leaf"
+            self._found.add("index_unexpected", _INDEX, {"covers": covers}, message)
+        for file in self._files.values():
+            try:
+                why = None if self._read(file)[0] == file.head else "its root is not its leaves'"
+            except IntegrityError as error:
+                why = error.message
+            if why is not None and file.path.exists():
+                self._found.add("run_file_differs", FILES, {"file": file.path.name}, why)
 
     def _count(self, leaf_index: int, item_keys: bytes) -> None:
         if not self._long:
@@ -143,7 +168,7 @@ class _Walk:
             return
         signed = _is_signed(leaf, stored)
         if signed and expected is not None:
-            self._require_signed_keys(covers)
+            self._require_signed_keys()
         if stored.postings != self._gathering.postings:
             self._found.differs(
                 _INDEX, key, "postings", stored.postings, self._gathering.postings,
@@ -172,9 +197,10 @@ class _Walk:
                 return None
         return IndexHead(covers=covers, postings=postings, root_hash=index_root(heads))
 
-    def _require_signed_keys(self, end: int) -> None:
-        """Tell an index that was made wrong from keys that have changed since; the latter raise."""
+    def _require_signed_keys(self) -> None:
+        """Tell what is wrong from keys that have changed since; the latter raise."""
         if not self._keys_hold:
+            end = self._scope.count("SELECT max(leaf_index) + 1 FROM entry")
             for _ in entries_from(self._scope.connection, 0, end, checked=True):
                 pass
             self._keys_hold = True
@@ -187,6 +213,8 @@ class _Walk:
         for number, leaf_index, key_offset in rows:
             key = {"run": number}
             start = RunStart(0, 0, 0) if number == 0 else self._starts.get(number)
+            if start != RunStart(number, leaf_index, key_offset):
+                self._require_signed_keys()
             if start is None:
                 self._found.add("run_start_unexpected", _START, key, "the log has no such run")
                 continue
@@ -214,7 +242,7 @@ class _Walk:
     def _unlike(self, run: Run, file: RunFile) -> str | None:
         try:
             head, total = self._read(file)
-        except IntegrityError as error:
+        except IntegrityError as error:  # of the file
             return error.message
         if head != file.head:
             return "its leaves don't give the root that it names"
@@ -224,6 +252,8 @@ class _Walk:
             same = self._sums[run] % MODULUS == total
         else:
             return "no run of the index is of these postings"
+        if not same:
+            self._require_signed_keys()
         return None if same else "its postings are not those of the log's entries"
 
     def _read(self, file: RunFile) -> tuple[RunHead, int]:
@@ -271,7 +301,7 @@ def _open_files(scope: Scope, found: Findings) -> dict[Run, RunFile]:
     folder = scope.subject.index_folder
     files: dict[Run, RunFile] = {}
     log_id = _log_id(scope.connection)
-    if folder is None or not folder.is_dir() or log_id is None:
+    if folder is None or not folder.is_dir():
         return files
     for path in sorted(folder.glob("*.run")):
         try:
@@ -280,7 +310,8 @@ def _open_files(scope: Scope, found: Findings) -> dict[Run, RunFile]:
             if path.exists():
                 found.add("run_file_differs", FILES, {"file": path.name}, error.message)
             continue
-        if file.log_id != log_id or path.name != run_name(file.head.run):
+        # without its first entry, nothing says whose log this is
+        if log_id not in (None, file.log_id) or path.name != run_name(file.head.run):
             message = "it is of another log or place"
             found.add("run_file_differs", FILES, {"file": path.name}, message)
         else:

@@ -44,7 +44,7 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run found: the first :data:`FAULTS_MAX` of ``faults_total``, in the order of the checks, then by key."""
+    """What a run found: the first of ``faults_total``, in the order of the checks, then by key."""
 
     faults: tuple[Fault, ...]
     faults_total: int
@@ -125,6 +125,7 @@ async def check_store(
     *,
     ledger: Ledger | None,
     start_block: int = 0,
+    faults_max: int = FAULTS_MAX,
     progress: Progress = lambda done, total: None,
 ) -> Report:
     """Run all checks and return what they found.
@@ -132,6 +133,7 @@ async def check_store(
     Args:
         scope: a snapshot; ``looking`` looks at the same.
         ledger: asked for what the chain says; None: that is not checked, and said.
+        faults_max: how many are named; a drill has to know them all.
         progress: told how much of all is done.
     """
     tasks = tasks_of(scope)
@@ -153,7 +155,7 @@ async def check_store(
     unchecked += chain_found.unchecked
     once = list({(f.table, tuple(f.key.items()), f.column, f.code): f for f in faults}.values())
     return Report(
-        faults=tuple(once[:FAULTS_MAX]),
+        faults=tuple(once[:faults_max]),
         faults_total=len(once),
         unchecked=tuple(distinct(unchecked)),
         events=scope.count_or(0, "SELECT count(*) FROM event"),

@@ -20,7 +20,7 @@ from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.integrity import committed_root
 from sealtrail.services.plain_entries import plain_root
-from sealtrail.services.trail_check import check_trail
+from sealtrail.services.trail_check import TrailFault, check_trail
 from sealtrail.signing import Kind
 from sealtrail.store import audit, audit_digests
 from sealtrail.store.log import load_leaf
@@ -37,12 +37,11 @@ def look(scope: Scope, first: int, last: int) -> Findings:
     found = Findings()
     try:
         fault = check_trail(scope.connection, scope.domain).fault
-    except IntegrityError as error:
-        found.add("audit_head_differs", _HEAD, _HEAD_KEY, error.message)
-    else:
-        if fault is not None:
-            _Walk(scope, found).run()
-        if fault is not None and not found.faults:
+    except IntegrityError:  # the head is gone
+        fault = TrailFault(0, "audit_trail_damaged", "it has lost its head")
+    if fault is not None:
+        _Walk(scope, found).run()
+        if not found.faults:
             message = f"{fault.reason} [{fault.code}]"
             found.add("audit_record_differs", _RECORD, {"n": fault.record}, message)
     _check_inputs(scope, found)
@@ -206,7 +205,11 @@ class _Walk:
         )
 
     def _head(self) -> None:
-        head = audit.load_head(self._connection)
+        try:
+            head = audit.load_head(self._connection)
+        except IntegrityError as error:
+            self._found.add("audit_head_differs", _HEAD, _HEAD_KEY, error.message)
+            return
         last = self._hashes.get(self._count - 1, FIRST_PREVIOUS)
         if head.count != self._count:
             message = f"it says {head.count} records, {self._count} are there"

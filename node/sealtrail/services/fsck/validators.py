@@ -20,8 +20,9 @@ def look(scope: Scope, first: int, last: int) -> Findings:
     rows = scope.connection.execute("SELECT first_block FROM validator_change").fetchall()
     try:
         followed = load_followed(scope.connection)
-    except IntegrityError as error:
-        message = f"{error.message}: this record or another of them"
+    except (IntegrityError, ValueError) as error:  # ValueError: a text that is no UTF-8 any more
+        why = error.message if isinstance(error, IntegrityError) else str(error)
+        message = f"{why}: this record or another of them"
         _name_all(found, message, rows)
         return found
     if followed is None:
