@@ -9,7 +9,7 @@ from sealtrail.api.audited import ACTIONS
 from sealtrail.peers import client
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|([A-Z]+_PATH))')
+ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|([A-Z_]+_PATH))')
 
 
 def nameless(path: str) -> str:

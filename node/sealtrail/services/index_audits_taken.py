@@ -1,4 +1,4 @@
-"""Takes what auditors say of this log's item index: verified under the registry's keys, kept, and shown from then on."""
+"""Takes what auditors say of this log's item index: verified under the registry's keys, kept, shown from then on."""
 
 from __future__ import annotations
 
