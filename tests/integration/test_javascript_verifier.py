@@ -71,7 +71,12 @@ from sealtrail.log.item_index import (
 )
 from sealtrail.membership.encoding import parse_record
 from sealtrail.signing import ZERO_SEED, Ed25519Signer, Kind, verify_ed25519
-from unit import test_bundle_attacks, test_bundle_mutations, test_bundle_redaction
+from unit import (
+    test_bundle_attacks,
+    test_bundle_mutations,
+    test_bundle_redaction,
+    test_bundle_sections,
+)
 from unit.test_gs1_canonical import CAPITALS, LINKS, OTHERS, URNS
 
 pytestmark = pytest.mark.full
@@ -415,9 +420,13 @@ def both(javascript: Javascript) -> Both:
     return Both(javascript)
 
 
+ATTACKS = (test_bundle_attacks, test_bundle_redaction, test_bundle_sections)
+
+
 def attacks() -> Iterator[Any]:
     """Yield every attack of the unit tests, with its arguments if it has any."""
-    for name, attack in (vars(test_bundle_attacks) | vars(test_bundle_redaction)).items():
+    found = [item for module in ATTACKS for item in vars(module).items()]
+    for name, attack in found:
         if not name.startswith("test_"):
             continue
         marks = [m for m in getattr(attack, "pytestmark", []) if m.name == "parametrize"]
@@ -433,8 +442,8 @@ def test_both_see_through_an_attack(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each attack runs as it stands, and its own assertions with it; only every bundle is verified twice."""
-    monkeypatch.setattr(test_bundle_attacks, "verify", both)
-    monkeypatch.setattr(test_bundle_redaction, "verify", both)
+    for module in ATTACKS:
+        monkeypatch.setattr(module, "verify", both)
     monkeypatch.setattr(bundle_story, "verify", both)
     attack(*arguments)
     assert both.count
@@ -487,12 +496,26 @@ def test_both_find_a_flipped_byte(whole: bytes, trust: TrustFile, both: Both) ->
 def test_both_find_what_the_issuer_changed_and_signed_again(
     story: Story, trust: TrustFile, both: Both
 ) -> None:
-    encoded_lines = [
-        encode_line(line) for line in answered(story.world, lines_of(story.world, story.recipe()))
-    ]
+    lines = answered(story.world, lines_of(story.world, story.recipe()))
+    mutate(story, trust, both, [encode_line(line) for line in lines])
+    assert both.count > 100
+
+
+def test_both_find_what_the_issuer_changed_in_parts_and_signed_again(both: Both) -> None:
+    shipment = test_bundle_redaction.Shipment("mutated in parts")
+    trust = shipment.world.trust(pinned=5)
+    lines = answered(shipment.world, lines_of(shipment.world, shipment.redacted()))
+    mutate(shipment, trust, both, [encode_line(line) for line in lines], only="partial")
+    assert both.count > 30
+
+
+def mutate(
+    story: Story, trust: TrustFile, both: Both, encoded_lines: list[bytes], *, only: str = ""
+) -> None:
+    """Verify by both with each value changed, or each of those below the member ``only``."""
     for n, data in enumerate(encoded_lines):
         for path in test_bundle_mutations.leaves(json.loads(data)):
-            if path[-1] == "type":
+            if path[-1] == "type" or (only and path[0] != only):
                 continue
             changed = json.loads(data)
             inner = changed
@@ -501,7 +524,6 @@ def test_both_find_what_the_issuer_changed_and_signed_again(
             inner[path[-1]] = test_bundle_mutations.altered(inner[path[-1]])
             again = [*encoded_lines[:n], rfc8785.dumps(changed) + b"\n", *encoded_lines[n + 1 :]]
             outcome(both, test_bundle_mutations.resigned(again, story), trust)
-    assert both.count > 100
 
 
 # -- what only the verifier in JavaScript is asked ----------------------------------------------------

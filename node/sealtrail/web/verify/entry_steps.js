@@ -59,10 +59,21 @@ export function entrySteps(shown, entry, network, separator) {
 /** Say of a content that was read what of it was not checked. */
 function tellOfContent(step, event, whole) {
   const unknown = (code, reason) => Object.assign(step, { outcome: COULD_NOT_CHECK, code, reason });
-  if (!isSurelyValid(event, whole)) {
+  if (!isSurelyValid(event, whole) || !(whole || isOrdinary(event))) {
     unknown("schema_not_checked", "this program knows GS1's schema for ordinary events only");
   } else if (!whole) {
     unknown("content_in_parts", IN_PARTS);
+  }
+}
+
+/** Tell whether all words of an event are known, as its event hash takes for granted; of a whole one step 2 tells. */
+function isOrdinary(event) {
+  try {
+    eventHash(event);
+    return true;
+  } catch (error) {
+    if (error instanceof SealtrailError) return false;
+    throw error;
   }
 }
 
