@@ -49,6 +49,7 @@ from sealtrail.chainproof.validators import (
 )
 from sealtrail.epcis import RecordedEvent, parse_document, read_content
 from sealtrail.errors import InputError, SealtrailError
+from sealtrail.evidence.audit_digest import AuditDigest, encode_digest
 from sealtrail.evidence.bundle.form import encode_line
 from sealtrail.evidence.bundle.lines import CheckpointLine
 from sealtrail.evidence.bundle.report import BundleReport
@@ -481,6 +482,28 @@ def test_what_javascript_checks_of_a_true_bundle_holds(
     codes = {p["code"] for step in report["steps"] for p in step["problems"]}
     assert codes == {"verdicts_not_judged"}
     assert report["exit_code"] == 3
+
+
+def test_both_refuse_blocks_that_have_no_hash_by_the_chains_consensus(
+    whole: bytes, trust: TrustFile, both: Both
+) -> None:
+    consensus = msgspec.structs.replace(trust.consensus, form="qbft")
+    with pytest.raises(InputError) as caught:
+        both(whole, msgspec.structs.replace(trust, consensus=consensus))
+    assert (caught.value.code, caught.value.pointer) == ("bundle_malformed", "line 2/header")
+
+
+def test_both_read_the_digest_of_an_audit_trail(both: Both) -> None:
+    story = Story("audited")
+    zeros = "0x" + "00" * 32
+    digest = AuditDigest(count=0, first=0, head=zeros, root=zeros)
+    for content in (encode_digest(digest), encode_digest(digest)[:-1]):
+        story.maker.append(content, Kind.AUDIT_DIGEST)
+    story.maker.seal()
+    story.world.empty(6)
+    report = both(bundle(story.world, story.recipe()), story.world.trust(pinned=5))
+    codes = {p.code for step in report.steps for p in step.problems if step.name == "entries"}
+    assert codes == {"audit_digest_malformed"}
 
 
 def test_both_find_a_flipped_byte(whole: bytes, trust: TrustFile, both: Both) -> None:
