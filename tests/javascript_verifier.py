@@ -108,14 +108,16 @@ def _entries() -> Iterator[Case]:
 
 
 def _roots() -> Iterator[Case]:
-    roots = load("entry/entry.json")["roots"]
-    disclosure, items, references = (roots[n] for n in ("disclosure", "items", "references"))
-    job: dict[str, Any] = {
-        "do": "disclosure_root",
-        "seed": disclosure["seed"],
-        "values": disclosure["values"],
-    }
-    yield Case("disclosure root", job, disclosure["root"])
+    vectors = load("entry/entry.json")
+    items, references = (vectors["roots"][n] for n in ("items", "references"))
+    job: dict[str, Any]
+    for case in vectors["parts"]:
+        job = {"content": encoded(case["content"].encode())}
+        expected = [case["parts"], case["elements"]]
+        yield Case(f"parts: {case['name']}", {**job, "do": "divide"}, expected)
+        job |= {"do": "disclosure_root", "seed": case["seed"], "event_hash": case["event_hash"]}
+        expected = [case["part_hashes"], case["root"]]
+        yield Case(f"disclosure root: {case['name']}", job, expected)
     job = {"do": "item_keys", "salt": items["item_salt"], "items": items["items"]}
     yield Case("items root", job, [items["item_keys"], items["root"]])
     joined = "".join(f"{relation:02x}{entry}" for relation, entry in references["references"])
@@ -125,7 +127,8 @@ def _roots() -> Iterator[Case]:
     for bad, code in (("00", "references_malformed"), ("03" + "00" * 32, "relation_unknown")):
         job = {"do": "references_root", "references": bad}
         yield Case(f"references {bad[:4]}", job, code, refused=True)
-    yield Case("the root of nothing", {"do": "root", "leaves": []}, roots["empty_root"])
+    empty = vectors["roots"]["empty_root"]
+    yield Case("the root of nothing", {"do": "root", "leaves": []}, empty)
 
 
 def _notes() -> Iterator[Case]:

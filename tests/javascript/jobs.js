@@ -16,13 +16,15 @@ const entries = await load("entry.js");
 const { SealtrailError } = await load("errors.js");
 const { itemsOf, parseEvent } = await load("event.js");
 const { eventHash, preHash } = await load("event_hash.js");
+const { disclosureRoot, divide } = await load("shown.js");
+const { parseAuditDigest } = await load("audit_digest.js");
 const { isSurelyValid } = await load("event_schema.js");
 const { splitLines } = await load("form.js");
 const { canonical } = await load("gs1.js");
 const { parseHeader, receiptAt, slotAt, storageRootAt } = await load("header.js");
 const { parseIndexDocument, runsOf, verifyItemProof } = await load("item_index.js");
 const { encodeJson, parseJson } = await load("json.js");
-const { keccak256 } = await load("keccak.js");
+const { keccak256, shake256 } = await load("keccak.js");
 const { encodeRecord, parseRecord, recordDigest } = await load("record.js");
 const { decodeRlp, encodeRlp } = await load("rlp.js");
 const { addressOf, recoverPublicKey, recoverSigner } = await load("secp256k1.js");
@@ -45,7 +47,7 @@ function chainOf(job) {
 const JOBS = {
   hashes: ({ data }) => {
     const bytes = fromBase64(data);
-    return [toHex(sha256(bytes)), toHex(sha512(bytes)), toHex(keccak256(bytes))];
+    return [toHex(sha256(bytes)), toHex(sha512(bytes)), toHex(keccak256(bytes)), toHex(shake256(bytes, 300))];
   },
   base64: ({ text }) => toHex(fromBase64(text)),
   recover: ({ digest, r, s, id }) =>
@@ -76,7 +78,20 @@ const JOBS = {
       leaf_hash: toHex(tree.leafHash(fromHex(job.leaf))),
     };
   },
-  disclosure_root: ({ seed, values }) => toHex(entries.disclosureRoot(fromHex(seed), hexes(values))),
+  disclosure_root: ({ seed, content, event_hash }) => {
+    const bytes = fromBase64(content);
+    const event = event_hash === undefined ? null : parseEvent(bytes);
+    const hash = event_hash === undefined ? entries.ZERO_32 : fromHex(event_hash);
+    const { partHashes, root } = disclosureRoot(fromHex(seed), bytes, hash, event);
+    return [partHashes.map(toHex), toHex(root)];
+  },
+  divide: ({ content }) => {
+    const { parts, elements } = divide(parseEvent(fromBase64(content)));
+    return [parts.map(fromUtf8), elements.map(fromUtf8)];
+  },
+  covered_root: ({ size, shown, hashes }) =>
+    toHex(tree.coveredRoot(size, new Map(shown.map(([n, hash]) => [n, fromHex(hash)])), hexes(hashes))),
+  audit_digest: ({ data }) => parseAuditDigest(fromHex(data)).count,
   item_keys: ({ salt, items }) => {
     const keys = items.map(([item, place]) => entries.itemKey(fromHex(salt), item, place === "lot"));
     const sorted = entries.sortedKeys(keys);

@@ -58,14 +58,17 @@ class Cosigners:
 
     def require(self, member: bytes, found: Iterable[Cosignature]) -> None:
         """Note it if a covered log's last checkpoint has fewer cosignatures than the trust file demands."""
-        counted = {c.witness for c in found}
+        by = {c.witness for c in found}
+        # Who has several keys, or a key that has several names, counts once.
         if self._named:
-            counted &= self._named
-        if len(counted) < self._needed:
+            counted = len({witness.public_key for witness in by & self._named})
+        else:
+            counted = len({witness.name for witness in by})
+        if counted < self._needed:
             self._notebook.fails(
                 _STEP,
                 "cosignatures_too_few",
-                f"{len(counted)} witnesses cosigned the last checkpoint of {self._members.name(member)};"
+                f"{counted} witnesses cosigned the last checkpoint of {self._members.name(member)};"
                 f" {self._needed} are demanded",
                 place=f"log of {to_hex(member)}",
                 advice="ask again when more witnesses have seen it",

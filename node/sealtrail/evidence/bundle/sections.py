@@ -9,6 +9,7 @@ Source: docs/protocol.md sections 10, 18 and 20.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -189,6 +190,10 @@ class SectionReader:
     def _record(self, line: EntryLine, number: int) -> EntryRecord:
         if len(line.item_keys) % HASH_BYTES:
             raise malformed(number, "/item_keys", "no whole number of keys")
+        if any(a >= b for a, b in pairwise(split_hashes(line.item_keys))):
+            raise malformed(number, "/item_keys", "not in ascending order")
+        if line.partial is not None and (line.content is not None or line.seed is not None):
+            raise malformed(number, "/partial", "beside the content or its seed")
         return entry_record(line, self._salt)
 
     def _note_steps(self, index: int, record: EntryRecord, steps: Sequence[Step]) -> None:
@@ -234,8 +239,12 @@ class SectionReader:
             self._skip(line.index, line.gap, number)
             self._tree.append(leaf)
             return
-        if line.gap or (self._paths and line.index <= self._paths[-1][0]):
-            raise malformed(number, "/index", "a gap, or not in ascending order")
+        if self._sizes or line.gap or (self._paths and line.index <= self._paths[-1][0]):
+            raise malformed(
+                number,
+                "/index",
+                "a gap, not in ascending order, or behind the section's one checkpoint",
+            )
         self._paths.append((line.index, leaf, split_hashes(line.path)))
 
     def _check_paths(self, checkpoint: Checkpoint) -> None:
@@ -294,7 +303,9 @@ class SectionReader:
             anchored = parse_anchored(self._chain.log_at(line.anchor), self._network.anchors)
         except VerificationError as e:
             self._notebook.error(_ANCHORS, e, f"log of {to_hex(self.member)}, line {number}")
+            is_there = False
         else:
+            is_there = True
             block = line.anchor.block
             anchor = Anchor(
                 member=anchored.member,
@@ -310,13 +321,13 @@ class SectionReader:
         located = self._steps.locate_note(self.member, line.note)
         if located.checkpoint is None:
             raise malformed(number, "/note", located.checkpoint_step.reason or "not a checkpoint")
-        self._check_anchor(located, number)
+        self._check_anchor(located, number, is_there=is_there)
         return located
 
-    def _check_anchor(self, located: Located, number: int) -> None:
+    def _check_anchor(self, located: Located, number: int, *, is_there: bool) -> None:
         anchor, place = located.anchor, f"log of {to_hex(self.member)}, line {number}"
         if anchor is None:
-            if not self._notebook.failed(_ANCHORS):
+            if is_there:
                 self._notebook.fails(
                     _ANCHORS,
                     "anchor_differs",

@@ -126,7 +126,7 @@ class Reading:
         self._header: HeaderLine | None = None
         self._chain_closed = False
         self._order: tuple[bytes, int] | None = None
-        self._asked = 0  # entries of the part of the log that is asked for
+        self._asked = 0  # the next leaf of the part of a log that is asked for
 
     def take(self, sealed: SealedLine, statement: Statement | None = None) -> None:
         """Take up the next line; ``statement`` as of :data:`Ahead`."""
@@ -144,7 +144,7 @@ class Reading:
                 self._open_section(line, number)
             case EntryLine():
                 self._open.add_entry(line, number, statement)
-                self._asked += self._is_asked(line)
+                self._note_asked(line)
             case CheckpointLine():
                 self._open.add_checkpoint(line, number)
             case ItemProofLine():
@@ -161,6 +161,8 @@ class Reading:
         self._header = line
         self._network = network_of(line.network)
         self._keep = not isinstance(line.question, LogQuestion)
+        if isinstance(line.question, LogQuestion):
+            self._asked = line.question.first
         if line.network != self._trust.network:
             self._notebook.fails(
                 Step.NETWORK,
@@ -233,14 +235,15 @@ class Reading:
         self._order = order
         self._sections.append(section)
 
-    def _is_asked(self, line: EntryLine) -> bool:
+    def _note_asked(self, line: EntryLine) -> None:
         assert self._header is not None
         question = self._header.question
-        return (
-            isinstance(question, LogQuestion)
-            and self._open.member == from_hex(question.member)
-            and question.first <= line.index < question.until
-        )
+        if not isinstance(question, LogQuestion):
+            return
+        if line.index != self._asked or line.index >= question.until:
+            return  # a leaf that two sections show counts once
+        if self._open.member == from_hex(question.member):
+            self._asked += 1
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -385,14 +388,15 @@ class Reading:
             )
 
     def _check_part_of_log(self, question: LogQuestion) -> None:
-        """Check that all of the log's entries that are asked for are there: leaf indices ascend, so counting does."""
-        expected = max(0, question.until - question.first)
-        self._notebook.shows(Step.COMPLETENESS, f"{self._asked} entries, one after another")
-        if self._asked != expected:
+        """Check that all of the log's entries that are asked for are there, one after another."""
+        found = self._asked - question.first
+        self._notebook.shows(Step.COMPLETENESS, f"{found} entries, one after another")
+        if self._asked < question.until:
             self._notebook.fails(
                 Step.COMPLETENESS,
                 "entry_left_out",
-                f"{self._asked} of the {expected} entries that are asked for are there",
+                f"of leaves {question.first} to {question.until - 1}, which are asked for, leaf {self._asked} is"
+                " not there",
             )
 
     def _check_answer(self, conclusion: Conclusion) -> None:

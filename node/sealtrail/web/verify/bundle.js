@@ -8,6 +8,7 @@
 import { compare, concat, equal, to0x, toHex, utf8 } from "./bytes.js";
 import { ChainPart } from "./chain_part.js";
 import { checkCompleteness } from "./completeness.js";
+import { Cosigners } from "./cosigners.js";
 import { verifyEd25519 } from "./ed25519.js";
 import { domainSeparator } from "./entry.js";
 import { wrong } from "./errors.js";
@@ -45,7 +46,9 @@ class Reading {
       case "log":
         return this.openSection(line, number);
       case "entry":
-        return this.open.addEntry(line, number);
+        this.open.addEntry(line, number);
+        this.noteAsked(line);
+        return undefined;
       case "checkpoint":
         return this.open.addCheckpoint(line, number);
       case "item_proof":
@@ -70,6 +73,14 @@ class Reading {
     }
     this.chain = new ChainPart(this.notebook, this.trust, line.proof_block);
     this.members = new MembersPart(this.notebook, this.chain, this.network, line.proof_block);
+    this.cosigners = new Cosigners(this.notebook, this.trust, this.members, this.network);
+    this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those that are asked for
+  }
+
+  noteAsked({ index }) {
+    const { kind, member, until } = this.header.question;
+    if (kind !== "log" || !equal(this.open.member, member)) return;
+    if (index === this.asked && index < until) this.asked++;
   }
 
   closeChain() {
@@ -87,6 +98,7 @@ class Reading {
       separator: domainSeparator(this.network),
       chain: this.chain,
       members: this.members,
+      cosigners: this.cosigners,
       keep: this.header.question.kind !== "log",
     });
   }

@@ -46,25 +46,16 @@ export class ChainPart {
     }
     const refuse = (error) => badLine(number, "/header", error.message);
     const header = translating(() => parseHeader(line.header), refuse);
+    const hash = translating(() => blockHash(header, this.trust.form), refuse);
     const last = this.blocks.at(-1);
     if (last && header.number <= last.header.number) throw badLine(number, "/header", "blocks do not ascend");
     const isProofBlock = header.number === this.proofBlock;
     if (line.accounts.length && !isProofBlock) throw badLine(number, "/accounts", "only in the proof block");
-    const block = { header, hash: this.hashOf(header), proves: isProofBlock || line.receipts.length > 0 };
+    const block = { header, hash, proves: isProofBlock || line.receipts.length > 0 };
     this.blocks.push(block);
     this.byNumber.set(String(header.number), block);
     this.addReceipts(line.receipts, header, number);
     this.addAccounts(line.accounts, header, number);
-  }
-
-  /** Return a block's hash; zeros where its extra data say nothing, so that nothing follows from it. */
-  hashOf(header) {
-    try {
-      return blockHash(header, this.trust.form);
-    } catch (error) {
-      this.notebook.error("chain", error, `block ${header.number}`);
-      return new Uint8Array(32);
-    }
   }
 
   addReceipts(receipts, header, number) {

@@ -16,7 +16,7 @@ const SIZE = /^(?:0|[1-9][0-9]{0,18})$/;
 // A key name is not empty and has neither blanks (of any kind) nor a plus.
 const SIGNATURE_LINE = /^— ([^\s+\u0085\u001c-\u001f]+) ([A-Za-z0-9+/]+={0,2})$/;
 const SIGNED = 1;
-const COSIGNED = 4;
+export const COSIGNED = 4;
 
 export const keyId = (name, algorithm, publicKey) =>
   sha256(utf8(name), Uint8Array.of(0x0a, algorithm), publicKey).subarray(0, 4);
@@ -66,23 +66,10 @@ export async function verifyNote(note, origin, publicKey) {
   for (const each of own) await verifyEd25519(publicKey, utf8(note.text), each.value);
 }
 
-/**
- * Count the cosignatures of one witness, a name and an Ed25519 key; each must be right.
- *
- * @throws cosignature_wrong.
- */
-export async function countCosignatures(note, name, publicKey) {
-  const id = keyId(name, COSIGNED, publicKey);
-  const lines = note.signatures.filter((each) => each.name === name && equal(each.keyId, id));
-  for (const { value } of lines) {
-    if (value.length !== 72) throw wrong("cosignature_wrong", `a cosignature of ${name} has not 72 bytes`);
-    const time = toBigInt(value.subarray(0, 8));
-    const signed = utf8(`cosignature/v1\ntime ${time}\n${note.text}`);
-    try {
-      await verifyEd25519(publicKey, signed, value.subarray(8));
-    } catch {
-      throw wrong("cosignature_wrong", `a cosignature of ${name} is not its key's over this checkpoint`);
-    }
-  }
-  return lines.length;
+/** Check a signature line that has a witness's name and key id. @throws signature_wrong. */
+export async function verifyCosignature(note, { value }, publicKey) {
+  if (value.length !== 72) throw wrong("signature_wrong", `a cosignature of ${value.length} bytes, not 72`);
+  const time = toBigInt(value.subarray(0, 8));
+  if (time >= 2n ** 63n) throw wrong("signature_wrong", `a cosignature of the time ${time}`);
+  await verifyEd25519(publicKey, utf8(`cosignature/v1\ntime ${time}\n${note.text}`), value.subarray(8));
 }

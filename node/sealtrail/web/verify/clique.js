@@ -12,10 +12,8 @@ import { cast, changed, votesAfter } from "./votes.js";
 
 const VANITY_BYTES = 32;
 const SEAL_BYTES = 65;
-const PARENT_SECONDS_MIN = 1n;
 
 export const cliqueHash = plainHash;
-export const cliqueGap = PARENT_SECONDS_MIN;
 
 const isEpoch = (header, epoch) => header.number % BigInt(epoch) === 0n;
 

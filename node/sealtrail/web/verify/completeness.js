@@ -9,6 +9,7 @@
 import { toHex, to0x } from "./bytes.js";
 import { canonicalLink, gtinOfPack, readIdentifier } from "./gs1.js";
 import { ACTIVE } from "./record.js";
+import { names } from "./section.js";
 
 const CLASSES = /^https:\/\/id\.gs1\.org\/01\/[0-9]{14}(?:\/10\/[^/]+)?$/;
 const STEP = "completeness";
@@ -22,7 +23,9 @@ function classOf(item) {
   return gtin === null ? null : canonicalLink({ key: "01", value: gtin, qualifiers: {} });
 }
 
-const names = (entry, item, places) =>
+const isSerial = (item) => item.startsWith("https://id.gs1.org/01/") && item.includes("/21/");
+
+const standsIn = (entry, item, places) =>
   entry.items.some((each) => each.item === item && places.includes(each.place));
 
 /** Return the lots and containers that the item, or what it was in, was ever named with. */
@@ -33,9 +36,9 @@ function around(sections, item) {
   while (pending.length) {
     const inner = pending.pop();
     for (const entry of entries) {
-      const aggregated = entry.event?.type === "AggregationEvent" && names(entry, inner, ["epc"]);
+      const aggregated = entry.event?.type === "AggregationEvent" && standsIn(entry, inner, ["epc"]);
       for (const each of entry.items) {
-        const isLot = inner === item && each.place === "lot" && names(entry, item, ["epc", "output"]);
+        const isLot = inner === item && each.place === "lot" && entry.items.some((other) => other.item === item);
         if ((aggregated && each.place === "parent") || isLot) {
           if (!found.has(each.item) && each.place === "parent") pending.push(each.item);
           found.add(each.item);
@@ -51,8 +54,9 @@ function checkLists(notebook, sections, item) {
   const surely = [[item, false]];
   if (CLASSES.test(item)) surely.push([item, true]);
   const ofPack = classOf(item);
-  if (ofPack !== null) surely.push([ofPack, false]);
   const perhaps = [...around(sections, item)];
+  if (ofPack !== null && isSerial(item)) surely.push([ofPack, false]);
+  else if (ofPack !== null) perhaps.push(ofPack);
   for (const section of sections.filter((each) => each.covered)) {
     for (const [each, packs] of surely) {
       if (lacks(section, each, packs)) {
@@ -68,20 +72,41 @@ function checkLists(notebook, sections, item) {
   checkWithheld(notebook, sections, surely, perhaps);
 }
 
+/** Check that each entry on a list is shown, and to name the item. */
 function checkWithheld(notebook, sections, surely, perhaps) {
-  const on = (section, wanted) =>
-    new Set(section.lists.filter((list) => wanted(list)).flatMap((list) => list.indices));
   const isSure = (list) => surely.some(([item, packs]) => list.item === item && list.packs === packs);
-  const count = (wanted) =>
-    sections.reduce((sum, section) => {
-      const listed = on(section, wanted);
-      return sum + section.entries.filter((each) => each.withheld && listed.has(each.index)).length;
-    }, 0);
-  const needed = count(isSure);
-  if (needed) {
-    notebook.fails(STEP, "redacted_not_complete", `${needed} entries on the item are withheld`);
-  } else if (count((list) => perhaps.includes(list.item) && !list.packs)) {
+  const mayCount = (list) => perhaps.includes(list.item) && !list.packs;
+  const needed = hidden(sections, isSure);
+  if (needed.size) notebook.fails(STEP, "redacted_not_complete", `${needed.size} entries on the item are withheld`);
+  if (hidden(sections, mayCount).size) {
     notebook.unknown(STEP, "containers_not_followed", "entries on what it may have been in are withheld");
+  }
+  for (const code of unsureOf(sections, (list) => isSure(list) || mayCount(list))) {
+    notebook.unknown(STEP, code, "whether events on the lists are what was signed is not known");
+  }
+}
+
+/** Return the entries, on lists of that kind, that do not show to name the item. */
+function hidden(sections, wanted) {
+  const found = new Set();
+  forListed(sections, wanted, (entry, list) => {
+    if (!names(entry, list)) found.add(entry);
+  });
+  return found;
+}
+
+function unsureOf(sections, wanted) {
+  const codes = new Set();
+  forListed(sections, wanted, ({ unsure }) => unsure !== null && codes.add(unsure));
+  return codes;
+}
+
+function forListed(sections, wanted, act) {
+  for (const section of sections) {
+    const shown = new Map(section.entries.map((each) => [each.index, each]));
+    for (const list of section.lists.filter(wanted)) {
+      for (const index of list.indices) if (shown.has(index)) act(shown.get(index), list);
+    }
   }
 }
 
@@ -112,9 +137,30 @@ function checkCovered(notebook, claim, sections) {
   }
 }
 
+function checkCounts(notebook, answer, sections) {
+  const entries = sections.flatMap((each) => each.entries);
+  const unsure = new Set(entries.map((each) => each.unsure).filter((code) => code !== null));
+  for (const code of unsure) {
+    notebook.unknown(STEP, code, "whether all events are what was signed is not known, so how many are withheld is not");
+  }
+  if (unsure.size) return;
+  const withheld = entries.filter((each) => each.withheld).length;
+  const parts = entries.filter((each) => each.inParts).length;
+  if (withheld !== answer.withheld.entries || parts !== answer.withheld.parts) {
+    const told = `not ${answer.withheld.entries} and ${answer.withheld.parts}`;
+    notebook.fails(STEP, "withheld_differs", `${withheld} entries are withheld and ${parts} shown in part, ${told}`);
+  }
+}
+
+function checkAsked(notebook, { first, until }, next) {
+  if (next >= until) return;
+  notebook.fails(STEP, "entry_left_out", `${next - first} of the ${until - first} entries that are asked for are there`);
+}
+
 /** Step 13. */
-export function checkCompleteness({ notebook, header, answer, sections, trust, members }) {
+export function checkCompleteness({ notebook, header, answer, sections, trust, members, asked }) {
   const claim = answer.completeness;
+  if (header.question.kind === "log") checkAsked(notebook, header.question, asked);
   if (header.question.kind === "item") {
     if (claim.grade === "none") {
       notebook.unknown(STEP, "completeness_not_claimed", "the issuer does not claim that these are all events");
@@ -127,15 +173,5 @@ export function checkCompleteness({ notebook, header, answer, sections, trust, m
     notebook.fails(STEP, "auditors_missing", "it claims to be audited, by nobody");
   }
   checkCovered(notebook, claim, sections);
-  const entries = sections.flatMap((each) => each.entries);
-  const unsure = entries.filter((each) => each.unsure).length;
-  if (unsure) {
-    const reason = `whether ${unsure} events are what was signed is not known, so how many are withheld is not`;
-    notebook.unknown(STEP, "event_hash_not_computed", reason);
-    return;
-  }
-  const withheld = entries.filter((each) => each.withheld).length;
-  if (withheld !== answer.withheld.entries || answer.withheld.parts !== 0) {
-    notebook.fails(STEP, "withheld_differs", `${withheld} entries are withheld, not ${answer.withheld.entries}`);
-  }
+  checkCounts(notebook, answer, sections);
 }

@@ -6,7 +6,7 @@
 
 import { equal } from "./bytes.js";
 import { unavailable, wrong } from "./errors.js";
-import { checkClique, cliqueGap, cliqueHash, cliqueSigners, countCliqueVote } from "./clique.js";
+import { checkClique, cliqueHash, cliqueSigners, countCliqueVote } from "./clique.js";
 import { plainHash } from "./header.js";
 import { checkQbft, countQbftVote, hasQbftMix, parseExtra, possibleLists, qbftHash, quorumOf } from "./qbft.js";
 import { majorityOf } from "./votes.js";
@@ -41,9 +41,8 @@ function checkNext(header, parent) {
   }
 }
 
-function checkTime(header, parent, form) {
-  const gap = form.name === "clique" ? cliqueGap : 0n;
-  if (header.time < parent.time + gap) throw wrong("header_too_early", `block ${header.number}`);
+function checkTime(header, parent) {
+  if (header.time < parent.time) throw wrong("header_too_early", `block ${header.number}`);
 }
 
 // -- followed from the genesis ----------------------------------------------------------------------
@@ -61,7 +60,7 @@ export function stateAtGenesis(header, form) {
 export function follow(state, header) {
   const { form } = state;
   checkNext(header, state);
-  checkTime(header, state, form);
+  checkTime(header, state);
   const next = { form, number: header.number, hash: blockHash(header, form), time: header.time };
   if (form.name === "clique") {
     const sealer = checkClique(header, state.members, state.recent, form.epoch);
@@ -89,13 +88,11 @@ export function membersFor(intervals, number) {
  */
 export function verifyFinal(run, form, intervals) {
   if (form.name === "none") throw unavailable("chain_without_seals", "this chain's blocks carry no seals");
-  const pairs = run.slice(1).map((header, n) => [header, run[n]]);
-  for (const [header, parent] of pairs) {
-    checkNext(header, { number: parent.number, hash: blockHash(parent, form) });
-  }
-  const final = form.name === "clique" ? finalByClique(run, form, intervals) : finalByQbft(run, form, intervals);
-  for (const [header, parent] of pairs) checkTime(header, parent, form);
-  return final;
+  run.slice(1).forEach((header, n) => {
+    checkNext(header, { number: run[n].number, hash: blockHash(run[n], form) });
+    checkTime(header, run[n]);
+  });
+  return form.name === "clique" ? finalByClique(run, form, intervals) : finalByQbft(run, form, intervals);
 }
 
 function finalByClique(run, form, intervals) {

@@ -4,7 +4,7 @@
  * Source: protocol sections 4, 5, 8 and 16; EIP-712.
  */
 
-import { compare, concat, equal, fromNumber, padLeft, split, to0x, toBigInt, utf8 } from "./bytes.js";
+import { compare, equal, fromNumber, padLeft, split, to0x, toBigInt, utf8 } from "./bytes.js";
 import { malformed, translating } from "./errors.js";
 import { encodeJson } from "./json.js";
 import { keccak256 } from "./keccak.js";
@@ -81,14 +81,6 @@ export const entryId = (entry, separator) =>
       entry.referencesRoot,
     ),
   );
-
-/**
- * Return the disclosure root over salted values: content hash, event hash.
- *
- * What an event shows in parts (section 5, further values, and `partial` in a bundle's entry) has its place here.
- */
-export const disclosureRoot = (seed, values) =>
-  rootOf(values.map((value, n) => leafHash(concat(sha256(seed, fromNumber(n, 4)), value))));
 
 /** Return the key that the item index files an item under; `packs`: of a lot that is named beside its packs. */
 export const itemKey = (itemSalt, canonical, packs = false) =>

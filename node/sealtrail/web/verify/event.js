@@ -6,7 +6,7 @@
  */
 
 import { equal } from "./bytes.js";
-import { malformed } from "./errors.js";
+import { malformed, unavailable } from "./errors.js";
 import { itemKey } from "./entry.js";
 import { canonicalLink, canonical, gtinOfPack, lotOf, readIdentifier } from "./gs1.js";
 import { encodeJson, has, isObject, parseJson } from "./json.js";
@@ -20,19 +20,38 @@ const URI_CHARACTERS_MAX = 2048;
 const TYPES = new Set(["ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"]);
 const MASTER_DATA = new Set(["urn:epcglobal:cbv:mda", "urn:epcglobal:cbv:mda:"]);
 
+// What names items, in the order in which a disclosure root has their elements.
+export const LISTS = [
+  "epcList", "childEPCs", "quantityList", "childQuantityList", "inputEPCList", "inputQuantityList",
+  "outputEPCList", "outputQuantityList",
+];
+
 const fail = (what) => malformed("content_unreadable", what);
+const tooLarge = (what) => unavailable("content_too_large", what); // nothing that this program reads
 
 /** Read content. @throws content_unreadable: not in the form of section 2, as far as that is looked at here. */
 export function parseEvent(content) {
-  if (content.length > CONTENT_BYTES_MAX) throw fail("more than 16 MiB");
-  const event = parseJson(content, "content_unreadable", { depthMax: DEPTH_MAX, valuesMax: VALUES_MAX });
-  if (!isObject(event) || !TYPES.has(event.type)) throw fail("not an event of EPCIS 2.0");
-  if (!has(event, "@context")) throw fail("no @context");
-  if (has(event, "recordTime")) throw fail("a recordTime, which content has not");
-  checkNumbers(event);
+  if (content.length > CONTENT_BYTES_MAX) throw tooLarge("more than 16 MiB");
+  const event = parseJson(content, "content_unreadable", { depthMax: DEPTH_MAX });
+  checkEvent(event);
   if (!equal(encodeJson(event), content)) throw fail("not in its one byte form");
   return event;
 }
+
+/** Check what was read, or what was joined of parts. @throws content_unreadable, content_too_large. */
+export function checkEvent(event) {
+  if (!isObject(event) || !TYPES.has(event.type)) throw fail("not an event of EPCIS 2.0");
+  if (!has(event, "@context")) throw fail("no @context");
+  if (has(event, "recordTime")) throw fail("a recordTime, which content has not");
+  for (const name of LISTS) list(event, name);
+  checkNumbers(event);
+  if (countValues(event) > VALUES_MAX) throw tooLarge("more than 200,000 values");
+}
+
+const countValues = (value) =>
+  typeof value === "object" && value !== null
+    ? Object.values(value).reduce((sum, each) => sum + countValues(each), 1)
+    : 1;
 
 /** Refuse integers beyond 2^53 - 1, written as such: from 10^21 on there is an exponent. */
 function checkNumbers(value) {
@@ -83,7 +102,7 @@ export function itemsOf(event) {
     for (const name of names) {
       const identifiers = read(event, name);
       count += identifiers.length;
-      if (count > ITEMS_MAX) throw fail("more than 50,000 items");
+      if (count > ITEMS_MAX) throw tooLarge("more than 50,000 items");
       for (const identifier of identifiers) {
         const item = readIdentifier(identifier);
         note(item ? canonicalLink(item) : canonical(identifier), place);
@@ -107,7 +126,7 @@ function noteLots(event, note) {
   if (!lots.length) return;
   const name = event.type === "TransformationEvent" ? "outputEPCList" : "epcList";
   const gtins = new Set(epcs(event, name).map((each) => gtinOfPack(readIdentifier(each))).filter((gtin) => gtin));
-  if (gtins.size * lots.length > ITEMS_MAX) throw fail("more than 50,000 lots");
+  if (gtins.size * lots.length > ITEMS_MAX) throw tooLarge("more than 50,000 lots");
   for (const gtin of gtins) for (const lot of lots) note(lotOf(gtin, lot), "lot");
 }
 

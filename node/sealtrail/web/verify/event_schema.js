@@ -4,6 +4,7 @@
  * Source: EPCIS 2.0 JSON schema, the part of it that ordinary events use.
  */
 
+import { LISTS as EVENT_LISTS } from "./event.js";
 import { has, isObject } from "./json.js";
 
 const CHARACTERS = "(?:[A-Za-z0-9\\-._~:/?@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*";
@@ -90,10 +91,14 @@ const NEEDED = {
   TransformationEvent: [["inputEPCList", "inputQuantityList"], ["outputEPCList", "outputQuantityList"]],
 };
 
-/** Tell whether an event is surely one; false says nothing. */
-export function isSurelyValid(event) {
+// What an event shown in part may have where it is not shown.
+const APART = new Set(["bizTransactionList", ...EVENT_LISTS]);
+
+/** Tell whether an event is surely one, or `whole` false, what is shown of one; false says nothing. */
+export function isSurelyValid(event, whole = true) {
   const members = { ...COMMON, ...OF_TYPE[event.type] };
-  const needed = [["eventTime"], ["eventTimeZoneOffset"], ...NEEDED[event.type]];
+  const all = [["eventTime"], ["eventTimeZoneOffset"], ...NEEDED[event.type]];
+  const needed = whole ? all : all.filter((group) => !group.some((name) => APART.has(name)));
   const mayHaveMasterData = event.type === "TransformationEvent" || event.action === "ADD";
   return (
     needed.every((group) => group.some((name) => has(event, name))) &&

@@ -19,6 +19,18 @@ const long = text(16_384);
 const list = (type) => optional(listOf(type), () => []);
 const octets = optional(base64, EMPTY);
 const place = { block: count(), receipt: count(), log: count() };
+const shown = listOf(object({ number: count(), salt: hex(32), value: octets }));
+const partial = object({
+  hashes_leaf: hex(32),
+  salt: hex(32),
+  parts: optional(shown, () => []),
+  withheld: octets,
+  items: optional(
+    object({ salt: hex(32), count: count(), elements: optional(shown, () => []), hashes: octets }),
+    null,
+  ),
+  keys: optional(object({ count: count(), indices: list(count()), hashes: octets }), null),
+});
 const verdict = object({ verdict: long, reasons: list(long) });
 
 const QUESTIONS = {
@@ -54,17 +66,18 @@ const LINES = {
     ),
   },
   member: { member: hex(20), records: listOf(object({ record: base64, ...place })) },
-  log: { member: hex(20), item_salt: optional(hex(32), null), covered: optional(flag, false) },
+  log: { member: hex(20), item_salt: optional(hex(32), null), covered: optional(flag, false), paths: optional(flag, false) },
   entry: {
     index: count(),
     gap: octets,
+    path: octets,
     leaf: base64,
     media_type: text(128, { form: /^[!-~]+(?: [!-~]+)*$/ }),
-    // `partial` (section 18: an event that is shown in parts) has its place here
     content: optional(base64, null),
     seed: optional(hex(32), null),
     references: octets,
     item_keys: octets,
+    partial: optional(partial, null),
   },
   checkpoint: { note: text(8192), gap: octets, anchor: object(place) },
   item_proof: {

@@ -4,9 +4,9 @@
  * Source: protocol section 16.
  */
 
-import { compare, concat, equal, fromHex, fromNumber, split, to0x } from "./bytes.js";
-import { malformed, wrong } from "./errors.js";
-import { encodeJson, has, isObject, parseJson } from "./json.js";
+import { compare, concat, equal, fromNumber, split, to0x } from "./bytes.js";
+import { parseDocument } from "./document.js";
+import { wrong } from "./errors.js";
 import { sha256 } from "./sha2.js";
 import { leafHash, nodeHash, rootOf } from "./tree.js";
 
@@ -15,7 +15,6 @@ const FULL_LIST_MAX = 4;
 const HASHED_LIST_BYTES = 36; // their number and hash
 const LEAVES_MAX = 250_000;
 const FIRST_KEY = new Uint8Array(32);
-const HEX32 = /^0x[0-9a-f]{64}$/;
 
 /** Return the runs over `count` postings, in order: `{ first, postings }` each. */
 export function runsOf(count) {
@@ -23,8 +22,8 @@ export function runsOf(count) {
   let first = 0;
   while (count - first >= TAIL) {
     let length = TAIL;
-    // The longest aligned range that is ripe: a quarter of its length lies behind it.
-    for (let next = TAIL * 4; first % next === 0 && count >= first + next + next / 4; next *= 4) length = next;
+    // The longest aligned range that is ripe: half of its length lies behind it.
+    for (let next = TAIL * 4; first % next === 0 && count >= first + next + next / 2; next *= 4) length = next;
     runs.push({ first, postings: length });
     first += length;
   }
@@ -32,20 +31,12 @@ export function runsOf(count) {
   return runs;
 }
 
-/** Read an index entry's content. @throws index_document_malformed. */
-export function parseIndexDocument(content) {
-  const fail = (what) => malformed("index_document_malformed", what);
-  if (content.length > 1024) throw fail("more than an index document ever has");
-  const value = parseJson(content, "index_document_malformed", { depthMax: 2, valuesMax: 16 });
-  const names = isObject(value) ? Object.keys(value).sort().join() : "";
-  if (names !== "covers,postings,root,type") throw fail("other members");
-  const count = (number) => Number.isSafeInteger(number) && number >= 0;
-  if (!count(value.covers) || !count(value.postings)) throw fail("a count that is none");
-  if (typeof value.root !== "string" || !HEX32.test(value.root)) throw fail("a root that is none");
-  if (value.type !== "sealtrail/item-index/1") throw fail("of another type");
-  if (!equal(encodeJson(value), content)) throw fail("not in its one byte form");
-  return { covers: value.covers, postings: value.postings, root: fromHex(value.root) };
-}
+/** Read an index entry's content: `{ covers, postings, root }`. @throws index_document_malformed. */
+export const parseIndexDocument = (content) =>
+  parseDocument(content, "index_document_malformed", "sealtrail/item-index/1", {
+    counts: ["covers", "postings"],
+    digests: ["root"],
+  });
 
 /** Return leaf indices of joined u64. @throws item_list_malformed. */
 function parseList(bytes) {

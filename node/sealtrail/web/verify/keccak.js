@@ -1,7 +1,7 @@
 /**
- * Keccak-256 as Ethereum has it: the padding of the competition (0x01), not that of FIPS 202.
+ * Keccak-256 as Ethereum has it, with the padding of the competition (0x01), and SHAKE256, with that of FIPS 202 (0x1f).
  *
- * Source: the Keccak reference, version 3.0; round constants by its linear feedback shift register.
+ * Source: the Keccak reference, version 3.0; round constants by its linear feedback shift register; FIPS 202.
  */
 
 import { concat } from "./bytes.js";
@@ -67,12 +67,10 @@ function permute(a) {
   }
 }
 
-/** Return the Keccak-256 digest of the parts joined. */
-export function keccak256(...parts) {
-  const message = concat(...parts);
+function sponge(message, suffix, length) {
   const padded = new Uint8Array(Math.ceil((message.length + 1) / RATE) * RATE);
   padded.set(message);
-  padded[message.length] ^= 0x01;
+  padded[message.length] ^= suffix;
   padded[padded.length - 1] ^= 0x80;
   const view = new DataView(padded.buffer);
   const state = new Uint32Array(50);
@@ -80,8 +78,17 @@ export function keccak256(...parts) {
     for (let n = 0; n < RATE / 4; n++) state[n] ^= view.getUint32(at + 4 * n, true);
     permute(state);
   }
-  const out = new Uint8Array(32);
+  const out = new Uint8Array(Math.ceil(length / RATE) * RATE);
   const outView = new DataView(out.buffer);
-  for (let n = 0; n < 8; n++) outView.setUint32(4 * n, state[n], true);
-  return out;
+  for (let at = 0; at < length; at += RATE) {
+    if (at) permute(state);
+    for (let n = 0; n < RATE / 4; n++) outView.setUint32(at + 4 * n, state[n], true);
+  }
+  return out.subarray(0, length);
 }
+
+/** Return the Keccak-256 digest of the parts joined. */
+export const keccak256 = (...parts) => sponge(concat(...parts), 0x01, 32);
+
+/** Return so many octets of SHAKE256. */
+export const shake256 = (message, length) => sponge(message, 0x1f, length);

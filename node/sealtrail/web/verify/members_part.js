@@ -97,6 +97,11 @@ export class MembersPart {
       .map((key) => key.publicKey);
   }
 
+  /** Return the latest record of every member that the bundle has. */
+  latestRecords() {
+    return [...this.members.values()].map((versions) => versions.at(-1).record);
+  }
+
   name(member) {
     return this.members.get(toHex(member))?.at(-1).record.name || to0x(member);
   }

@@ -4,44 +4,49 @@
  * Source: protocol sections 16, 18 and 20 (steps 7 to 12).
  */
 
-import { equal, split, toBigInt, toHex, to0x } from "./bytes.js";
-import { countCosignatures, parseNote, verifyNote } from "./checkpoint.js";
+import { compare, equal, split, toBigInt, toHex, to0x } from "./bytes.js";
+import { parseNote, verifyNote } from "./checkpoint.js";
 import { isEvent, itemKey, KIND, originOf, parseLeaf } from "./entry.js";
 import { entrySteps } from "./entry_steps.js";
 import { SealtrailError, translating, wrong } from "./errors.js";
 import { itemsOf } from "./event.js";
 import { badLine, compareItems } from "./form.js";
 import { parseIndexDocument, verifyItemProof } from "./item_index.js";
+import { LeavesByPaths, LeavesInOrder } from "./leaves.js";
 import { anchorSlots, PURPOSE, readAnchored } from "./record.js";
-import { COULD_NOT_CHECK, DOES_NOT_HOLD } from "./report.js";
-import { leafHash, SparseTree } from "./tree.js";
+import { COULD_NOT_CHECK, DOES_NOT_HOLD, HOLDS } from "./report.js";
+import { Times } from "./times.js";
 
 const ENTRIES_MAX = 50_000; // of a question about items: they are looked at together
 const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
 const ITEM_PROOFS_MAX = 10_000;
-const CLOCK_MS_TOLERANCE = 3_600_000n; // between members' clocks and the chain's
+// What this program does not check and another does.
+const NOT_CHECKED = new Set(["event_hash_not_computed", "schema_not_checked"]);
 const OTHER_MEDIA_TYPE = "application/json";
 // A step that what was left out would have shown is counted as withheld, and no reason against the entry.
-const NOT_GIVEN = new Set(["content_withheld", "seed_withheld", "item_keys_withheld", "item_salt_withheld"]);
+const NOT_GIVEN = new Set(["seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"]);
 
 export class Section {
-  /** @param parts `{ notebook, trust, network, separator, chain, members, keep }`. */
+  /** @param parts `{ notebook, trust, network, separator, chain, members, cosigners, keep }`. */
   constructor(line, number, parts) {
     Object.assign(this, parts);
     this.member = line.member;
     this.salt = line.item_salt;
     this.covered = line.covered;
-    this.tree = new SparseTree();
+    this.leaves = line.paths ? new LeavesByPaths() : new LeavesInOrder();
     this.entries = []; // if they are kept
     this.bytes = 0;
     this.signers = new Map(); // since the last checkpoint: hex to { signer, first leaf }
-    this.times = { latest: 0n, earliest: null, last: null };
     this.index = null; // what the last leaf says of the item index, if it is an index entry
     this.lists = [];
     this.anchor = null;
     this.note = null;
     this.place = `log of ${to0x(this.member)}`;
-    if (this.covered && this.salt === null) throw badLine(number, "", "a covered log without its item salt");
+    this.times = new Times(this.trust.anchor_delay_seconds, (index, code, reason) =>
+      this.notebook.fails("times", code, reason, `leaf ${index}, ${this.place}`));
+    if (this.covered && (this.salt === null || line.paths)) {
+      throw badLine(number, "", "a covered log without its item salt, or by paths");
+    }
   }
 
   // -- entries --------------------------------------------------------------------------------------
@@ -53,11 +58,10 @@ export class Section {
       throw badLine(number, "/media_type", `of an entry that is no event's: not ${OTHER_MEDIA_TYPE}`);
     }
     if (!equal(entry.member, this.member)) throw badLine(number, "/leaf", "another member's entry");
-    if (line.item_keys.length % 32) throw badLine(number, "/item_keys", "no whole number of keys");
-    this.skip(BigInt(line.index), line.gap, number);
-    this.tree.append(leafHash(line.leaf));
+    checkShown(line, number);
+    this.leaves.addEntry(line, number);
     const shown = {
-      content: line.content, mediaType: line.media_type, seed: line.seed, references: line.references,
+      content: line.content, mediaType: line.media_type, seed: line.seed, partial: line.partial, references: line.references,
       itemKeys: line.item_keys, itemSalt: this.salt, leafIndex: line.index,
     };
     const found = entrySteps(shown, entry, this.network, this.separator);
@@ -65,68 +69,35 @@ export class Section {
     if (found.signer !== null && !this.signers.has(toHex(found.signer))) {
       this.signers.set(toHex(found.signer), { signer: found.signer, first: line.index });
     }
-    this.noteTime(line.index, entry.recordTimeMs);
+    this.times.addEntry(line.index, entry.recordTimeMs);
     this.index = entry.kind === KIND.index && line.content !== null ? indexOf(line.content) : null;
     if (this.keep) this.hold(line, entry, found, number);
   }
 
-  hold(line, entry, { event, id, steps }, number) {
+  hold(line, entry, { event, steps }, number) {
     this.bytes += line.content?.length ?? 0;
     if (this.entries.length === ENTRIES_MAX || this.bytes > ENTRY_BYTES_MAX) {
       throw badLine(number, "", "more entries than one question may have");
     }
-    let items = [];
-    if (event !== null) items = itemsOrNone(event);
-    const isOne = isEvent(entry.kind);
-    const disclosed = steps.find((step) => step.name === "disclosure_root").outcome;
+    const disclosed = steps.find((step) => step.name === "disclosure_root");
+    // Whether this is an event and what was signed, where this program can't tell.
+    const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
+    const isPassedOn = event !== null && (disclosed.outcome === HOLDS || NOT_CHECKED.has(disclosed.code));
     this.entries.push({
-      index: line.index, kind: entry.kind, items, event, id,
-      withheld: isOne && (event === null || disclosed === DOES_NOT_HOLD),
-      unsure: isOne && event !== null && disclosed === COULD_NOT_CHECK, // whether this is what was signed
+      index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
+      event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
+      withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
     });
   }
 
   noteSteps(steps, shown) {
     for (const step of steps) {
-      const given = shown.content !== null && !NOT_GIVEN.has(step.code);
+      const given = (shown.content !== null || shown.partial !== null) && !NOT_GIVEN.has(step.code);
       if (step.outcome === DOES_NOT_HOLD || (step.outcome === COULD_NOT_CHECK && given)) {
         const reason = `step ${step.number}, ${step.name}: ${step.reason}`;
         this.notebook.note("entries", step.outcome, step.code, reason, `leaf ${shown.leafIndex}, ${this.place}`);
       }
     }
-  }
-
-  skip(target, gap, number) {
-    if (gap.length % 32) throw badLine(number, "/gap", "no whole number of hashes");
-    const refuse = (error) => badLine(number, "/gap", `${error.code}: ${error.message}`);
-    translating(() => this.tree.skip(target, split(gap, 32)), refuse);
-  }
-
-  // -- record times ---------------------------------------------------------------------------------
-
-  noteTime(index, time) {
-    const times = this.times;
-    if (time < times.latest - CLOCK_MS_TOLERANCE) this.timeFails(index, "back_dated", "recorded before one before it");
-    if (time > times.latest) times.latest = time;
-    if (times.earliest === null || time < times.earliest.time) times.earliest = { time, index };
-    if (times.last === null || time > times.last.time) times.last = { time, index };
-  }
-
-  compareTimes(anchor) {
-    const { earliest, last } = this.times;
-    this.times.earliest = this.times.last = null;
-    if (anchor === null || earliest === null) return;
-    const anchored = BigInt(anchor.time) * 1000n;
-    if (earliest.time < anchored - BigInt(this.trust.anchor_delay_seconds) * 1000n) {
-      this.timeFails(earliest.index, "back_dated", "recorded longer before its anchor than the network allows");
-    }
-    if (last.time > anchored + CLOCK_MS_TOLERANCE) {
-      this.timeFails(last.index, "recorded_after_anchor", "recorded more than an hour after its own anchor");
-    }
-  }
-
-  timeFails(index, code, reason) {
-    this.notebook.fails("times", code, reason, `leaf ${index}, ${this.place}`);
   }
 
   // -- checkpoints ----------------------------------------------------------------------------------
@@ -135,11 +106,8 @@ export class Section {
     const refuse = (error) => badLine(number, "/note", error.message);
     const note = translating(() => parseNote(line.note), refuse);
     if (this.note && note.size <= this.note.size) throw badLine(number, "/note", "checkpoints do not ascend");
-    this.skip(note.size, line.gap, number);
-    if (!equal(this.tree.root(), note.root)) {
-      const reason = `leaves and gaps give ${toHex(this.tree.root())}, the checkpoint has ${toHex(note.root)}`;
-      this.notebook.fails("logs", "checkpoint_root_differs", reason, this.place);
-    }
+    this.leaves.addCheckpoint(note, line, number, (error, leaf) =>
+      this.notebook.error("logs", error, `leaf ${leaf}, ${this.place}`));
     const anchor = this.locate(line.anchor, note, `${this.place}, line ${number}`);
     const block = anchor ? anchor.block : this.members.proofBlock;
     await this.trying("logs", () => this.checkSigned(note, block));
@@ -148,8 +116,8 @@ export class Section {
         `from leaf ${first}, ${this.place}`);
     }
     this.signers.clear();
-    await this.checkCosignatures(note);
-    this.compareTimes(anchor);
+    this.cosigned = await this.cosigners.check(this.member, note, `checkpoint of ${note.size} leaves, ${this.place}`);
+    this.times.addCheckpoint(anchor);
     this.note = note;
   }
 
@@ -202,15 +170,6 @@ export class Section {
     throw failure;
   }
 
-  async checkCosignatures(note) {
-    note.cosigned = new Set();
-    for (const { name, public_key: key } of this.trust.cosignatures.witnesses) {
-      await this.trying("cosignatures", async () => {
-        if (await countCosignatures(note, name, key)) note.cosigned.add(toHex(key));
-      });
-    }
-  }
-
   // -- item lists -----------------------------------------------------------------------------------
 
   addItemProof(line, number) {
@@ -238,17 +197,13 @@ export class Section {
   // -- the end --------------------------------------------------------------------------------------
 
   close(number) {
-    if (this.note === null || this.note.size !== this.tree.size) {
+    if (this.note === null || !this.leaves.endsWith(this.note)) {
       throw badLine(number, "", "the section before it does not end with a checkpoint");
     }
     if (!this.covered) return;
     this.checkLatest();
     this.checkLists();
-    const { needed } = this.trust.cosignatures;
-    if (this.note.cosigned.size < needed) {
-      const reason = `${this.note.cosigned.size} known witnesses cosigned it, ${needed} are demanded`;
-      this.notebook.fails("cosignatures", "cosignatures_too_few", reason, this.place);
-    }
+    this.cosigners.require(this.member, this.cosigned);
   }
 
   checkLatest() {
@@ -269,20 +224,45 @@ export class Section {
   checkLists() {
     const fails = (code, reason) => this.notebook.fails("item_index", code, reason, this.place);
     if (this.index === null) fails("index_entry_missing", "its last leaf is no index entry");
-    else if (BigInt(this.index.covers) !== this.tree.size - 1n) {
-      fails("index_entry_covers_less", `it covers ${this.index.covers} of ${this.tree.size - 1n} leaves`);
+    else if (BigInt(this.index.covers) !== this.note.size - 1n) {
+      fails("index_entry_covers_less", `it covers ${this.index.covers} of ${this.note.size - 1n} leaves`);
     }
-    if (!this.keep) return;
-    const shown = new Set(this.entries.map((each) => each.index));
+    const shown = new Map(this.entries.map((each) => [each.index, each]));
     const first = this.entries[0];
     if (!first || first.index !== 0 || first.kind !== KIND.genesis) {
       fails("genesis_missing", "leaf 0, which commits the log to its item salt, is not shown");
     }
-    for (const { item, indices } of this.lists) {
-      for (const index of indices) {
-        if (!shown.has(index)) fails("entry_left_out", `leaf ${index} names ${item} and is not in the bundle`);
+    for (const list of this.lists) {
+      for (const index of list.indices) {
+        const entry = shown.get(index);
+        if (entry) this.checkNames(list, entry);
+        else fails("entry_left_out", `leaf ${index} names ${list.item} and is not in the bundle`);
       }
     }
+  }
+
+  /** Check that an entry on a list names the item, if all of its event is shown. */
+  checkNames(list, entry) {
+    if (entry.event === null || entry.inParts || names(entry, list)) return;
+    const place = `leaf ${entry.index}, ${this.place}`;
+    const reason = `the list of ${list.item} has an entry that does not name it`;
+    if (entry.unsure !== null) this.notebook.unknown("item_index", entry.unsure, reason, place);
+    else this.notebook.fails("item_index", "item_list_differs", reason, place);
+  }
+}
+
+/** Tell whether what is shown of an entry names an item: a lot in its own right, or beside its packs. */
+export const names = (entry, { item, packs }) =>
+  entry.items.some((each) => each.item === item && (each.place === "lot") === packs);
+
+/** Check the form of what an entry's line shows. */
+function checkShown(line, number) {
+  if (line.item_keys.length % 32) throw badLine(number, "/item_keys", "no whole number of keys");
+  if (!split(line.item_keys, 32).every((key, n, all) => n === 0 || compare(all[n - 1], key) < 0)) {
+    throw badLine(number, "/item_keys", "not in ascending order");
+  }
+  if (line.partial !== null && (line.content !== null || line.seed !== null)) {
+    throw badLine(number, "/partial", "beside the content or its seed");
   }
 }
 

@@ -62,6 +62,44 @@ export class SparseTree {
   }
 }
 
+/**
+ * Return the root of a tree of `size` leaves from some leaf hashes, `shown` by index, and what covers the others.
+ *
+ * @throws tree_size_out_of_range, leaf_index_out_of_range, proof_too_long, proof_too_short, proof_hash_length.
+ */
+export function coveredRoot(size, shown, hashes) {
+  checkSize(size);
+  const indices = [...shown.keys()].sort((a, b) => a - b);
+  if (indices.length && indices.at(-1) >= size) {
+    throw wrong("leaf_index_out_of_range", `leaf ${indices.at(-1)} of ${size}`);
+  }
+  checkHashes(hashes);
+  let taken = 0;
+  // Of the leaves from `begin` up to `end`, of which those that are shown stand from `from` up to `to`.
+  const join = (begin, end, from, to) => {
+    if (from === to) {
+      if (taken === hashes.length) throw wrong("proof_too_short", `nothing covers leaves ${begin} to ${end - 1}`);
+      return hashes[taken++];
+    }
+    if (end - begin === 1) return shown.get(begin);
+    const middle = begin + leftWidth(end - begin);
+    let cut = from;
+    while (cut < to && indices[cut] < middle) cut++;
+    const left = join(begin, middle, from, cut);
+    return nodeHash(left, join(middle, end, cut, to));
+  };
+  const root = size ? join(0, size, 0, indices.length) : EMPTY_ROOT;
+  if (taken !== hashes.length) throw wrong("proof_too_long", `${hashes.length} hashes, ${taken} are covered by`);
+  return root;
+}
+
+/** Return the largest power of two below a width of at least 2. */
+function leftWidth(width) {
+  let left = 1;
+  while (left * 2 < width) left *= 2;
+  return left;
+}
+
 /** Return the root over leaf hashes. */
 export function rootOf(leafHashes) {
   const tree = new SparseTree();
@@ -71,7 +109,11 @@ export function rootOf(leafHashes) {
 
 function checkProof(proof) {
   if (proof.length > PROOF_HASHES_MAX) throw wrong("proof_too_long", `${proof.length} hashes`);
-  if (proof.some((hash) => hash.length !== HASH_BYTES)) {
+  checkHashes(proof);
+}
+
+function checkHashes(hashes) {
+  if (hashes.some((hash) => hash.length !== HASH_BYTES)) {
     throw wrong("proof_hash_length", "a hash of another length than 32 bytes");
   }
 }
@@ -80,25 +122,22 @@ function checkSize(size) {
   if (!Number.isSafeInteger(size) || size < 0) throw wrong("tree_size_out_of_range", `${size}`);
 }
 
-/** Check that a leaf hash stands at an index of a tree. RFC 9162 section 2.1.3.2. */
+/** Check that a leaf hash stands at an index of a tree; numbers or BigInts. RFC 9162 section 2.1.3.2. */
 export function verifyInclusion(leafIndex, size, hash, proof, root) {
-  checkSize(size);
   checkProof(proof);
-  if (!Number.isSafeInteger(leafIndex) || leafIndex < 0 || leafIndex >= size) {
-    throw wrong("leaf_index_out_of_range", `leaf ${leafIndex} of a tree of ${size}`);
-  }
-  let [fn, sn, result] = [leafIndex, size - 1, hash];
+  let [fn, sn, result] = [BigInt(leafIndex), BigInt(size) - 1n, hash];
+  if (fn < 0n || fn > sn) throw wrong("leaf_index_out_of_range", `leaf ${leafIndex} of a tree of ${size}`);
   for (const sibling of proof) {
-    if (sn === 0) throw wrong("proof_too_long", "hashes are left over");
-    if (fn % 2 || fn === sn) {
+    if (sn === 0n) throw wrong("proof_too_long", "hashes are left over");
+    if (fn & 1n || fn === sn) {
       result = nodeHash(sibling, result);
-      while (fn % 2 === 0 && fn !== 0) [fn, sn] = [fn / 2, Math.floor(sn / 2)];
+      while (!(fn & 1n) && fn !== 0n) [fn, sn] = [fn >> 1n, sn >> 1n];
     } else {
       result = nodeHash(result, sibling);
     }
-    [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)];
+    [fn, sn] = [fn >> 1n, sn >> 1n];
   }
-  if (sn !== 0) throw wrong("proof_too_short", "hashes are missing");
+  if (sn !== 0n) throw wrong("proof_too_short", "hashes are missing");
   if (!equal(result, root)) throw wrong("inclusion_root_differs", "the proof leads to another root");
 }
 

@@ -4,10 +4,11 @@
  * Source: protocol section 19.
  */
 
-import { toHex } from "./bytes.js";
-import { malformed } from "./errors.js";
+import { equal, EMPTY, toHex, to0x } from "./bytes.js";
+import { malformed, translating } from "./errors.js";
 import { parseJson } from "./json.js";
 import { networkShape } from "./network.js";
+import { parseRecord } from "./record.js";
 import { base64, count, hex, listOf, object, oneOf, optional, shaped, tableOf, text } from "./shape.js";
 
 const BYTES_MAX = 4 * 1024 * 1024;
@@ -26,7 +27,7 @@ const shape = object({
   pinned: object({ block: count(), hash: hex(32), time: count() }),
   operators: maybe(tableOf(ADDRESS, name), () => new Map()),
   members: maybe(
-    listOf(object({ member: hex(20), name: maybe(name, ""), record: maybe(base64, null) })),
+    listOf(object({ member: hex(20), name: maybe(name, ""), record: maybe(base64, EMPTY) })),
     () => [],
   ),
   anchor_delay_seconds: maybe(count(1, 10 * 365 * 86_400), 86_400),
@@ -45,6 +46,7 @@ const refuse = (pointer, what) => malformed("trust_malformed", what, pointer || 
 export function parseTrust(bytes) {
   if (bytes.length > BYTES_MAX) throw malformed("trust_too_large", `${bytes.length} bytes, at most ${BYTES_MAX}`);
   const trust = shaped(() => shape(parseJson(bytes, "trust_malformed"), ""), refuse);
+  trust.members.forEach(checkRecord);
   checkValidators(trust);
   const { needed, witnesses } = trust.cosignatures;
   const keys = new Set(witnesses.map((each) => toHex(each.public_key)));
@@ -53,12 +55,19 @@ export function parseTrust(bytes) {
   return { ...trust, form: { name: trust.consensus.form, epoch: trust.consensus.epoch }, intervals };
 }
 
+function checkRecord({ member, record }, n) {
+  if (!record.length) return;
+  const place = `/members/${n}/record`;
+  const read = translating(() => parseRecord(record), (error) => refuse(place, error.message));
+  if (!equal(read.member, member)) throw refuse(place, `the record of ${to0x(read.member)}`);
+}
+
 function checkValidators({ validators, consensus, pinned }) {
   if (consensus.form === "none") {
     if (validators.length) throw refuse("/validators", "a chain without seals has none");
     return;
   }
-  if (!validators.length || validators[0].from !== 0) throw refuse("/validators", "the first begins at block 0");
+  if (!validators.length || validators[0].from > 1) throw refuse("/validators", "the first begins at block 0 or 1");
   validators.forEach((each, n) => {
     if (n && each.from <= validators[n - 1].from) throw refuse("/validators", "not in ascending order");
     const distinct = new Set(each.validators.map(toHex));

@@ -1,0 +1,195 @@
+"""Sections by paths, parts of a log, and lines of entries that say a thing twice or out of order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+
+from bundle_story import Story
+from bundle_world import Member, Recipe, answered, lines_of, signed, verify
+from sealtrail.errors import InputError
+from sealtrail.evidence.bundle.entries import EntryLine
+from sealtrail.evidence.bundle.form import AnyLine
+from sealtrail.evidence.bundle.lines import (
+    AnswerLine,
+    CheckpointLine,
+    Completeness,
+    LogLine,
+    LogQuestion,
+    Withheld,
+)
+from sealtrail.evidence.bundle.partial import WirePartial
+from sealtrail.evidence.bundle.report import BundleReport
+from sealtrail.evidence.bundle.trust import Cosignatures
+from sealtrail.evidence.report import Outcome
+from sealtrail.evidence.wire import to_hex
+from sealtrail.log.cosignature import cosign, with_cosignatures, witness_name
+from sealtrail.log.ed25519 import Ed25519Signer
+from sealtrail.log.tree import inclusion_proof
+from sealtrail.membership.records import Key, Purpose
+from sealtrail.signing import origin_of
+
+ANSWER = AnswerLine(completeness=Completeness(grade="none"), withheld=Withheld())
+
+
+def failures(report: BundleReport) -> set[tuple[str, str]]:
+    return {
+        (str(step.name), problem.code)
+        for step in report.steps
+        for problem in step.problems
+        if problem.outcome is Outcome.DOES_NOT_HOLD
+    }
+
+
+def part_of_log(story: Story, *, first: int = 0, until: int = 7) -> list[AnyLine]:
+    """Return the lines, without an answer, about a part of the maker's log."""
+    member = to_hex(story.maker.member)
+    question = LogQuestion(member=member, first=first, until=until)
+    recipe = Recipe(issuer=story.maker, logs=[story.maker], question=question)
+    lines = lines_of(story.world, recipe)
+    return [
+        msgspec.structs.replace(each, covered=False) if isinstance(each, LogLine) else each
+        for each in lines
+    ]
+
+
+def by_paths(story: Story, lines: Sequence[AnyLine]) -> list[AnyLine]:
+    """Return the lines with one section by paths, to the last checkpoint."""
+    last = max(n for n, line in enumerate(lines) if isinstance(line, CheckpointLine))
+    found: list[AnyLine] = []
+    for n, line in enumerate(lines):
+        if isinstance(line, LogLine):
+            found.append(msgspec.structs.replace(line, paths=True))
+        elif isinstance(line, EntryLine):
+            size = len(story.maker.entries)
+            path = b"".join(inclusion_proof(line.index, size, story.maker.node))
+            found.append(msgspec.structs.replace(line, gap=b"", path=path))
+        elif isinstance(line, CheckpointLine):
+            found += [msgspec.structs.replace(line, gap=b"")] if n == last else []
+        else:
+            found.append(line)
+    return found
+
+
+def verified(story: Story, lines: Sequence[AnyLine]) -> BundleReport:
+    return verify(signed([*lines, ANSWER], story.maker), story.world.trust(pinned=5))
+
+
+def assert_malformed(story: Story, lines: Sequence[AnyLine], place: str) -> None:
+    with pytest.raises(InputError) as caught:
+        verified(story, lines)
+    assert caught.value.code == "bundle_malformed"
+    assert str(caught.value.pointer).endswith(place)
+
+
+def with_entry(
+    lines: Sequence[AnyLine], index: int, change: Callable[[EntryLine], EntryLine]
+) -> list[AnyLine]:
+    return [
+        change(line) if isinstance(line, EntryLine) and line.index == index else line
+        for line in lines
+    ]
+
+
+def test_a_part_of_a_log_holds() -> None:
+    story = Story("a part")
+    assert verified(story, part_of_log(story)).exit_code == 0
+
+
+def test_a_part_of_a_log_by_paths_holds() -> None:
+    story = Story("paths")
+    assert verified(story, by_paths(story, part_of_log(story))).exit_code == 0
+
+
+def test_a_path_that_leads_elsewhere_is_found() -> None:
+    story = Story("other path")
+    lines = by_paths(story, part_of_log(story))
+    spoilt = with_entry(
+        lines, 2, lambda line: msgspec.structs.replace(line, path=b"\1" * len(line.path))
+    )
+    assert ("logs", "inclusion_root_differs") in failures(verified(story, spoilt))
+
+
+def test_an_entry_behind_the_one_checkpoint_of_a_section_of_paths_is_malformed() -> None:
+    """Nothing would lead it to any checkpoint, and nobody would ask who signed it."""
+    story = Story("behind")
+    lines = by_paths(story, part_of_log(story))
+    at = next(n for n, line in enumerate(lines) if isinstance(line, CheckpointLine))
+    entry = lines[at - 1]
+    assert isinstance(entry, EntryLine)
+    forged = msgspec.structs.replace(entry, index=entry.index + 1)
+    assert_malformed(story, [*lines[: at + 1], forged, *lines[at + 1 :]], "/index")
+
+
+def test_a_leaf_that_two_sections_show_counts_once() -> None:
+    story = Story("twice")
+    first, until = 1, 3
+    lines = part_of_log(story, first=first, until=until)
+    opened = next(n for n, line in enumerate(lines) if isinstance(line, LogLine))
+    shown = next(line for line in lines if isinstance(line, EntryLine) and line.index == first)
+    sections: list[AnyLine] = []
+    for note in (line for line in lines if isinstance(line, CheckpointLine)):
+        size = int(note.note.split("\n")[1])
+        path = b"".join(inclusion_proof(first, size, story.maker.node))
+        sections += [
+            msgspec.structs.replace(lines[opened], paths=True),
+            msgspec.structs.replace(shown, gap=b"", path=path),
+            msgspec.structs.replace(note, gap=b""),
+        ]
+    report = verified(story, [*lines[:opened], *sections])
+    assert failures(report) == {("completeness", "entry_left_out")}
+
+
+def test_item_keys_out_of_order_are_malformed() -> None:
+    story = Story("keys")
+    lines = part_of_log(story)
+    keys = story.maker.entries[1].item_keys
+    assert len(keys) > 1
+    swapped = b"".join(sorted(keys, reverse=True))
+    changed = with_entry(lines, 1, lambda line: msgspec.structs.replace(line, item_keys=swapped))
+    assert_malformed(story, changed, "/item_keys")
+
+
+def test_parts_beside_the_content_are_malformed() -> None:
+    story = Story("beside")
+    zeros = to_hex(bytes(32))
+    partial = WirePartial(hashes_leaf=zeros, salt=zeros)
+    lines = with_entry(
+        part_of_log(story), 1, lambda line: msgspec.structs.replace(line, partial=partial)
+    )
+    assert_malformed(story, lines, "/partial")
+
+
+def test_the_keys_of_one_member_count_as_one_witness() -> None:
+    story = Story("witnessed")
+    world = story.world
+    witness = Member(world, "Witness", gln="9521234000020")
+    signers = [Ed25519Signer(bytes([n]) * 32) for n in (1, 2)]
+    record = witness.records[-1]
+    more = tuple(
+        Key(purpose=Purpose.WITNESS, public=each.public_key, valid_from=len(world.blocks))
+        for each in signers
+    )
+    world.record(witness, msgspec.structs.replace(record, keys=(*record.keys, *more)))
+    witness.seal()
+    world.empty(6)
+    recipe = story.recipe()
+    recipe.logs = [story.maker, witness]
+    lines = answered(world, lines_of(world, recipe))
+    name = witness_name(origin_of(world.domain, witness.member))
+    places = [n for n, line in enumerate(lines) if isinstance(line, CheckpointLine)]
+    for n in places:
+        line = lines[n]
+        assert isinstance(line, CheckpointLine)
+        size = int(line.note.split("\n")[1])
+        owner = next(m for m in (story.maker, witness) if line.note in {c.note for c in m.anchored})
+        found = [cosign(owner.checkpoint(size), name, each, 1_772_352_000) for each in signers]
+        lines[n] = msgspec.structs.replace(line, note=with_cosignatures(line.note, found))
+    data = signed(lines, story.maker)
+    for needed, places_failed in ((1, {witness.member}), (2, {witness.member, story.maker.member})):
+        report = verify(data, world.trust(pinned=5, cosignatures=Cosignatures(needed=needed)))
+        step = next(step for step in report.steps if step.name == "cosignatures")
+        assert {p.code for p in step.problems} == {"cosignatures_too_few"}
+        assert {p.place for p in step.problems} == {f"log of {to_hex(m)}" for m in places_failed}
