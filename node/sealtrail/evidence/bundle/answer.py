@@ -100,12 +100,12 @@ def answer_line(
     conclusion: Conclusion,
     *,
     not_covered: Iterable[bytes],
-    auditors: int = 0,
 ) -> AnswerLine:
     """Return the answer that the sections bear out, claiming as much as they show."""
     covered = [s for s in sections if s.covered and s.anchor is not None]
     complete = bool(covered) and not conclusion.missing and not conclusion.withheld_needed
     asked = isinstance(question, ItemQuestion)
+    auditors = index_auditors(covered)
     claimed = AUDITED if auditors else ASSERTED
     grade = claimed if complete and asked else NOT_CLAIMED
     return AnswerLine(
@@ -123,6 +123,11 @@ def answer_line(
         findings=_findings(conclusion.judgement),
         withheld=conclusion.withheld,
     )
+
+
+def index_auditors(covered: Iterable[Section]) -> int:
+    """Return how many members audited the item index of each covered log, at least."""
+    return min((len(s.index_audited_by) for s in covered), default=0)
 
 
 def _judge(

@@ -30,7 +30,7 @@ from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.report import Outcome, Step, VerifiedEntry
 from sealtrail.evidence.verify import Statement, conclude, read_statement
 from sealtrail.evidence.wire import from_hex, to_hex
-from sealtrail.log.checkpoint import Checkpoint, parse_note
+from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, parse_note
 from sealtrail.log.cosignature import Cosignature
 from sealtrail.log.item_index import IndexHead, parse_index_document
 from sealtrail.log.item_proof import verify_item_proof
@@ -89,6 +89,9 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     anchor: Anchor | None  # of the last checkpoint
     size: int
     cosigned: tuple[Cosignature, ...]  # the last checkpoint
+    index_audited_by: tuple[
+        bytes, ...
+    ]  # members that came to the last checkpoint's item index themselves
 
 
 class SectionReader:
@@ -121,6 +124,7 @@ class SectionReader:
         self._times = times
         self._cosigners = cosigners
         self._cosigned: tuple[Cosignature, ...] = ()
+        self._note: SignedCheckpoint | None = None  # the last
         self._keep = keep
         self._limits = limits
         self._by_paths = line.paths
@@ -291,7 +295,8 @@ class SectionReader:
             self._skip(checkpoint.size, line.gap, number)
             self._check_root(checkpoint)
         self._note_step(_LOGS, located.checkpoint_step, checkpoint.size)
-        self._cosigned = self._cosigners.check(self.member, parse_note(line.note))
+        self._note = parse_note(line.note)
+        self._cosigned = self._cosigners.check(self.member, self._note)
         self._times.checkpoint(self.member, checkpoint.size, located.anchor)
         self._judge_keys(located)
         self._conclude(located)
@@ -431,7 +436,10 @@ class SectionReader:
         """
         if not self._sizes or self._pending or self._sizes[-1] != self._size:
             raise malformed(number, "", "the section before it does not end with a checkpoint")
+        audited_by: tuple[bytes, ...] = ()
         if self.covered:
+            assert self._note is not None
+            audited_by = self._cosigners.audited_by(self.member, self._note, self._members)
             self._cosigners.require(self.member, self._cosigned)
             self._check_latest()
             self._check_lists()
@@ -444,6 +452,7 @@ class SectionReader:
             anchor=self._anchor,
             size=self._sizes[-1],
             cosigned=self._cosigned,
+            index_audited_by=audited_by,
         )
 
     def _check_latest(self) -> None:

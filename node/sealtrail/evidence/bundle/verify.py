@@ -20,6 +20,7 @@ from sealtrail.evidence.bundle.answer import (
     Conclusion,
     answer_line,
     conclude_sections,
+    index_auditors,
 )
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.compose import SIGNED_PREFIX
@@ -273,9 +274,7 @@ class Reading:
             self._notebook.error(Step.ISSUER, e)
         self._notebook.shows(Step.ISSUER, self._members.name(issuer))
 
-    def conclude(
-        self, number: int, *, not_covered: Iterable[bytes], auditors: int = 0
-    ) -> AnswerLine:
+    def conclude(self, number: int, *, not_covered: Iterable[bytes]) -> AnswerLine:
         """Return the answer that the lines so far bear out; it is to be line ``number``.
 
         Args:
@@ -288,7 +287,6 @@ class Reading:
             self._sections,
             self._conclusion(),
             not_covered=not_covered,
-            auditors=auditors,
         )
 
     def _expected(self, conclusion: Conclusion) -> AnswerLine:
@@ -300,7 +298,6 @@ class Reading:
             self._sections,
             conclusion,
             not_covered=[from_hex(each) for each in claim.not_covered],
-            auditors=claim.auditors,
         )
 
     def _conclusion(self, network: Network | None = None) -> Conclusion:
@@ -467,7 +464,20 @@ class Reading:
                 "member_not_mentioned",
                 f"active members are neither covered nor named as not covered: {missing}",
             )
-        if claim.grade == AUDITED and not claim.auditors:
+        if claim.grade == AUDITED:
+            self._check_audited(claim.auditors)
+
+    def _check_audited(self, claimed: int) -> None:
+        """Check that as many members audited each covered log's item index as the answer says."""
+        found = index_auditors(s for s in self._sections if s.covered)
+        if not claimed:
             self._notebook.fails(
                 Step.COMPLETENESS, "auditors_missing", "it claims to be audited, by nobody"
+            )
+        elif found < claimed:
+            self._notebook.fails(
+                Step.COMPLETENESS,
+                "auditors_too_few",
+                f"it claims that {claimed} members audited each log's item index; {found} did",
+                advice="take it as asserted by the logs' own members alone",
             )
