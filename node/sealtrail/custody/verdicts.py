@@ -47,6 +47,11 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Verdict
     fitness: Verdict
 
+    @property
+    def named(self) -> tuple[tuple[str, Verdict], ...]:
+        """All three with their names, in this order."""
+        return tuple(msgspec.structs.asdict(self).items())
+
     def with_caveats(self, caveats: tuple[str, ...]) -> Verdicts:
         """Return the same verdicts; those on provenance and fitness say why the history may not be all there is."""
         return Verdicts(

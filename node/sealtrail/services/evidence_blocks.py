@@ -5,7 +5,7 @@ What stands where is found in receipts that the header vouches for; nothing that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -36,7 +36,6 @@ _LOOKED_BACK_MAX = 256  # blocks below the head, for one that enough signers hav
 
 
 class _Block(msgspec.Struct, frozen=True):
-    header: Header
     receipts: tuple[bytes, ...]
     logs: tuple[tuple[Log, ...], ...]
 
@@ -92,17 +91,12 @@ class BlockGatherer:
         Raises:
             UnavailableError: nowhere (``anchor_event_missing``).
         """
-        for place, log in await self._logs(block):
-            try:
-                found = parse_anchored(log, anchors)
-            except VerificationError:
-                continue
-            if found == wanted:
-                return place
-        raise UnavailableError(
-            "anchor_event_missing",
-            f"block {block} does not hold anchor {wanted.sequence} of 0x{wanted.member.hex()}",
-            advice="the chain's endpoint may be behind; ask again",
+        return await self._find(
+            block,
+            wanted,
+            lambda log: parse_anchored(log, anchors),
+            code="anchor_event_missing",
+            what=f"anchor {wanted.sequence} of 0x{wanted.member.hex()}",
         )
 
     async def find_record(self, block: int, wanted: MemberRecorded, registry: bytes) -> LogPlace:
@@ -111,17 +105,33 @@ class BlockGatherer:
         Raises:
             UnavailableError: nowhere (``record_event_missing``).
         """
+        return await self._find(
+            block,
+            wanted,
+            lambda log: parse_member_recorded(log, registry),
+            code="record_event_missing",
+            what=f"version {wanted.version} of the record of 0x{wanted.member.hex()}",
+        )
+
+    async def _find(
+        self,
+        block: int,
+        wanted: Anchored | MemberRecorded,
+        parse: Callable[[Log], Anchored | MemberRecorded],
+        *,
+        code: str,
+        what: str,
+    ) -> LogPlace:
         for place, log in await self._logs(block):
             try:
-                found = parse_member_recorded(log, registry)
-            except VerificationError:
+                found = parse(log)
+            except VerificationError:  # another event
                 continue
             if found == wanted:
                 return place
         raise UnavailableError(
-            "record_event_missing",
-            f"block {block} does not hold version {wanted.version} of the record of"
-            f" 0x{wanted.member.hex()}",
+            code,
+            f"block {block} does not hold {what}",
             advice="the chain's endpoint may be behind; ask again",
         )
 
@@ -227,5 +237,5 @@ class BlockGatherer:
             (header,) = await self._fetched(number, number)
             receipts = tuple(await self._proofs.receipts(header))
             logs = tuple(parse_receipt(each).logs for each in receipts)
-            known = self._blocks[number] = _Block(header, receipts, logs)
+            known = self._blocks[number] = _Block(receipts, logs)
         return known

@@ -29,6 +29,7 @@ from sealtrail.services.evidence_peers import (
     SectionRequest,
     completed,
     held_mark,
+    is_bare,
 )
 from sealtrail.services.evidence_sections import (
     ForeignPart,
@@ -99,7 +100,7 @@ class ItemEvidence:
                     "the log of 0x%s is not covered: what it gave does not hold", member.hex()
                 )
                 del peers[member]
-        gathered = await self._read(moment, item, told)
+        gathered = await self._read(moment, item, told) if told else here
         parts = [part for part in gathered.foreign if part.member not in peers]
         anchors = [*anchors_used(gathered.own), *(part.checkpoint.anchor for part in parts)]
         places = await assembly.anchor_places(moment, anchors)
@@ -200,21 +201,20 @@ class ItemEvidence:
         self, connection: sqlite3.Connection, answers: dict[bytes, list[AnyLine]]
     ) -> dict[bytes, list[AnyLine]]:
         """Return peers' sections with what they withheld and this node was shown before."""
-
-        def known(leaf: bytes) -> EntryRecord | None:
-            digest = entry_id(parse_leaf(leaf).entry, self._identity.domain)
-            stored = foreign.load_entries(connection, [digest]).get(digest)
-            event = load_by_entries(connection, [digest]).get(digest)
-            if stored is None or event is None or stored.leaf != leaf:
-                return None
-            return EntryRecord(
-                leaf=leaf,
-                content=event.content,
-                media_type=event.media_type,
+        bare = [line.leaf for lines in answers.values() for line in lines if is_bare(line)]
+        ids = [entry_id(parse_leaf(leaf).entry, self._identity.domain) for leaf in bare]
+        events = load_by_entries(connection, ids)
+        known = {
+            stored.leaf: EntryRecord(
+                leaf=stored.leaf,
+                content=events[digest].content,
+                media_type=events[digest].media_type,
                 seed=stored.seed,
                 references=stored.refs,
             )
-
+            for digest, stored in foreign.load_entries(connection, ids).items()
+            if digest in events
+        }
         return {member: completed(lines, known) for member, lines in answers.items()}
 
     def _recorded(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from typing import TypeGuard
 
 import msgspec
 
@@ -229,18 +230,21 @@ class SectionAsker:
         return dict(each for each in answers if each is not None)
 
 
-def completed(
-    lines: Sequence[AnyLine], known: Callable[[bytes], EntryRecord | None]
-) -> list[AnyLine]:
+def is_bare(line: AnyLine) -> TypeGuard[EntryLine]:
+    """Tell whether it is an entry's line that does not have the content."""
+    return isinstance(line, EntryLine) and line.content is None
+
+
+def completed(lines: Sequence[AnyLine], known: Mapping[bytes, EntryRecord]) -> list[AnyLine]:
     """Return a peer's section with what the peer withheld and this node was shown before.
 
     Args:
-        known: an entry by its leaf.
+        known: entries by their leaf.
     """
     found: list[AnyLine] = []
     for line in lines:
-        if isinstance(line, EntryLine) and line.content is None:
-            record = known(line.leaf)
+        if is_bare(line):
+            record = known.get(line.leaf)
             if record is not None and record.content is not None and record.seed is not None:
                 line = msgspec.structs.replace(
                     line,

@@ -16,12 +16,13 @@ from sealtrail.evidence import EntryRecord, VerifiedEntry, Verifier, recorded_of
 from sealtrail.evidence.bundle.answer import needed_items
 from sealtrail.evidence.bundle.compose import (
     PlacedCheckpoint,
-    SectionWriter,
     path_section_lines,
+    section_lines,
 )
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.items import ItemProofLine, item_proof_line
 from sealtrail.evidence.bundle.lines import LogLine, LogPlace
+from sealtrail.evidence.bundle.sections import OTHER_MEDIA_TYPE
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.cosignature import with_cosignatures
 from sealtrail.log.item_index import IndexHead, encode_index_document
@@ -42,7 +43,6 @@ from sealtrail.store.log import LogStore, StoredEntry, load_leaves
 ENTRIES_MAX = 20_000  # of one log, in the answer to a question about an item
 ITEMS_MAX = 2_000  # the item, its classes and containers
 _CHUNK = 200
-_OTHER_MEDIA_TYPE = "application/json"
 
 
 class AnchoredNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,11 +87,11 @@ class SectionSource:
     def checkpoints(self, connection: sqlite3.Connection, last_block: int) -> list[AnchoredNote]:
         """Return the own checkpoints that are anchored in ``last_block`` or before, ascending."""
         rows = connection.execute(
-            "SELECT tree_size, note, sequence_, checkpoint_hash, suspended, block_number, block_hash,"
-            " block_time, transaction_hash FROM (SELECT checkpoint.*, chain_anchor.sequence AS sequence_,"
-            " suspended, block_number, block_hash, block_time, transaction_hash FROM checkpoint"
-            " JOIN chain_anchor USING (checkpoint_hash) WHERE checkpoint.member = ?"
-            " AND chain_anchor.member = checkpoint.member AND block_number <= ?) ORDER BY tree_size",
+            "SELECT tree_size, note, chain_anchor.sequence, checkpoint_hash, suspended, block_number,"
+            " block_hash, block_time, transaction_hash"
+            " FROM checkpoint JOIN chain_anchor USING (checkpoint_hash)"
+            " WHERE checkpoint.member = ? AND chain_anchor.member = checkpoint.member"
+            " AND block_number <= ? ORDER BY tree_size",
             (self._identity.member, last_block),
         )
         return [
@@ -253,7 +253,7 @@ class SectionSource:
             content = None if head is None else encode_index_document(head)
         elif kind is Kind.PADDING:
             content = b""
-        return content, _OTHER_MEDIA_TYPE
+        return content, OTHER_MEDIA_TYPE
 
     def own_lines(
         self,
@@ -263,7 +263,7 @@ class SectionSource:
         *,
         covered: bool = True,
     ) -> Iterator[AnyLine]:
-        """Yield the section of the own log.
+        """Return the lines of the section of the own log.
 
         Args:
             covered: it is all that the log has on the question.
@@ -271,18 +271,13 @@ class SectionSource:
         """
         node = self._log.nodes(connection)
         used = [_cosigned(connection, each) for each in _used(history)]
-        writer = SectionWriter(
-            LogLine(
-                member=to_hex(self._identity.member),
-                item_salt=to_hex(self._identity.item_salt),
-                covered=covered,
-            ),
-            [placed(each, places) for each in used],
+        opening = LogLine(
+            member=to_hex(self._identity.member),
+            item_salt=to_hex(self._identity.item_salt),
+            covered=covered,
         )
-        yield writer.begin()
-        for index, record in sorted(history.entries.items()):
-            yield from writer.add(index, record, node)
-        yield from writer.end(node, history.proofs)
+        checkpoints = [placed(each, places) for each in used]
+        return section_lines(opening, history.entries, checkpoints, node, history.proofs)
 
     # -- others' logs ----------------------------------------------------------------------------------
 

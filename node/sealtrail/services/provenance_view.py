@@ -64,11 +64,7 @@ def _question(answer: Answer) -> Json:
 def _verdicts(verdicts: Verdicts) -> Json:
     return {
         name: {"verdict": verdict.value, "reasons": list(verdict.reasons)}
-        for name, verdict in (
-            ("identifier", verdicts.identifier),
-            ("provenance", verdicts.provenance),
-            ("fitness", verdicts.fitness),
-        )
+        for name, verdict in verdicts.named
     }
 
 

@@ -38,15 +38,13 @@ AUDITED: CompletenessGrade = "index-audited"
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from the sections; ``needed`` are the (item, packs) whose lists completeness takes.
+    """What follows from the sections.
 
-    ``missing`` are those that a covered log has no list of, ``withheld_needed`` counts the entries on the lists that
-    are not shown. ``corrected_after_recall`` are entry ids.
+    ``missing`` are the lists that completeness takes and a covered log has not: its member and the item.
+    ``withheld_needed`` counts the entries on such lists that are not shown. ``corrected_after_recall`` are entry ids.
     """
 
-    history: tuple[Recorded, ...]
     judgement: Judgement | None
-    needed: frozenset[tuple[str, bool]]
     missing: tuple[tuple[bytes, str], ...]
     withheld: Withheld
     withheld_needed: int
@@ -63,9 +61,7 @@ def conclude_sections(
     counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
     if not isinstance(question, ItemQuestion):
         return Conclusion(
-            history=history,
             judgement=None,
-            needed=frozenset(),
             missing=(),
             withheld=counts,
             withheld_needed=0,
@@ -73,9 +69,7 @@ def conclude_sections(
         )
     needed = needed_items(question.item, history)
     return Conclusion(
-        history=history,
         judgement=_judge(question.item, sections, history, network, now_seconds, bool(withheld)),
-        needed=needed,
         missing=_missing(sections, needed),
         withheld=counts,
         withheld_needed=_withheld_needed(sections, needed),
@@ -202,15 +196,10 @@ def _recalls(recorded: Recorded) -> bool:
 def _verdicts(judgement: Judgement | None) -> AnswerVerdicts | None:
     if judgement is None:
         return None
-    verdicts = judgement.verdicts
     return AnswerVerdicts(
         **{
             name: Verdict(verdict=each.value, reasons=list(each.reasons))
-            for name, each in (
-                ("identifier", verdicts.identifier),
-                ("provenance", verdicts.provenance),
-                ("fitness", verdicts.fitness),
-            )
+            for name, each in judgement.verdicts.named
         }
     )
 

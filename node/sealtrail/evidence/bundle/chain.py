@@ -61,6 +61,7 @@ class ChainPart:
         self._proof_block = proof_block
         self._limits = limits
         self._blocks: list[_Block] = []
+        self._at: dict[int, int] = {}  # by number, the place in the list
         self._bytes = 0
         self._logs: dict[tuple[int, int], tuple[Log, ...]] = {}
         self._slots: dict[tuple[bytes, bytes], bytes] = {}
@@ -87,6 +88,7 @@ class ChainPart:
         if line.accounts and header.number != self._proof_block:
             raise malformed(number, "/accounts", "state is proven in the proof block only")
         proves = bool(line.receipts or line.accounts) or header.number == self._proof_block
+        self._at[header.number] = len(self._blocks)
         self._blocks.append(_Block(header=header, hash=digest, proves=proves))
         self._read_receipts(header, line, number)
         self._read_accounts(header, line.accounts, number)
@@ -207,7 +209,7 @@ class ChainPart:
 
     def _linked(self) -> set[int]:
         """Check that the blocks are one chain through the pinned one; return their places."""
-        at = self._at(self._trust.pinned.block)
+        at = self._at.get(self._trust.pinned.block)
         whole = self._blocks and len(self._run(0)) == len(self._blocks)
         if at is None or not whole:
             self._notebook.unknown(
@@ -241,29 +243,21 @@ class ChainPart:
             return
         self._notebook.error(_STEP, error, _place(block))
 
-    def _at(self, number: int) -> int | None:
-        found = (n for n, block in enumerate(self._blocks) if block.header.number == number)
-        return next(found, None)
-
     # -- what is proven ------------------------------------------------------------------------------
 
     @property
     def proof_header(self) -> Header | None:
         """The proof block's header."""
-        at = self._at(self._proof_block)
+        at = self._at.get(self._proof_block)
         return None if at is None else self._blocks[at].header
 
     def hash_of(self, number: int) -> bytes:
         """Return the hash of a block that is there."""
-        at = self._at(number)
-        assert at is not None
-        return self._blocks[at].hash
+        return self._blocks[self._at[number]].hash
 
     def time_of(self, number: int) -> int:
         """Return the time of a block that is there, in Unix seconds."""
-        at = self._at(number)
-        assert at is not None
-        return self._blocks[at].header.time
+        return self._blocks[self._at[number]].header.time
 
     def log_at(self, place: LogPlace) -> Log:
         """Return the log that stands there.

@@ -15,7 +15,6 @@ from sealtrail.evidence.bundle.audited import index_audited_by
 from sealtrail.evidence.bundle.members import MembersPart
 from sealtrail.evidence.bundle.report import BundleStepName, Notebook
 from sealtrail.evidence.bundle.trust import TrustFile
-from sealtrail.evidence.record import NetworkView
 from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.log.checkpoint import SignedCheckpoint
 from sealtrail.log.cosignature import Cosignature, Witness, verify_cosignature, witness_name
@@ -58,11 +57,9 @@ class Cosigners:
                 self._notebook.error(_STEP, e, place)
         return tuple(found)
 
-    def audited_by(
-        self, member: bytes, signed: SignedCheckpoint, network: NetworkView
-    ) -> tuple[bytes, ...]:
+    def audited_by(self, member: bytes, signed: SignedCheckpoint) -> tuple[bytes, ...]:
         """Return the members that audited the item index of a checkpoint of that log, and note what is wrong."""
-        found = index_audited_by(signed.checkpoint, signed.signatures, network)
+        found = index_audited_by(signed.checkpoint, signed.signatures, self._members)
         for error in found.wrong:
             self._notebook.error(_STEP, error, f"index audit of the log of {to_hex(member)}")
         return found.members

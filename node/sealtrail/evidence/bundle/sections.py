@@ -89,9 +89,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     anchor: Anchor | None  # of the last checkpoint
     size: int
     cosigned: tuple[Cosignature, ...]  # the last checkpoint
-    index_audited_by: tuple[
-        bytes, ...
-    ]  # members that came to the last checkpoint's item index themselves
+    # members that came to the last checkpoint's item index themselves
+    index_audited_by: tuple[bytes, ...]
 
 
 class SectionReader:
@@ -131,9 +130,8 @@ class SectionReader:
         self._paths: list[tuple[int, bytes, tuple[bytes, ...]]] = []
         self._tree = SparseTree()
         self._pending: list[tuple[int, EntryRecord, Statement]] = []
-        self._signers: dict[
-            bytes, tuple[int, int]
-        ] = {}  # since the last checkpoint: count, first leaf
+        # since the last checkpoint: count, first leaf
+        self._signers: dict[bytes, tuple[int, int]] = {}
         self._kept: list[Kept] = []
         self._kept_bytes = 0
         self._lists: list[ItemList] = []
@@ -439,7 +437,7 @@ class SectionReader:
         audited_by: tuple[bytes, ...] = ()
         if self.covered:
             assert self._note is not None
-            audited_by = self._cosigners.audited_by(self.member, self._note, self._members)
+            audited_by = self._cosigners.audited_by(self.member, self._note)
             self._cosigners.require(self.member, self._cosigned)
             self._check_latest()
             self._check_lists()

@@ -47,7 +47,6 @@ def tell(
 ) -> BundleReport:
     """Return the report."""
     judgement = conclusion.judgement
-    verdicts = answer.verdicts if judgement is None else judgement.verdicts
     return BundleReport(
         digest=digest,
         question=describe_question(header),
@@ -61,16 +60,9 @@ def tell(
             _name(from_hex(each), members, trust) for each in answer.completeness.not_covered
         ),
         completeness=answer.completeness.grade,
-        verdicts=()
-        if judgement is None or verdicts is None
-        else tuple(
-            (name, each.value, each.reasons)
-            for name, each in (
-                ("identifier", judgement.verdicts.identifier),
-                ("provenance", judgement.verdicts.provenance),
-                ("fitness", judgement.verdicts.fitness),
-            )
-        ),
+        verdicts=tuple((name, each.value, each.reasons) for name, each in judgement.verdicts.named)
+        if judgement
+        else (),
         findings=tuple((f.code, f.message) for f in judgement.findings) if judgement else (),
         journey=tuple(_entry(step) for step in judgement.journey) if judgement else (),
         entries=sum(section.entries for section in sections),

@@ -30,9 +30,8 @@ class Times:
     def begin(self) -> None:
         """Begin a section."""
         self._latest_ms = 0
-        self._earliest: tuple[int, int] | None = (
-            None  # since the last checkpoint: record time, leaf
-        )
+        # since the last checkpoint: record time, leaf
+        self._earliest: tuple[int, int] | None = None
         self._last: tuple[int, int] | None = None
 
     def entry(self, member: bytes, index: int, entry: Entry) -> None:
