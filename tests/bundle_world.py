@@ -521,6 +521,7 @@ class Recipe(msgspec.Struct, kw_only=True):
 
     issuer: Member
     logs: list[Member]
+    others: list[Member] = []  # whose records are there, and no logs
     question: AnyQuestion = ItemQuestion(item=PACK)
     items: list[tuple[str, bool]] = []
     shown: dict[bytes, list[int]] = {}
@@ -537,7 +538,8 @@ def lines_of(world: World, recipe: Recipe) -> list[AnyLine]:
     """Return a bundle's lines up to the answer, which is not there yet."""
     proof_block = recipe.proof_block or len(world.blocks) - 1 - (len(world.keys) // 2 + 1)
     members = sorted(
-        {m.member: m for m in [recipe.issuer, *recipe.logs]}.values(), key=lambda m: m.member
+        {m.member: m for m in [recipe.issuer, *recipe.logs, *recipe.others]}.values(),
+        key=lambda m: m.member,
     )
     sections: list[AnyLine] = []
     slots: dict[bytes, set[bytes]] = {REGISTRY: set(), ANCHORS: set()}

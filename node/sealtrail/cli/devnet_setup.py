@@ -31,6 +31,7 @@ from sealtrail.ledger.wire import encode_bytes, parse_bytes, parse_quantity
 STEWARD_KEY_NAME = "steward.key"
 RECOVERY_DELAY_BLOCKS = 20  # a devnet's week
 BEAT_SECONDS = 1.0
+AUDITS_BEAT_SECONDS = 5.0  # a regulator's: that evidence made in a minute's trying shows an audit
 POLL_SECONDS = 0.5
 RETRY_SECONDS_MAX = 5.0  # people kill nodes here, and look at once whether the others catch up
 ALLOWANCE_WEI = 10**18
@@ -141,6 +142,7 @@ def init_node(directory: Path, plan: Plan, node: PlannedNode) -> Config:
             "node": {"name": node.name},
             "chain": chain,
             "anchoring": {"beat_seconds": BEAT_SECONDS},
+            "audits": {"beat_seconds": AUDITS_BEAT_SECONDS},
             "http": {"port": node.port},
             "auth": {"tokens": [token_entry("devnet", node.token, list(SCOPES))]},
             "peers": {"disclosure": "all", "retry_seconds_max": RETRY_SECONDS_MAX},

@@ -31,7 +31,7 @@ from sealtrail.services.evidence_sections import (
     SectionSource,
     anchors_used,
     foreign_lines,
-    placed,
+    placed_as_seen,
 )
 from sealtrail.services.network import FollowedNetworks
 from sealtrail.store.database import Database
@@ -195,7 +195,9 @@ class EvidenceService:
         opening = LogLine(
             member=to_hex(self._identity.member), item_salt=to_hex(self._identity.item_salt)
         )
-        writer = SectionWriter(opening, [placed(each, places) for each in shown])
+        writer = SectionWriter(
+            opening, await self._database.read(lambda c: placed_as_seen(c, shown, places))
+        )
         # What the signature is over has to be known at the end only: the lines go out as they come.
         signing = assembly.signing()
         for line in (*before, writer.begin()):

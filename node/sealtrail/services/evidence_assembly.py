@@ -276,11 +276,20 @@ class Assembly:
         return [*(signing.line(each) for each in [*lines, answer]), signing.end()]
 
     async def holds(
-        self, moment: Moment, question: AnyQuestion, member: bytes, section: list[AnyLine]
+        self,
+        moment: Moment,
+        question: AnyQuestion,
+        members: list[MemberLine],
+        member: bytes,
+        section: list[AnyLine],
     ) -> bool:
-        """Tell whether a peer's section holds by itself: one that doesn't must not spoil the answer of all others."""
+        """Tell whether a peer's section holds by itself: one that doesn't must not spoil the answer of all others.
+
+        Args:
+            members: all that the bundle will have: whose signatures below its checkpoints are not right is found by
+                their records.
+        """
         try:
-            members = await self.member_lines(moment, {self.identity.member, member})
             lines = await self.lines(moment, question, members, section, [member])
             trust = await self._database.read(partial(self.trust_at, pinned=moment.checked.final))
             steps = await asyncio.to_thread(_steps, lines, trust)

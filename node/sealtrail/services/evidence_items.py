@@ -13,10 +13,11 @@ import msgspec
 from sealtrail.custody import Recorded
 from sealtrail.evidence import EntryRecord, Verifier, recorded_of
 from sealtrail.evidence.bundle.answer import needed_items
+from sealtrail.evidence.bundle.audited import auditors_named
 from sealtrail.evidence.bundle.entries import EntryLine, entry_record
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.items import ItemProofLine
-from sealtrail.evidence.bundle.lines import ItemQuestion, LogLine
+from sealtrail.evidence.bundle.lines import CheckpointLine, ItemQuestion, LogLine
 from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.trust import TrustFile
 from sealtrail.evidence.wire import from_hex, to_hex
@@ -40,6 +41,7 @@ from sealtrail.services.evidence_sections import (
 )
 from sealtrail.services.history import HistoryLimits
 from sealtrail.services.network import FollowedNetworks
+from sealtrail.services.published_log import as_seen
 from sealtrail.signing import entry_id, parse_leaf
 from sealtrail.store import foreign
 from sealtrail.store.database import Database
@@ -57,6 +59,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     own: OwnHistory
     foreign: tuple[ForeignPart, ...]
     recorded: tuple[Recorded, ...]
+    auditors: frozenset[bytes]  # of the own log's item index
     network: Network
     trust: TrustFile
 
@@ -94,19 +97,22 @@ class ItemEvidence:
         assembly, question = self._assembly, ItemQuestion(item=item)
         here = await self._read(moment, item, ())
         peers, told = await self._ask_peers(item, here, moment.proof_block)
+        gathered = await self._read(moment, item, told) if told else here
+        concerned = _members_concerned(gathered.recorded, item, gathered.network)
+        members = await assembly.member_lines(
+            moment,
+            {self._identity.member, *peers, *concerned, *here.auditors, *_auditors(peers.values())},
+        )
         for member, section in list(peers.items()):
-            if not await assembly.holds(moment, question, member, section):
+            if not await assembly.holds(moment, question, members, member, section):
                 _log.warning(
                     "the log of 0x%s is not covered: what it gave does not hold", member.hex()
                 )
                 del peers[member]
-        gathered = await self._read(moment, item, told) if told else here
         parts = [part for part in gathered.foreign if part.member not in peers]
         anchors = [*anchors_used(gathered.own), *(part.checkpoint.anchor for part in parts)]
         places = await assembly.anchor_places(moment, anchors)
         covered = sorted({self._identity.member, *peers})
-        concerned = _members_concerned(gathered.recorded, item, gathered.network)
-        members = await assembly.member_lines(moment, {*covered, *concerned})
         own = await self._database.read(
             lambda c: list(self._sections.own_lines(c, gathered.own, places)),
             seconds_max=MAKE_SECONDS_MAX,
@@ -147,10 +153,12 @@ class ItemEvidence:
         own = self._sections.own_history(
             connection, item, others, view=view, last_block=moment.proof_block
         )
+        last = own.checkpoints[-1]
         return Gathered(
             own=own,
             foreign=parts,
             recorded=(*own.recorded, *others),
+            auditors=auditors_named(as_seen(connection, last.note, last.checkpoint_hash)),
             network=view.network(),
             trust=self._assembly.trust_at(connection, moment.checked.final),
         )
@@ -235,6 +243,15 @@ def _redacted(lines: Iterable[AnyLine], items: Collection[str]) -> list[AnyLine]
         if isinstance(line, LogLine):
             salt = None if line.item_salt is None else from_hex(line.item_salt)
         found.append(redacted(line, items, salt) if isinstance(line, EntryLine) else line)
+    return found
+
+
+def _auditors(sections: Iterable[Sequence[AnyLine]]) -> set[bytes]:
+    """Return the members that say, below the sections' last checkpoints, that they audited the item index."""
+    found: set[bytes] = set()
+    for lines in sections:
+        last = next(line for line in reversed(lines) if isinstance(line, CheckpointLine))
+        found |= auditors_named(last.note)
     return found
 
 

@@ -25,8 +25,9 @@ from sealtrail.errors import (
 from sealtrail.evidence import EntryRecord
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine, parse_section
-from sealtrail.evidence.bundle.lines import LogLine
+from sealtrail.evidence.bundle.lines import CheckpointLine, LogLine
 from sealtrail.evidence.wire import Digest, from_hex, to_hex
+from sealtrail.log.checkpoint import parse_note
 from sealtrail.log.tree import split_hashes
 from sealtrail.membership.records import MemberRecord, Role, Status
 from sealtrail.peers.client import PeerClient
@@ -221,7 +222,7 @@ class SectionAsker:
                 try:
                     async with asyncio.timeout(self._timeout_seconds):
                         data = await self._client.fetch_section(member.node_url, body)
-                    return member.member, _read(data, member.member)
+                    return member.member, read_section(data, member.member)
                 except (SealtrailError, TimeoutError):
                     return None
 
@@ -258,7 +259,14 @@ def completed(lines: Sequence[AnyLine], known: Mapping[bytes, EntryRecord]) -> l
     return found
 
 
-def _read(data: bytes, member: bytes) -> list[AnyLine]:
+def read_section(data: bytes, member: bytes) -> list[AnyLine]:
+    """Return the lines that a peer sent as its log's section; whether they hold is the verifier's to say.
+
+    Raises:
+        InputError: ``bundle_malformed``, ``note_malformed``, ``origin_malformed``, or of a leaf.
+        TooLargeError: ``bundle_line_too_long``.
+        VerificationError: ``section_of_another_log``.
+    """
     lines = parse_section(data.splitlines(keepends=True))
     first = lines[0]
     if not isinstance(first, LogLine) or first.member != to_hex(member) or not first.covered:
@@ -266,6 +274,8 @@ def _read(data: bytes, member: bytes) -> list[AnyLine]:
     for line in lines:
         if isinstance(line, EntryLine) and parse_leaf(line.leaf).entry.member != member:
             raise VerificationError("section_of_another_log", "an entry of another member's")
+        if isinstance(line, CheckpointLine):
+            parse_note(line.note)
     return lines
 
 

@@ -24,7 +24,8 @@ from sealtrail.evidence.bundle.items import ItemProofLine, item_proof_line
 from sealtrail.evidence.bundle.lines import LogLine, LogPlace
 from sealtrail.evidence.bundle.sections import OTHER_MEDIA_TYPE
 from sealtrail.evidence.wire import to_hex
-from sealtrail.log.cosignature import with_cosignatures
+from sealtrail.log.checkpoint import parse_note
+from sealtrail.log.contradiction import own_note
 from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.tree import split_hashes
@@ -32,10 +33,10 @@ from sealtrail.membership.records import Anchor
 from sealtrail.services.history import HistoryLimits, HistoryReader
 from sealtrail.services.item_index import ItemIndexService
 from sealtrail.services.network import FollowedNetwork
+from sealtrail.services.published_log import as_seen
 from sealtrail.services.records import load_provable
 from sealtrail.signing import EVENT_KINDS, Kind, genesis_document, item_key, parse_leaf
 from sealtrail.store import item_index as stored_index
-from sealtrail.store.cosignatures import load_cosignatures
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore, StoredEntry, load_leaves
@@ -51,6 +52,11 @@ class AnchoredNote(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     note: str
     anchor: Anchor
+
+    @property
+    def checkpoint_hash(self) -> bytes:
+        """Its hash, as anchored."""
+        return self.anchor.checkpoint_hash
 
 
 class OwnHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,13 +276,12 @@ class SectionSource:
             places: by checkpoint hash, where its anchor's event stands.
         """
         node = self._log.nodes(connection)
-        used = [_cosigned(connection, each) for each in _used(history)]
         opening = LogLine(
             member=to_hex(self._identity.member),
             item_salt=to_hex(self._identity.item_salt),
             covered=covered,
         )
-        checkpoints = [placed(each, places) for each in used]
+        checkpoints = placed_as_seen(connection, _used(history), places)
         return section_lines(opening, history.entries, checkpoints, node, history.proofs)
 
     # -- others' logs ----------------------------------------------------------------------------------
@@ -340,13 +345,20 @@ class _Grouping:
 
 
 def foreign_lines(part: ForeignPart, places: dict[bytes, LogPlace]) -> Iterator[AnyLine]:
-    """Yield the section of a part of another member's log."""
+    """Yield the section of a part of another member's log.
+
+    Of the note only the log's own signatures go in: whoever handed it over could have put wrong ones by others below
+    it, and the bundle would not hold.
+    """
     opening = LogLine(
         member=to_hex(part.member),
         item_salt=None if part.item_salt is None else to_hex(part.item_salt),
         paths=True,
     )
-    return path_section_lines(opening, part.records, placed(part.checkpoint, places))
+    signed = parse_note(part.checkpoint.note)
+    note = own_note(signed, frozenset(each.key_id for each in signed.signatures))
+    checkpoint = msgspec.structs.replace(part.checkpoint, note=note)
+    return path_section_lines(opening, part.records, placed(checkpoint, places))
 
 
 def placed(checkpoint: AnchoredNote, places: dict[bytes, LogPlace]) -> PlacedCheckpoint:
@@ -354,20 +366,30 @@ def placed(checkpoint: AnchoredNote, places: dict[bytes, LogPlace]) -> PlacedChe
     return PlacedCheckpoint(
         size=checkpoint.size,
         note=checkpoint.note,
-        anchor=places[checkpoint.anchor.checkpoint_hash],
+        anchor=places[checkpoint.checkpoint_hash],
     )
+
+
+def placed_as_seen(
+    connection: sqlite3.Connection,
+    checkpoints: Iterable[AnchoredNote],
+    places: dict[bytes, LogPlace],
+) -> list[PlacedCheckpoint]:
+    """Return own checkpoints with the place of each anchor's event, and with what others signed below the notes."""
+    return [
+        placed(
+            msgspec.structs.replace(
+                each, note=as_seen(connection, each.note, each.checkpoint_hash)
+            ),
+            places,
+        )
+        for each in checkpoints
+    ]
 
 
 def anchors_used(history: OwnHistory) -> list[Anchor]:
     """Return the anchors that a section on the own log shows."""
     return [each.anchor for each in _used(history)]
-
-
-def _cosigned(connection: sqlite3.Connection, checkpoint: AnchoredNote) -> AnchoredNote:
-    """Return a checkpoint with the cosignatures that the node has of it."""
-    found = load_cosignatures(connection, checkpoint.anchor.checkpoint_hash)
-    note = with_cosignatures(checkpoint.note, found)
-    return msgspec.structs.replace(checkpoint, note=note)
 
 
 def _used(history: OwnHistory) -> list[AnchoredNote]:

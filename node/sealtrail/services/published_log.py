@@ -103,8 +103,13 @@ class PublishedLog:
 
 def _cosigned_note(connection: Connection) -> str:
     newest = _published(connection)
-    note = with_cosignatures(newest.note, load_cosignatures(connection, newest.checkpoint_hash))
-    return with_index_audits(note, load_index_audits(connection, newest.checkpoint_hash))
+    return as_seen(connection, newest.note, newest.checkpoint_hash)
+
+
+def as_seen(connection: Connection, note: str, checkpoint_hash: bytes) -> str:
+    """Return a checkpoint's note with what others signed below it, as far as they handed it over."""
+    note = with_cosignatures(note, load_cosignatures(connection, checkpoint_hash))
+    return with_index_audits(note, load_index_audits(connection, checkpoint_hash))
 
 
 def _published(connection: Connection) -> OwnCheckpoint:

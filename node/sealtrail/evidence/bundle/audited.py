@@ -11,7 +11,7 @@ import msgspec
 
 from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.evidence.record import NetworkView
-from sealtrail.log.checkpoint import Checkpoint, NoteSignature, parse_origin
+from sealtrail.log.checkpoint import Checkpoint, NoteSignature, parse_note, parse_origin
 from sealtrail.log.index_audit import IndexAuditor, parse_index_audit_name, verify_index_audit
 from sealtrail.membership.records import MemberRecord, Purpose, Role, Status
 
@@ -54,6 +54,16 @@ def index_audited_by(
             except VerificationError as error:
                 wrong.append(error)
     return IndexAudited(members=tuple(sorted(members)), wrong=tuple(wrong))
+
+
+def auditors_named(note: str) -> frozenset[bytes]:
+    """Return the members under whose names index audits stand below a note; whether they hold is not asked.
+
+    Raises:
+        InputError: ``note_malformed``, ``origin_malformed``.
+    """
+    origins = (parse_index_audit_name(line.name) for line in parse_note(note).signatures)
+    return frozenset(origin.member for origin in origins if origin is not None)
 
 
 def auditing_keys(record: MemberRecord | None, block: int) -> list[bytes]:
