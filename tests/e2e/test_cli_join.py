@@ -248,11 +248,12 @@ def test_an_admitted_member_runs_and_refuses_what_is_not_its_own(
     with member.running() as process:
         status = json.loads(member.status().stdout)
         assert status["name"] == "Apotheke am Markt"
-        assert status["log"]["tree_size"] == 1  # the genesis entry
         until(
             lambda: json.loads(member.status().stdout)["anchoring"]["final_sequence"] == 1,
             "the genesis entry's anchor",
         )
+        status = json.loads(member.status().stdout)
+        assert status["log"]["tree_size"] == 2  # the genesis entry, and the anchor's index entry
         refused(member.config, "store_in_use", 3)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
