@@ -63,11 +63,6 @@ def parse_member_recorded(log: Log, registry: bytes) -> MemberRecorded:
     return MemberRecorded(member, version, record)
 
 
-def is_anchored(log: Log, anchors: bytes) -> bool:
-    """Tell whether a log is an ``Anchored`` event of that contract."""
-    return log.address == anchors and log.topics[:1] == (_ANCHORED,)
-
-
 def record_digest_slot(member: bytes) -> bytes:
     """Return the registry's storage slot of a member's record digest."""
     return _mapping_slot(member, 4)

@@ -98,11 +98,6 @@ class TrustFile(_Part, frozen=True, kw_only=True):
     cosignatures: Cosignatures = Cosignatures()
 
     @property
-    def package_network(self) -> PackageNetwork:
-        """The network as values."""
-        return network_of(self.network)
-
-    @property
     def pinned_hash(self) -> bytes:
         """The pinned block's hash."""
         return from_hex(self.pinned.hash)
