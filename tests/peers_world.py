@@ -79,7 +79,7 @@ LIMITS = DeliveryLimits(
 AUDITING = AuditingLimits(
     look_seconds=0.05, anchor_seconds_max=0.2, anchor_poll_seconds=0.02, retry_seconds_first=0.05
 )
-WAIT_SECONDS_MAX = 20.0
+WAIT_SECONDS_MAX = 60.0
 ANCHOR_DELAY_MS = 60_000
 LOG_TOKEN, OTHER_TOKEN = "reads-the-log", "reads-no-log"
 TOKENS = [

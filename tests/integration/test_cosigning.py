@@ -24,6 +24,11 @@ from sealtrail.membership.records import Purpose, Status
 from sealtrail.services.witness_list import WitnessList
 from sealtrail.signing import Ed25519Signer, origin_of
 
+SIZES = (
+    3,
+    5,
+    7,
+)  # the genesis entry, and for each anchor an event and the index entry that ends it
 BEARER = {"Authorization": f"Bearer {LOG_TOKEN}"}
 OTHER_KEY = Ed25519Signer(b"\x0a" * 32)
 OTHER = Witness("a.witness.example/w1", OTHER_KEY.public_key)
@@ -107,7 +112,7 @@ async def test_partners_cosign_each_checkpoint_and_it_is_shown_so(
     await maker.ask_witnesses()
     witnesses = [identity(world, each) for each in others]
     async with asyncio.timeout(60):
-        for size in (2, 3, 4):
+        for size in SIZES:
             await grow(maker, f"S{size}")
             signed = await cosigned(maker, size, *witnesses)
             for each in witnesses:
@@ -116,7 +121,7 @@ async def test_partners_cosign_each_checkpoint_and_it_is_shown_so(
             names = [s.name for s in signed.signatures]
             assert names == [signed.checkpoint.origin, *sorted(w.name for w in witnesses)]
     states = await maker.cosigning.status() if maker.cosigning else []
-    assert {s.cosigned_size for s in states if s.name in {w.name for w in witnesses}} == {4}
+    assert {s.cosigned_size for s in states if s.name in {w.name for w in witnesses}} == {SIZES[-1]}
 
 
 async def test_a_witness_that_was_away_goes_on_from_where_it_was(world: PeersWorld) -> None:
@@ -125,13 +130,13 @@ async def test_a_witness_that_was_away_goes_on_from_where_it_was(world: PeersWor
     witness = identity(world, WHOLESALER)
     async with asyncio.timeout(60):
         await grow(maker, "A1")
-        await cosigned(maker, 2, witness)
+        await cosigned(maker, 3, witness)
         await wholesaler.hang_up()
         await grow(maker, "A2")
         await grow(maker, "A3")
-        assert (await shown(maker)).checkpoint.size == 4  # nothing waited for the witness
+        assert (await shown(maker)).checkpoint.size == 7  # nothing waited for the witness
         await wholesaler.listen()
-        await cosigned(maker, 4, witness)
+        await cosigned(maker, 7, witness)
 
 
 async def test_what_the_witness_says_of_its_size_counts_not_what_is_kept_here(
@@ -142,11 +147,11 @@ async def test_what_the_witness_says_of_its_size_counts_not_what_is_kept_here(
     witness = identity(world, WHOLESALER)
     async with asyncio.timeout(60):
         await grow(maker, "B1")
-        await cosigned(maker, 2, witness)
+        await cosigned(maker, 3, witness)
         maker.database.write_sync(lambda c: c.execute("DELETE FROM cosignature"))
         maker.database.write_sync(lambda c: c.execute("DELETE FROM witness"))
         await grow(maker, "B2")
-        await cosigned(maker, 3, witness)
+        await cosigned(maker, 5, witness)
 
 
 async def test_a_slow_witness_delays_neither_anchors_nor_others(world: PeersWorld) -> None:
@@ -161,12 +166,12 @@ async def test_a_slow_witness_delays_neither_anchors_nor_others(world: PeersWorl
     maker, _ = await world.peer(MAKER), await world.peer(WHOLESALER)
     async with other_witness(slow) as prefix, asyncio.timeout(60):
         await maker.ask_witnesses(asking(prefix))
-        for size in (2, 3, 4):
+        for size in SIZES:
             await grow(maker, f"C{size}")
             await cosigned(maker, size, identity(world, WHOLESALER))
         assert held == 1  # not asked again while it is being asked
         released.set()
-        await cosigned(maker, 4, OTHER, identity(world, WHOLESALER))
+        await cosigned(maker, 7, OTHER, identity(world, WHOLESALER))
 
 
 def problem(status: int) -> Answer:
@@ -240,7 +245,7 @@ async def test_what_is_no_cosignature_is_not_kept_and_others_go_on(
     async with other_witness(answer) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix))
         await grow(maker, "D1")
-        await cosigned(maker, 2, identity(world, WHOLESALER))
+        await cosigned(maker, 3, identity(world, WHOLESALER))
         await until(lambda: cosigning.failing and cosigning.failed > 1, "the failures")
         (told,) = [s for s in await cosigning.status() if s.name == OTHER.name]
         assert (told.failure or "").startswith(code)
@@ -258,7 +263,7 @@ async def test_a_witness_that_mends_its_ways_is_heard(world: PeersWorld) -> None
     async with other_witness(mending) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix, "none"))
         await grow(maker, "E1")
-        await cosigned(maker, 2, OTHER)
+        await cosigned(maker, 3, OTHER)
         assert (cosigning.received, cosigning.failed) == (1, 2)
         await until(lambda: cosigning.failing == 0, "the failure to be over")
 
@@ -322,7 +327,7 @@ async def test_a_members_url_that_leads_nowhere_harms_nobody(world: PeersWorld, 
     cosigning = await maker.ask_witnesses()
     async with asyncio.timeout(60):
         await grow(maker, "F1")
-        await cosigned(maker, 2, identity(world, PHARMACY))
+        await cosigned(maker, 3, identity(world, PHARMACY))
         await until(lambda: cosigning.failing == 1, "the failure")
 
 
@@ -339,15 +344,15 @@ async def test_nobody_but_the_witness_is_told_of_a_checkpoint_before_it_is_submi
     async with other_witness(remember) as prefix, asyncio.timeout(60):
         cosigning = await maker.ask_witnesses(asking(prefix, "none"))
         await grow(maker, "G1")
-        await cosigned(maker, 2, OTHER)
+        await cosigned(maker, 3, OTHER)
         maker.ledger.down = True
         await maker.record(commissioning(MAKER, 10, "urn:epc:id:sgtin:4012345.011122.G2"))
         await maker.anchoring.beat()
         cosigning.wake()
         maker.ledger.down = False
         await maker.anchor()
-        await cosigned(maker, 3, OTHER)
-        assert asked == [2, 3]
+        await cosigned(maker, 5, OTHER)
+        assert asked == [3, 5]
 
 
 async def test_findings_are_listed_to_tokens_only(world: PeersWorld) -> None:
