@@ -27,8 +27,10 @@ from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.chainproof.consensus import Form, Validators
 from sealtrail.chainproof.validators import Change
 from sealtrail.errors import IntegrityError
-from sealtrail.log.checkpoint import Checkpoint, sign_note
+from sealtrail.log.checkpoint import Checkpoint, parse_note, sign_note
 from sealtrail.log.contradiction import prove_fork
+from sealtrail.log.index_audit import IndexAudit, index_audit_name, sign_index_audit
+from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.membership.records import Purpose
 from sealtrail.ports import Ledger, Sent
 from sealtrail.services.fsck.faults import Fault, spelt
@@ -37,8 +39,15 @@ from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
 from sealtrail.signing import Ed25519Signer, origin_of, parse_leaf
 from sealtrail.store.audit_names import ensure_pseudonym, keep_input
 from sealtrail.store.contents import parse_content
+from sealtrail.store.index_audits import AuditedLog, save_audited, save_index_audit
 from sealtrail.store.keystore import save_key
-from sealtrail.store.log_findings import OMITTED, LogFinding, save_finding
+from sealtrail.store.log_findings import (
+    ITEM_INDEX_WRONG,
+    OMITTED,
+    LogFinding,
+    WrongIndex,
+    save_finding,
+)
 from sealtrail.store.log_watch import AwaitedEntry, save_awaited
 from sealtrail.store.validators import Followed, save_followed
 
@@ -232,10 +241,12 @@ def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
         for n in range(2)
     ]
     save_followed(connection, Followed(form=form, state=state), changes)
+    _fill_audits(connection, world)
     origin, key = origin_of(world.domain, MAKER.member), derived(MAKER.name, "log")
     notes = [
         sign_note(Checkpoint(origin, 5, bytes([n]) * 32), Ed25519Signer(key)) for n in range(2)
     ]
+    _fill_wrong_index(connection, world)
     proof = prove_fork(*notes, origin=origin, log_keys=[Ed25519Signer(key).public_key])
     forked = LogFinding(code="log_forked", member=MAKER.member, found_ms=1, contradiction=proof)
     save_finding(connection, forked)
@@ -253,6 +264,56 @@ def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
                 )
             ],
         )
+
+
+def _fill_audits(connection: sqlite3.Connection, world: PeersWorld) -> None:
+    """Write what an auditor said of the indexes here, and what this node said of others' as if it were one."""
+    own, member = connection.execute(
+        "SELECT note, member FROM checkpoint JOIN identity USING (member) ORDER BY tree_size DESC"
+    ).fetchone()
+    other = next(actor for actor in (WHOLESALER, PHARMACY) if actor.member != member)
+    signed = parse_note(own).checkpoint
+    save_index_audit(connection, signed.hash, _audit(world, other, signed))
+    said = connection.execute(
+        "SELECT checkpoint_hash, note, checkpoint.member FROM checkpoint JOIN chain_anchor"
+        " USING (checkpoint_hash) WHERE checkpoint.member != ? LIMIT 1",
+        (member,),
+    ).fetchone()
+    if said is not None:
+        actor = next(a for a in (MAKER, WHOLESALER, PHARMACY) if a.member == member)
+        checkpoint = parse_note(said[1]).checkpoint
+        save_audited(
+            connection,
+            AuditedLog(
+                member=said[2],
+                checkpoint_hash=said[0],
+                tree_size=checkpoint.size,
+                audit=_audit(world, actor, checkpoint),
+                delivered_ms=1,
+            ),
+        )
+
+
+def _fill_wrong_index(connection: sqlite3.Connection, world: PeersWorld) -> None:
+    """Write that the index at an anchored checkpoint of another log's were wrong."""
+    row = connection.execute(
+        "SELECT note, checkpoint.member FROM checkpoint JOIN chain_anchor USING (checkpoint_hash)"
+        " WHERE checkpoint.member NOT IN (SELECT member FROM identity) LIMIT 1"
+    ).fetchone()
+    if row is not None:
+        covers = parse_note(row[0]).checkpoint.size - 1
+        head = IndexHead(covers=covers, postings=1, root_hash=b"\3" * 32)
+        wrong = WrongIndex(note=row[0], recomputed=encode_index_document(head).decode())
+        save_finding(
+            connection,
+            LogFinding(code=ITEM_INDEX_WRONG, member=row[1], found_ms=1, wrong_index=wrong),
+        )
+
+
+def _audit(world: PeersWorld, by: Actor, checkpoint: Checkpoint) -> IndexAudit:
+    name = index_audit_name(origin_of(world.domain, by.member))
+    key = Ed25519Signer(derived(by.name, "witness"))
+    return sign_index_audit(checkpoint, name, key, 1_700_000_000)
 
 
 def _time(connection: sqlite3.Connection, entry_id: bytes) -> int:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sealtrail.errors import InputError, SealtrailError, VerificationError
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import Checkpoint, NoteSignature, is_key_name, parse_note
 from sealtrail.log.cosignature import Witness, verify_cosignature, witness_name
-from sealtrail.membership.records import Purpose
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings, Key
 from sealtrail.services.fsck.scope import Scope
+from sealtrail.services.fsck.witness_keys import registered_witnesses
 from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.signing import origin_of
@@ -29,7 +27,10 @@ def look(scope: Scope, first: int, last: int) -> Findings:
 
 
 def _check_cosignatures(scope: Scope, found: Findings) -> None:
-    registered = _registered(scope)
+    registered = {
+        key: witness_name(origin_of(scope.domain, member))
+        for key, member in registered_witnesses(scope).items()
+    }
     sizes: dict[int, int] = {}  # witness → the largest tree that it cosigned
     held: set[int] = set()  # witnesses of whom a cosignature holds
     for checkpoint_hash, number, signature, name, key, note, size in scope.connection.execute(
@@ -63,22 +64,6 @@ def _check_cosignatures(scope: Scope, found: Findings) -> None:
         if not is_key_name(name) or name != registered.get(key, name):
             message = f"the name of that key is {registered.get(key, 'another')!r}"
             found.add("witness_differs", _WITNESS, place, message, column="name")
-
-
-def _registered(scope: Scope) -> Mapping[bytes, str]:
-    """Return witness key → name of the members that have one, now or before."""
-    if not isinstance(scope.view, FollowedNetwork):
-        return {}
-    names: dict[bytes, str] = {}
-    for (member,) in scope.connection.execute("SELECT DISTINCT member FROM chain_member"):
-        try:
-            record = scope.view.record(member, None)
-        except SealtrailError:  # damaged: named with the chain's
-            continue
-        for each in record.keys if record else ():
-            if each.purpose is Purpose.WITNESS:
-                names[each.public] = witness_name(origin_of(scope.domain, member))
-    return names
 
 
 def _holds(found: Findings, place: Key, note: str, witness: Witness, signature: bytes) -> bool:

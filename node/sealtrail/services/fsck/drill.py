@@ -60,6 +60,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "audit_head": ("count", "record_hash"),
     "audit_digest": ("content",),
     "cosignature": ("signature",),
+    "index_audit": ("signature",),
     "witnessed_log": ("tree_size", "root_hash", "note"),
     "log_finding": ("code", "member", "first_note", "second_note"),
     "validator_state": ("state", "check_hash"),

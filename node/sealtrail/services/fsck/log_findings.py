@@ -6,8 +6,11 @@ from functools import partial
 from typing import Any
 
 from sealtrail.errors import SealtrailError
+from sealtrail.evidence.chain import ChainSteps
+from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import parse_note
 from sealtrail.log.contradiction import AnchoredNote, Contradiction, prove_fork, prove_rewind
+from sealtrail.log.item_index import parse_index_document
 from sealtrail.membership.records import Purpose
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings, Key
@@ -15,12 +18,12 @@ from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.signing import origin_of, parse_leaf
-from sealtrail.store.log_findings import OMITTED
+from sealtrail.store.log_findings import ITEM_INDEX_WRONG, OMITTED
 
 _FINDING, _AWAITED, _CURSOR = "log_finding", "awaited_anchor", "log_watch_cursor"
 _COLUMNS = (
     "finding_id, code, member, found_ms, first_note, second_note, first_sequence, second_sequence,"
-    " entry_id, promised_ms, settled_ms"
+    " entry_id, promised_ms, settled_ms, recomputed"
 )
 
 
@@ -35,7 +38,7 @@ def look(scope: Scope, first: int, last: int) -> Findings:
 
 
 def _check_finding(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
-    number, code, member, found_ms, *proof, entry_id, promised_ms, settled_ms = row
+    number, code, member, found_ms, *proof, entry_id, promised_ms, settled_ms, recomputed = row
     key: Key = {"finding_id": number}
 
     def wrong(message: str) -> None:
@@ -44,6 +47,8 @@ def _check_finding(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
     times = [each for each in (found_ms, promised_ms, settled_ms) if each is not None]
     if not all(0 < each <= TIME_MS_MAX for each in times):
         wrong("a time that can't be")
+    if recomputed is not None and code != ITEM_INDEX_WRONG:
+        wrong("what an index would have to say, and it is about no index")
     if code == OMITTED:
         if entry_id is None or promised_ms is None or any(each is not None for each in proof):
             wrong("an omission is of an entry that was promised by some time, and has no proof")
@@ -55,6 +60,11 @@ def _check_finding(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
     if not isinstance(scope.view, FollowedNetwork):
         found.skip(CHECK.name, scope.view.code, f"log keys: {scope.view.message}")
         return
+    if code == ITEM_INDEX_WRONG:
+        why_not = _why_no_wrong_index(scope, scope.view, member, proof, recomputed)
+        if why_not is not None:
+            wrong(why_not)
+        return
     try:
         expected = _prove(scope, scope.view, code, member, proof)
     except SealtrailError as error:
@@ -64,6 +74,27 @@ def _check_finding(scope: Scope, found: Findings, row: tuple[Any, ...]) -> None:
         wrong(f"no finding of the code {code!r} has these columns")
     elif (expected.first_note, expected.second_note) != tuple(proof[:2]):
         wrong("its checkpoints are not in their one form")
+
+
+def _why_no_wrong_index(
+    scope: Scope, view: FollowedNetwork, member: bytes, proof: list[Any], recomputed: str | None
+) -> str | None:
+    """Return why this can't be about an anchored checkpoint's index; None if it can: the log itself is not read."""
+    note, *others = proof
+    if note is None or recomputed is None or any(each is not None for each in others):
+        return "a wrong index is of one checkpoint, and has what it would have to say"
+    try:
+        located = ChainSteps(scope.domain, view).locate_note(member, note)
+        head = parse_index_document(recomputed.encode())
+    except (SealtrailError, UnicodeEncodeError) as error:
+        return f"what the index would have to say is no index entry's content: {error}"
+    if located.checkpoint is None or located.checkpoint_step.outcome is not Outcome.HOLDS:
+        return located.checkpoint_step.reason or "its checkpoint is not signed by the log"
+    if located.anchor is None:
+        return "the chain has no such checkpoint of that member's"
+    if head.covers != located.checkpoint.size - 1:
+        return f"it covers {head.covers} leaves, the checkpoint has {located.checkpoint.size}"
+    return None
 
 
 def _prove(
