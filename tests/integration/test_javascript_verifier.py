@@ -20,7 +20,7 @@ from coincurve import PrivateKey
 from sha3 import keccak_256
 
 import bundle_story
-from bundle_story import Story
+from bundle_story import Audited, Story, claim
 from bundle_world import (
     PACK,
     Member,
@@ -50,7 +50,7 @@ from sealtrail.chainproof.validators import (
 from sealtrail.epcis import RecordedEvent, parse_document, read_content
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.evidence.audit_digest import AuditDigest, encode_digest
-from sealtrail.evidence.bundle.form import encode_line
+from sealtrail.evidence.bundle.form import AnyLine, encode_line
 from sealtrail.evidence.bundle.lines import CheckpointLine
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import (
@@ -71,6 +71,7 @@ from sealtrail.log.item_index import (
     parse_index_document,
 )
 from sealtrail.membership.encoding import parse_record
+from sealtrail.membership.records import Role
 from sealtrail.signing import ZERO_SEED, Ed25519Signer, Kind, verify_ed25519
 from unit import (
     test_bundle_attacks,
@@ -593,6 +594,33 @@ def test_cosignatures_of_known_witnesses_are_checked_and_counted(
     bad = cosigned(story, witness, name="w.example/1", spoil=True)
     codes = [p["code"] for p in step_of(javascript, bad, trust, "cosignatures")["problems"]]
     assert codes == ["signature_wrong", "cosignatures_too_few"]
+
+
+def test_index_audits_are_checked_and_counted(javascript: Javascript) -> None:
+    story = Audited()
+    trust = story.world.trust(pinned=5)
+
+    def problems(lines: list[AnyLine], step: str) -> list[str]:
+        data = signed(lines, story.maker)
+        return [p["code"] for p in step_of(javascript, data, trust, step)["problems"]]
+
+    lines = answered(story.world, story.lines(story.agency, story.office))
+    for count, expected in (
+        (2, []),
+        (1, []),
+        (3, ["auditors_too_few"]),
+        (0, ["auditors_missing"]),
+    ):
+        assert problems(claim(lines, "index-audited", count), "completeness") == expected
+    older = answered(story.world, story.lines(story.agency, size=4))
+    assert problems(older, "cosignatures") == ["signature_wrong"]
+    assert problems(claim(older, "index-audited", 1), "completeness") == ["auditors_too_few"]
+    retail = Audited("retail", Role.DISPENSER)
+    noise = claim(answered(retail.world, retail.lines(retail.agency)), "index-audited", 1)
+    data, trust = signed(noise, retail.maker), retail.world.trust(pinned=5)
+    found = step_of(javascript, data, trust, "completeness")
+    assert [p["code"] for p in found["problems"]] == ["auditors_too_few"]
+    assert step_of(javascript, data, trust, "cosignatures")["outcome"] == "holds"
 
 
 HOSTILE: dict[str, Callable[[bytes], bytes]] = {

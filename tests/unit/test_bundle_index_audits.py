@@ -7,69 +7,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from bundle_story import Story
-from bundle_world import GENESIS_TIME, Member, answered, lines_of, signed, verify
-from evidence_world import digest_of
+from bundle_story import Audited, claim
+from bundle_world import Member, answered, lines_of
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, CheckpointLine, LogLine
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import NoteSignature, with_signatures
-from sealtrail.log.ed25519 import Ed25519Signer
-from sealtrail.log.index_audit import index_audit_name, sign_index_audit, with_index_audits
-from sealtrail.membership.records import Key, Purpose, Role
-from sealtrail.signing import origin_of
-
-
-class Audited(Story):
-    """The maker's log, and two who audit its item index."""
-
-    def __init__(self, name: str = "audited", roles: Role = Role.REGULATOR) -> None:
-        super().__init__(name)
-        self.agency = self.auditor("Agency", "9521234000020", roles)
-        self.office = self.auditor("Office", "9521234000037", Role.AUDITOR)
-        self.world.empty(6)
-
-    def auditor(self, name: str, gln: str, roles: Role) -> Member:
-        made = Member(self.world, name, gln=gln, roles=roles)
-        self.add_witness_key(made)
-        return made
-
-    def add_witness_key(self, member: Member) -> None:
-        record = member.records[-1]
-        key = Key(
-            purpose=Purpose.WITNESS,
-            public=self.witness(member).public_key,
-            valid_from=len(self.world.blocks),
-        )
-        self.world.record(member, msgspec.structs.replace(record, keys=(*record.keys, key)))
-
-    def witness(self, member: Member) -> Ed25519Signer:
-        return Ed25519Signer(digest_of(member.name, "witness"))
-
-    def audit(self, note: str, by: Member, *, size: int | None = None) -> str:
-        """Return the note with the member's audit below it; ``size``: of another checkpoint of the log."""
-        checkpoint = self.maker.checkpoint(size or int(note.split("\n")[1]))
-        name = index_audit_name(origin_of(self.world.domain, by.member))
-        made = sign_index_audit(checkpoint, name, self.witness(by), GENESIS_TIME + 900)
-        return with_index_audits(note, [made])
-
-    def lines(self, *by: Member, size: int | None = None) -> list[AnyLine]:
-        """Return a bundle's lines without an answer; below the last note stand audits by these members."""
-        recipe = self.recipe()
-        recipe.others = [self.agency, self.office]
-        lines = lines_of(self.world, recipe)
-        last = max(n for n, line in enumerate(lines) if isinstance(line, CheckpointLine))
-        line = lines[last]
-        assert isinstance(line, CheckpointLine)
-        note = line.note
-        for each in by:
-            note = self.audit(note, each, size=size)
-        lines[last] = msgspec.structs.replace(line, note=note)
-        return lines
-
-    def read(self, lines: list[AnyLine]) -> BundleReport:
-        return verify(signed(lines, self.maker), self.world.trust(pinned=5))
+from sealtrail.membership.records import Purpose, Role
 
 
 def failures(report: BundleReport) -> set[tuple[str, str]]:
@@ -79,14 +24,6 @@ def failures(report: BundleReport) -> set[tuple[str, str]]:
         for problem in step.problems
         if problem.outcome is Outcome.DOES_NOT_HOLD
     }
-
-
-def claim(lines: list[AnyLine], grade: str, auditors: int) -> list[AnyLine]:
-    """Return the lines with an answer that claims so much."""
-    answer = lines[-1]
-    assert isinstance(answer, AnswerLine)
-    completeness = msgspec.structs.replace(answer.completeness, grade=grade, auditors=auditors)
-    return [*lines[:-1], msgspec.structs.replace(answer, completeness=completeness)]
 
 
 @pytest.mark.parametrize("count", [1, 2])

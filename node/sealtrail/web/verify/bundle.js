@@ -54,7 +54,7 @@ class Reading {
       case "item_proof":
         return this.open.addItemProof(line, number);
       case "answer":
-        this.closeSection(number);
+        await this.closeSection(number);
         this.answer = line;
         return undefined;
       default:
@@ -88,8 +88,8 @@ class Reading {
     this.chainClosed = true;
   }
 
-  openSection(line, number) {
-    this.closeSection(number);
+  async openSection(line, number) {
+    await this.closeSection(number);
     if (this.sections.length === SECTIONS_MAX) throw badLine(number, "", "more sections than a bundle may have");
     this.open = new Section(line, number, {
       notebook: this.notebook,
@@ -103,10 +103,10 @@ class Reading {
     });
   }
 
-  closeSection(number) {
+  async closeSection(number) {
     const section = this.open;
     if (section === null) return;
-    section.close(number);
+    await section.close(number);
     this.open = null;
     const last = this.sections.at(-1);
     if (last) {

@@ -4,7 +4,7 @@
  * Source: protocol section 7; C2SP signed-note, tlog-checkpoint and tlog-cosignature.
  */
 
-import { equal, fromBase64, toBigInt, utf8 } from "./bytes.js";
+import { concat, equal, fromBase64, toBigInt, utf8 } from "./bytes.js";
 import { verifyEd25519 } from "./ed25519.js";
 import { malformed, translating, wrong } from "./errors.js";
 import { sha256 } from "./sha2.js";
@@ -15,11 +15,13 @@ const ORIGIN = /^sealtrail\/0x[0-9a-f]{64}\/0x[0-9a-f]{40}\/0x[0-9a-f]{40}$/;
 const SIZE = /^(?:0|[1-9][0-9]{0,18})$/;
 // A key name is not empty and has neither blanks (of any kind) nor a plus.
 const SIGNATURE_LINE = /^— ([^\s+\u0085\u001c-\u001f]+) ([A-Za-z0-9+/]+={0,2})$/;
-const SIGNED = 1;
-export const COSIGNED = 4;
+const SIGNED = Uint8Array.of(1);
+export const COSIGNED = Uint8Array.of(4);
+const AUDIT = "sealtrail/index-audit/1";
+export const AUDITED = concat(Uint8Array.of(0xff), utf8(AUDIT));
 
 export const keyId = (name, algorithm, publicKey) =>
-  sha256(utf8(name), Uint8Array.of(0x0a, algorithm), publicKey).subarray(0, 4);
+  sha256(utf8(name), Uint8Array.of(0x0a), algorithm, publicKey).subarray(0, 4);
 
 /** Read a note: `{ text, origin, size, root, hash, signatures }`. @throws note_malformed, origin_malformed. */
 export function parseNote(note) {
@@ -67,9 +69,14 @@ export async function verifyNote(note, origin, publicKey) {
 }
 
 /** Check a signature line that has a witness's name and key id. @throws signature_wrong. */
-export async function verifyCosignature(note, { value }, publicKey) {
-  if (value.length !== 72) throw wrong("signature_wrong", `a cosignature of ${value.length} bytes, not 72`);
+export const verifyCosignature = (note, line, publicKey) => verifyTimed(note, line, publicKey, "cosignature/v1");
+
+/** Check a signature line that has an auditor's name and key id. @throws signature_wrong. */
+export const verifyIndexAudit = (note, line, publicKey) => verifyTimed(note, line, publicKey, AUDIT);
+
+async function verifyTimed(note, { value }, publicKey, statement) {
+  if (value.length !== 72) throw wrong("signature_wrong", `${value.length} bytes, not 72`);
   const time = toBigInt(value.subarray(0, 8));
-  if (time >= 2n ** 63n) throw wrong("signature_wrong", `a cosignature of the time ${time}`);
-  await verifyEd25519(publicKey, utf8(`cosignature/v1\ntime ${time}\n${note.text}`), value.subarray(8));
+  if (time >= 2n ** 63n) throw wrong("signature_wrong", `of the time ${time}`);
+  await verifyEd25519(publicKey, utf8(`${statement}\ntime ${time}\n${note.text}`), value.subarray(8));
 }

@@ -126,6 +126,14 @@ function checkMembers(notebook, claim, trust, members) {
   }
 }
 
+/** Check that as many members audited each covered log's item index as the answer says. */
+function checkAudited(notebook, { auditors }, sections) {
+  const covered = sections.filter((each) => each.covered);
+  const found = covered.length ? Math.min(...covered.map((each) => each.auditors)) : 0;
+  if (!auditors) notebook.fails(STEP, "auditors_missing", "it claims to be audited, by nobody");
+  else if (found < auditors) notebook.fails(STEP, "auditors_too_few", `${found} audited each log, not ${auditors}`);
+}
+
 function checkCovered(notebook, claim, sections) {
   const told = (member, sequence, size) => `${to0x(member)} ${sequence} ${size}`;
   const found = sections
@@ -169,9 +177,7 @@ export function checkCompleteness({ notebook, header, answer, sections, trust, m
     }
   }
   checkMembers(notebook, claim, trust, members);
-  if (claim.grade === "index-audited" && !claim.auditors) {
-    notebook.fails(STEP, "auditors_missing", "it claims to be audited, by nobody");
-  }
+  if (claim.grade === "index-audited") checkAudited(notebook, claim, sections);
   checkCovered(notebook, claim, sections);
   checkCounts(notebook, answer, sections);
 }

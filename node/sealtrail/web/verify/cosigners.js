@@ -1,15 +1,16 @@
 /**
- * Cosignatures under a bundle's checkpoints: whose count, and whether there are enough.
+ * What others signed under a bundle's checkpoints: cosignatures, whose count, and whether there are enough; index audits.
  *
- * Source: protocol sections 7, 15 and 20 (step 11).
+ * Source: protocol sections 7, 15, 16 and 20 (steps 11 and 13).
  */
 
 import { equal, to0x, toHex } from "./bytes.js";
-import { keyId, verifyCosignature, COSIGNED } from "./checkpoint.js";
+import { AUDITED, COSIGNED, keyId, verifyCosignature, verifyIndexAudit } from "./checkpoint.js";
 import { originOf } from "./entry.js";
-import { isValidAt, PURPOSE } from "./record.js";
+import { ACTIVE, isValidAt, PURPOSE, ROLE } from "./record.js";
 
-const witnessName = (network, member) => originOf(network, member).replace("sealtrail/", "sealtrail-witness/");
+const nameOf = (network, member, first) => originOf(network, member).replace("sealtrail/", first);
+const lineId = (name, id) => `${name} ${toHex(id)}`;
 
 export class Cosigners {
   constructor(notebook, trust, members, network) {
@@ -26,22 +27,48 @@ export class Cosigners {
     if (this.known !== null) return this.known;
     this.known = new Map();
     const add = (name, key, member) =>
-      this.known.set(`${name} ${toHex(keyId(name, COSIGNED, key))}`, { name, key, member });
+      this.known.set(lineId(name, keyId(name, COSIGNED, key)), { name, key, member });
     for (const { name, key } of this.named) add(name, key, null);
-    for (const { member, keys } of this.members.latestRecords()) {
-      for (const { purpose, publicKey, ...key } of keys) {
-        const isWitness = purpose === PURPOSE.witness && isValidAt(key, this.members.proofBlock);
-        if (isWitness && !key.compromiseReported) add(witnessName(this.network, member), publicKey, member);
-      }
+    for (const record of this.members.latestRecords()) {
+      const name = nameOf(this.network, record.member, "sealtrail-witness/");
+      for (const key of this.witnessKeys(record)) add(name, key, record.member);
     }
     return this.known;
+  }
+
+  witnessKeys({ keys }) {
+    return keys
+      .filter((key) => key.purpose === PURPOSE.witness && isValidAt(key, this.members.proofBlock) && !key.compromiseReported)
+      .map((key) => key.publicKey);
+  }
+
+  /** Return how many members audited the item index of a member's checkpoint; wrong lines of auditors are noted. */
+  async auditors(member, note, place) {
+    const found = new Set();
+    for (const record of this.members.latestRecords()) {
+      const isAuditor = record.status === ACTIVE && record.roles & (ROLE.regulator | ROLE.auditor);
+      if (!isAuditor || equal(record.member, member)) continue;
+      const name = nameOf(this.network, record.member, "sealtrail-index-audit/");
+      for (const key of this.witnessKeys(record)) {
+        const id = lineId(name, keyId(name, AUDITED, key));
+        for (const line of note.signatures.filter((each) => lineId(each.name, each.keyId) === id)) {
+          try {
+            await verifyIndexAudit(note, line, key);
+            found.add(name);
+          } catch (error) {
+            this.notebook.error("cosignatures", error, place);
+          }
+        }
+      }
+    }
+    return found.size;
   }
 
   /** Return the known witnesses that cosigned a checkpoint of a member's log; nobody is his own witness. */
   async check(member, note, place) {
     const found = [];
     for (const line of note.signatures) {
-      const witness = this.witnesses().get(`${line.name} ${toHex(line.keyId)}`);
+      const witness = this.witnesses().get(lineId(line.name, line.keyId));
       if (witness === undefined || (witness.member !== null && equal(witness.member, member))) continue;
       try {
         await verifyCosignature(note, line, witness.key);

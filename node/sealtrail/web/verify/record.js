@@ -9,6 +9,7 @@ import { malformed, wrong } from "./errors.js";
 import { keccak256 } from "./keccak.js";
 
 export const PURPOSE = Object.freeze({ event: 1, operator: 2, log: 3, peer: 4, witness: 5 });
+export const ROLE = Object.freeze({ regulator: 16, auditor: 32 });
 export const ACTIVE = 1;
 
 const LISTS_MAX = 4096; // the contract allows 256 each, and one more key for each recovery

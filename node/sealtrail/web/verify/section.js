@@ -41,6 +41,7 @@ export class Section {
     this.lists = [];
     this.anchor = null;
     this.note = null;
+    this.auditors = 0; // of the item index at the last checkpoint
     this.place = `log of ${to0x(this.member)}`;
     this.times = new Times(this.trust.anchor_delay_seconds, (index, code, reason) =>
       this.notebook.fails("times", code, reason, `leaf ${index}, ${this.place}`));
@@ -196,7 +197,7 @@ export class Section {
 
   // -- the end --------------------------------------------------------------------------------------
 
-  close(number) {
+  async close(number) {
     if (this.note === null || !this.leaves.endsWith(this.note)) {
       throw badLine(number, "", "the section before it does not end with a checkpoint");
     }
@@ -204,6 +205,7 @@ export class Section {
     this.checkLatest();
     this.checkLists();
     this.cosigners.require(this.member, this.cosigned);
+    this.auditors = await this.cosigners.auditors(this.member, this.note, this.place);
   }
 
   checkLatest() {
