@@ -9,6 +9,7 @@ import pytest
 
 from bundle_story import Audited, claim
 from bundle_world import Member, answered, lines_of
+from sealtrail.cli.verify_words import log_words
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, CheckpointLine, LogLine
 from sealtrail.evidence.bundle.report import BundleReport
@@ -37,6 +38,10 @@ def test_as_many_as_audited_are_counted(count: int) -> None:
     assert failures(report) == set()
     assert report.exit_code == 0
     assert report.completeness == "index-audited"
+    (log,) = report.logs
+    names = sorted(("Agency", "Office")[:count])
+    assert sorted(log.index_audited_by) == names
+    assert all(name in log_words(log) for name in names)
 
 
 def test_who_claims_less_than_is_shown_is_not_contradicted() -> None:

@@ -109,8 +109,11 @@ def trust_words(report: BundleReport) -> list[str]:
 
 
 def log_words(log: ShownLog) -> str:
-    """Return whether a log answers whole, or shows some entries."""
-    return "whole answer" if log.covered else "some entries"
+    """Return whether a log answers whole, or shows some entries, and who audited its item index."""
+    if not log.covered:
+        return "some entries"
+    by = ", ".join(log.index_audited_by)
+    return f"whole answer, its item index audited by {by}" if by else "whole answer"
 
 
 def withheld_words(report: BundleReport) -> str:

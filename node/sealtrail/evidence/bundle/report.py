@@ -157,7 +157,7 @@ class ShownEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownLog(msgspec.Struct, frozen=True, kw_only=True):
-    """A log as far as the bundle goes: up to which anchor, at what time, cosigned by whom."""
+    """A log as far as the bundle goes: up to which anchor, when; who cosigned it, who audited its item index."""
 
     member: bytes
     name: str
@@ -167,6 +167,7 @@ class ShownLog(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     anchored: int  # Unix seconds
     cosigned_by: tuple[str, ...] = ()
+    index_audited_by: tuple[str, ...] = ()
 
 
 class ShownChain(msgspec.Struct, frozen=True, kw_only=True):

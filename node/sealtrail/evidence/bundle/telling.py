@@ -104,6 +104,7 @@ def _log(section: Section, members: MembersPart) -> ShownLog:
             f"{_witness(each.witness.name, members)} at {_time(each.signed_at * 1_000_000)}"
             for each in section.cosigned
         ),
+        index_audited_by=tuple(members.name(each) for each in section.index_audited_by),
     )
 
 
