@@ -269,6 +269,34 @@ def load(node: Node, *entry_ids: bytes) -> list[Any]:
     return list(found.values())
 
 
+async def test_the_seed_of_a_further_entry_over_the_same_content_goes_too(world: World) -> None:
+    maker, wholesaler, (first, *_) = await both(world)
+    erase(maker, first)
+    maker = await again(maker)
+    (second,) = await maker.record(secret_event())
+    await maker.anchor()
+    await maker.hand(wholesaler, [second])
+    assert len(seeds(wholesaler, first, second)) == 2
+    plan = erase(wholesaler, first)
+    assert (len(plan.events), plan.seconds) == (1, (second,))
+    started = await again(wholesaler)
+    assert seeds(started, first, second) == []
+    tombstones = started.database.read_sync(lambda c: load_tombstones(c, [first, second]))
+    assert tombstones.keys() == {first, second}
+    await maker.hand(started, [second])
+    assert seeds(started, first, second) == []
+    await started.store_check.run(asyncio.Event())
+    assert (await started.view(P1))["store"]["damaged"] == 0
+
+
+def seeds(node: Node, *entry_ids: bytes) -> list[bytes]:
+    def read(c: sqlite3.Connection) -> list[bytes]:
+        rows = c.execute("SELECT entry_id, seed FROM foreign_entry WHERE seed IS NOT NULL")
+        return [seed for entry_id, seed in rows if entry_id in entry_ids]
+
+    return node.database.read_sync(read)
+
+
 async def test_erasing_twice_changes_nothing_and_scrubs_again(world: World) -> None:
     maker, _, (first, *_) = await both(world)
     erase(maker, first)

@@ -15,6 +15,7 @@ from evidence_world import event_root
 from sealtrail.epcis import Part, RecordedEvent, divide, parse_document, read_content, read_parts
 from sealtrail.epcis.division import join
 from sealtrail.errors import VerificationError
+from sealtrail.gs1 import canonical, gtin_of_pack, lot_in
 from sealtrail.log.subset import covered_root, covering_hashes
 from sealtrail.log.tree import leaf_hash, root_hash
 from sealtrail.signing import disclose, partial_root
@@ -64,8 +65,22 @@ def test_any_disclosure_leads_to_the_signed_root_and_names_only_what_was_asked(
     elements = partial.items.elements if partial.items else ()
     shown = {mention.item for mention in read_parts(parts, [e.value for e in elements]).items}
     assert shown <= named
+    lots = {m.item for m in event.items if m.place == "lot"} & wanted
+    unasked = [e for e in elements if not names_any(e.value, wanted)]
+    assert len(unasked) <= len(lots)
+    assert all(gtin_of_pack(epc_of(each.value)) for each in unasked)
     if Part.ITEMS not in withhold and Part.MASTER_DATA not in withhold:
         assert wanted <= shown
+
+
+def epc_of(element: bytes) -> str:
+    (value,) = json.loads(element).values()
+    return value if isinstance(value, str) else str(value["epcClass"])
+
+
+def names_any(element: bytes, wanted: set[str]) -> bool:
+    epc = epc_of(element)
+    return canonical(epc) in wanted or lot_in(epc) in wanted
 
 
 @given(events, seeds, st.integers(0, 2**16), st.data())

@@ -92,6 +92,17 @@ def test_a_lot_of_the_master_data_comes_with_one_pack_of_its_gtin() -> None:
     assert shown_items(withheld) == set()
 
 
+def test_a_lot_number_longer_than_gs1_allows_comes_with_its_pack_and_no_container() -> None:
+    event = recorded(
+        full_event(
+            epcList=[SSCC, PACK.format(7)], quantityList=None, ilmd={"cbvmda:lotNumber": "L" * 21}
+        )
+    )
+    lot = LOT.rpartition("/")[0] + "/" + "L" * 21
+    partial = disclose(event, SEED, [lot])
+    assert shown_items(partial) == {PACK.format(7), lot}
+
+
 def test_a_lot_in_a_packs_own_link_is_shown_by_that_pack() -> None:
     links = [f"https://id.gs1.org/01/09521234543213/10/L{n}/21/{n}" for n in range(3)]
     event = recorded(full_event(epcList=links, ilmd=None, quantityList=None))

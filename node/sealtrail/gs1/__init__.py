@@ -7,6 +7,7 @@ from sealtrail.gs1.canonical import canonical
 from sealtrail.gs1.items import (
     Item,
     gln_of,
+    gtin_of_lot,
     gtin_of_pack,
     item_of,
     lot_identifier,
@@ -19,6 +20,7 @@ __all__ = [
     "Item",
     "canonical",
     "gln_of",
+    "gtin_of_lot",
     "gtin_of_pack",
     "item_of",
     "lot_identifier",

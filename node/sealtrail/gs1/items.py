@@ -31,6 +31,7 @@ _LEADING_DIGITS = re.compile(r"[0-9]+").match
 _pack = re.compile(
     r"https://id\.gs1\.org/(?:01/([0-9]{14})/(?:21|235)/|8006/([0-9]{14})[0-9]{4}/21/)"
 ).match
+_lot = re.compile(r"https://id\.gs1\.org/01/([0-9]{14})/10/").match
 _ADVICE = (
     "Give an EPC URN, a GS1 Digital Link, or element strings such as (01)04012345678901(21)A1."
 )
@@ -156,6 +157,15 @@ def gtin_of_pack(identifier: str) -> str | None:
 def lot_identifier(gtin: str, lot: str) -> str:
     """Return the canonical identifier of a lot: a GTIN's 14 digits and its batch, unescaped."""
     return f"{DIGITAL_LINK}01/{gtin}/10/{encode_value(lot.replace('%', '%25'))}"
+
+
+def gtin_of_lot(identifier: str) -> str | None:
+    """Return the GTIN in a canonical identifier of a lot, even of a batch that no Digital Link may have; or None.
+
+    Master data may state anything as a lot number: more than GS1's 20 characters, for one.
+    """
+    match = _lot(identifier)
+    return match[1] if match else None
 
 
 def _item(link: DigitalLink) -> Item:

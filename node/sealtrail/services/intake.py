@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -199,11 +199,12 @@ class Intake:
 
     def _keep(self, part: Sequence[_Kept], connection: sqlite3.Connection) -> int:
         """Write a part in the writer thread; return how many entries were new."""
-        fresh = _unknown(connection, part)
+        erased = load_tombstones(connection, [each.entry.entry_id for each in part])
+        fresh = _unknown(connection, [each for each in part if each.entry.entry_id not in erased])
         insert_events(connection, [(each.entry.entry_id, None, each.event) for each in fresh])
         checkpoints = {k.checkpoint.checkpoint_hash: k.checkpoint for k in part if k.checkpoint}
         foreign.save_checkpoints(connection, checkpoints.values(), self._now_ms())
-        foreign.save_entries(connection, _without_erased_seeds(connection, part))
+        foreign.save_entries(connection, _without_erased_seeds(part, erased))
         return len(fresh)
 
 
@@ -227,10 +228,9 @@ def _unknown(connection: sqlite3.Connection, part: Sequence[_Kept]) -> list[_Kep
 
 
 def _without_erased_seeds(
-    connection: sqlite3.Connection, part: Sequence[_Kept]
+    part: Sequence[_Kept], erased: Container[bytes]
 ) -> list[foreign.ForeignEntry]:
     """Return the entries to keep: what was erased here is not brought back by whoever sends it again."""
-    erased = load_tombstones(connection, [each.entry.entry_id for each in part])
     return [
         msgspec.structs.replace(each.entry, seed=None)
         if each.entry.entry_id in erased

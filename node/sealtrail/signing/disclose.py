@@ -11,7 +11,7 @@ from itertools import islice
 import orjson
 
 from sealtrail.epcis import ItemMention, Part, RecordedEvent, divide, read_parts
-from sealtrail.gs1 import canonical, gtin_of_pack, item_of, lot_in
+from sealtrail.gs1 import canonical, gtin_of_lot, gtin_of_pack, lot_in
 from sealtrail.log.subset import covering_hashes
 from sealtrail.log.tree import leaf_hash
 from sealtrail.signing.disclosure import (
@@ -90,7 +90,7 @@ def _chosen(
     if lots and parts.get(Part.MASTER_DATA):
         shown = read_parts(parts, [elements[n] for n in sorted(chosen)])
         for lot in lots - {mention.item for mention in shown.items}:
-            gtin = item_of(lot).gtin
+            gtin = gtin_of_lot(lot)
             packs = (
                 n
                 for n, (name, each) in enumerate(named)

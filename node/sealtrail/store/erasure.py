@@ -88,10 +88,17 @@ def erase_event(
         " (SELECT leaf_index FROM event WHERE event_row = ?)",
         (event.event_row,),
     )
-    connection.execute("UPDATE foreign_entry SET seed = NULL WHERE entry_id = ?", (event.entry_id,))
     connection.executemany(
         "DELETE FROM event_item WHERE item = ? AND event_row = ?",
         [(item, event.event_row) for item in items],
+    )
+    erase_seed(connection, tombstone)
+
+
+def erase_seed(connection: sqlite3.Connection, tombstone: Tombstone) -> None:
+    """Erase the seed that another member's entry came with, and note it; to be done in a transaction."""
+    connection.execute(
+        "UPDATE foreign_entry SET seed = NULL WHERE entry_id = ?", (tombstone.entry_id,)
     )
     insert_rows(
         connection,

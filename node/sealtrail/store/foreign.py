@@ -121,6 +121,18 @@ def load_entries(
     return {row[0]: _entry(row) for row in rows}
 
 
+def without_event(
+    connection: sqlite3.Connection, member: bytes
+) -> list[tuple[bytes, bytes, bytes]]:
+    """Return (entry id, leaf, seed) of a member's entries by which no event is kept, where the seed is."""
+    rows = connection.execute(
+        "SELECT entry_id, leaf, seed FROM foreign_entry WHERE member = ? AND seed IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM event WHERE event.entry_id = foreign_entry.entry_id)",
+        (member,),
+    )
+    return rows.fetchall()
+
+
 def save_checkpoints(
     connection: sqlite3.Connection, checkpoints: Iterable[ForeignCheckpoint], now_ms: int
 ) -> None:

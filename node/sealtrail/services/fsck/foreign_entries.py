@@ -25,9 +25,9 @@ from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import NO_FAULT
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.network import FollowedNetwork
+from sealtrail.services.second_entries import is_over
 from sealtrail.signing import (
     Entry,
-    event_disclosure_root,
     item_keys,
     items_root,
     recover,
@@ -205,12 +205,10 @@ def _is_over(
     entry: Entry, seed: bytes, kept: bytes, content_hash: bytes, event_hash: bytes
 ) -> bool:
     try:
-        root = event_disclosure_root(
-            seed, parse_content(kept), content_hash=content_hash, event_hash=event_hash
-        )
+        content = parse_content(kept)
     except SealtrailError:  # of another event, whose content is damaged: named with it
         return False
-    return root == entry.disclosure_root
+    return is_over(entry, seed, content, content_hash=content_hash, event_hash=event_hash)
 
 
 CHECK = Check(

@@ -21,7 +21,10 @@ def look(scope: Scope, first: int, last: int) -> Findings:
     found = Findings()
     for entry_id, erased_ms, by, ground, *order, known in scope.connection.execute(
         "SELECT t.entry_id, erased_ms, erased_by, ground, authority, reference, ordered_on,"
-        " event.entry_id FROM tombstone AS t LEFT JOIN event USING (entry_id)"
+        " coalesce(event.entry_id, f.entry_id) FROM tombstone AS t LEFT JOIN event USING (entry_id)"
+        # or of a further entry over a content that was erased; whether an event is gone, its number tells
+        " LEFT JOIN foreign_entry AS f ON f.entry_id = t.entry_id AND f.seed IS NULL"
+        " AND EXISTS (SELECT 1 FROM event AS e WHERE e.member = f.member AND e.content IS NULL)"
     ):
         key = {"entry_id": entry_id}
         if known is None:
