@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import aiohttp
+import msgspec
+import pytest
 
 from peers_world import Peer, peers_world, until
 from provenance_world import commissioning, shipping
-from scenarios import MAKER, WHOLESALER
+from scenarios import AUDITOR, MAKER, WHOLESALER
 from sealtrail.evidence.audit_record import AuditRecord, parse_record
-from sealtrail.peers.client import PACKAGE_MEDIA_TYPE
+from sealtrail.peers.client import COPIES_PATH, PACKAGE_MEDIA_TYPE
 from sealtrail.store import audit
 
 PACK = "urn:epc:id:sgtin:4012345.011122.P1"
@@ -57,3 +59,31 @@ async def test_a_package_of_a_stranger_is_recorded_as_nobodys(tmp_path: Path) ->
         (only,) = records(wholesaler)
         assert (only.actor, only.action, only.outcome) == ("nobody", "package_received", "refused")
         assert only.times == 3
+
+
+async def test_who_was_given_copies_is_recorded(tmp_path: Path) -> None:
+    async with peers_world(tmp_path) as world:
+        maker, wholesaler = await world.peer(MAKER), await world.peer(WHOLESALER)
+        (entry_id,) = await maker.record(commissioning(MAKER, 10, PACK))
+        url = maker.url + COPIES_PATH
+        body = msgspec.json.encode({"entry_ids": ["0x" + entry_id.hex()]})
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=body, headers=wholesaler.signed(url, body)) as response,
+        ):
+            assert response.status == 404  # it was never shown that entry
+        await maker.trail.flush()
+        only = next(each for each in records(maker) if each.action == "copies")
+        assert (only.actor, only.outcome) == ("peer:0x" + WHOLESALER.member.hex(), "refused")
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "tile/entries/000.p/2"])
+async def test_which_auditor_read_the_log_is_recorded(tmp_path: Path, path: str) -> None:
+    async with peers_world(tmp_path, (MAKER, AUDITOR)) as world:
+        maker, auditor = await world.peer(MAKER), await world.peer(AUDITOR)
+        await maker.record(commissioning(MAKER, 10, PACK))
+        await maker.anchor()
+        await auditor.get(maker, "/peer/v1/log/" + path)
+        await maker.trail.flush()
+        only = next(each for each in records(maker) if each.action == "read_log")
+        assert only.actor == "peer:0x" + AUDITOR.member.hex()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sealtrail.api.audited import note_of
 from sealtrail.api.auth import checks_callers_itself
 from sealtrail.api.limits import BodyRoom
+from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.api.responses import json_response
 from sealtrail.peers.client import INDEX_AUDITS_PATH
-from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.index_audits_taken import BODY_BYTES_MAX, IndexAuditsTaken
 from sealtrail.services.intake import Intake
 
@@ -33,13 +32,8 @@ def routes(
 
     @checks_callers_itself  # by the request's signature
     async def take_audit(request: web.Request) -> web.Response:
-        url = public_url.rstrip("/") + request.raw_path
-        sender = await intake.authenticate(
-            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
-        )
-        note_of(request).actor = "peer:0x" + sender.hex()
-        async with room.body(request) as body:
-            verify_body(request.headers, body)
+        sender = await signing_member(request, intake, public_url)
+        async with signed_body(request, room) as body:
             is_new = await taken.take(body, sender)
         return json_response({"known": not is_new})
 

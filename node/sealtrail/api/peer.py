@@ -14,9 +14,10 @@ from aiohttp import web
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import checks_callers_itself
 from sealtrail.api.limits import BodyRoom
+from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.errors import RateLimitedError, UnsupportedMediaError
 from sealtrail.peers.client import COPIES_PATH, PACKAGE_MEDIA_TYPE, PACKAGES_PATH
-from sealtrail.peers.signatures import verify_body, verify_request
+from sealtrail.peers.signatures import verify_body
 from sealtrail.services.copies import Copies
 from sealtrail.services.intake import Intake
 
@@ -31,10 +32,7 @@ def authenticator(intake: Intake, *, public_url: str) -> Callable[[web.Request],
     """
 
     async def authenticate(request: web.Request) -> bytes:
-        url = public_url.rstrip("/") + request.raw_path
-        member = await intake.authenticate(
-            lambda is_valid: verify_request(request.method, url, request.headers, is_valid=is_valid)
-        )
+        member = await signing_member(request, intake, public_url)
         verify_body(request.headers, b"")
         return member
 
@@ -70,16 +68,11 @@ def routes(
             raise UnsupportedMediaError(
                 "media_type_unsupported", f"{request.content_type}; expected {PACKAGE_MEDIA_TYPE}"
             )
-        url = public_url.rstrip("/") + request.raw_path
-        sender = await intake.authenticate(
-            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
-        )
+        sender = await signing_member(request, intake, public_url)
         note = note_of(request)
-        note.actor = "peer:0x" + sender.hex()
         # Only now that a member asks: nobody else makes this node read a large body.
         with _place(in_hand, sender):
-            async with room.body(request) as body:
-                verify_body(request.headers, body)
+            async with signed_body(request, room) as body:
                 await note.took(body)
                 acknowledgement = await intake.receive(body, sender, showed=note.showed)
         return web.json_response(
@@ -88,13 +81,9 @@ def routes(
 
     @checks_callers_itself  # by the request's signature
     async def give_copies(request: web.Request) -> web.Response:
-        url = public_url.rstrip("/") + request.raw_path
-        member = await intake.authenticate(
-            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
-        )
+        member = await signing_member(request, intake, public_url)
         with _place(in_hand, member):
-            async with questions.body(request) as body:
-                verify_body(request.headers, body)
+            async with signed_body(request, questions) as body:
                 package = await copies.give(body, member)
         return web.Response(body=package, content_type=PACKAGE_MEDIA_TYPE)
 

@@ -8,8 +8,8 @@ from sealtrail.api.audited import note_of
 from sealtrail.api.auth import checks_callers_itself
 from sealtrail.api.evidence import BUNDLE_MEDIA_TYPE
 from sealtrail.api.limits import BodyRoom
+from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.peers.client import SECTIONS_PATH
-from sealtrail.peers.signatures import verify_body, verify_request
 from sealtrail.services.evidence import EvidenceService
 from sealtrail.services.evidence_peers import parse_request
 from sealtrail.services.intake import Intake
@@ -35,16 +35,10 @@ def routes(
 
     @checks_callers_itself  # by the request's signature
     async def give_section(request: web.Request) -> web.Response:
-        url = public_url.rstrip("/") + request.raw_path
-        asker = await intake.authenticate(
-            lambda is_valid: verify_request("POST", url, request.headers, is_valid=is_valid)
-        )
-        note = note_of(request)
-        note.actor = "peer:0x" + asker.hex()
-        async with room.body(request) as body:
-            verify_body(request.headers, body)
+        asker = await signing_member(request, intake, public_url)
+        async with signed_body(request, room) as body:
             wanted = parse_request(body)
-        note.asked_for([wanted.item, *wanted.items])
+        note_of(request).asked_for([wanted.item, *wanted.items])
         lines = await evidence.section_for(asker, wanted)
         return web.Response(body=b"".join(lines), content_type=BUNDLE_MEDIA_TYPE)
 

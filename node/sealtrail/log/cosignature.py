@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from typing import ClassVar
 
 import msgspec
 
@@ -15,41 +16,28 @@ from sealtrail.log.checkpoint import (
     Checkpoint,
     NoteSignature,
     is_key_name,
-    key_id,
     parse_origin,
     verifier_key,
     with_signatures,
 )
-from sealtrail.log.ed25519 import (
-    PUBLIC_KEY_BYTES,
-    SIGNATURE_BYTES,
-    Ed25519Signer,
-    verify_ed25519,
-)
+from sealtrail.log.ed25519 import PUBLIC_KEY_BYTES, Ed25519Signer
+from sealtrail.log.timed_signature import TimedSigner, sign_timed, signing_time, verify_timed
 
-COSIGNATURE_ALGORITHM = b"\x04"  # C2SP signed-note, signature types
-COSIGNATURE_BYTES = 8 + SIGNATURE_BYTES  # u64 time || signature
 NAME_CHARACTERS_MAX = 200
 # Witnesses of one log. So many cosignatures, by names of that length, leave a note within its limit.
 WITNESSES_MAX = 24
-TIME_MAX = 2**63 - 1
 
 
-class Witness(msgspec.Struct, frozen=True, order=True):
+class Witness(TimedSigner, frozen=True, order=True):
     """Who cosigns: a name, and the Ed25519 key that it stands for."""
 
-    name: str
-    public_key: bytes
-
-    @property
-    def key_id(self) -> bytes:
-        """The 4 bytes that tell its key under a note."""
-        return key_id(self.name, self.public_key, COSIGNATURE_ALGORITHM)
+    algorithm: ClassVar[bytes] = b"\x04"
+    title: ClassVar[str] = "cosignature/v1"
 
     @property
     def verifier_key(self) -> str:
         """Both as other programs are given them."""
-        return verifier_key(self.name, self.public_key, COSIGNATURE_ALGORITHM)
+        return verifier_key(self.name, self.public_key, self.algorithm)
 
 
 class Cosignature(msgspec.Struct, frozen=True):
@@ -61,12 +49,12 @@ class Cosignature(msgspec.Struct, frozen=True):
     @property
     def signed_at(self) -> int:
         """When, by the witness's clock (Unix seconds)."""
-        return int.from_bytes(self.signature[:8], "big")
+        return signing_time(self.signature)
 
     @property
     def note_signature(self) -> NoteSignature:
         """It as it stands under a note."""
-        return NoteSignature(self.witness.name, self.witness.key_id, self.signature)
+        return self.witness.line(self.signature)
 
 
 def witness_name(origin: str) -> str:
@@ -81,8 +69,8 @@ def witness_name(origin: str) -> str:
 
 def cosign(checkpoint: Checkpoint, name: str, key: Ed25519Signer, unix_seconds: int) -> Cosignature:
     """Return a cosignature. That the checkpoint extends what was cosigned before is the caller's to know."""
-    signed = key.sign(_message(checkpoint, unix_seconds))
-    return Cosignature(Witness(name, key.public_key), unix_seconds.to_bytes(8, "big") + signed)
+    witness = Witness(name, key.public_key)
+    return Cosignature(witness, sign_timed(checkpoint, witness, key, unix_seconds))
 
 
 def verify_cosignature(
@@ -93,18 +81,11 @@ def verify_cosignature(
     Raises:
         VerificationError: ``cosignature_of_another`` (name or key), ``signature_wrong``, ``public_key_malformed``.
     """
-    if (signature.name, signature.key_id) != (witness.name, witness.key_id):
+    if not witness.is_named_in(signature):
         raise VerificationError(
             "cosignature_of_another", f"by {signature.name[:NAME_CHARACTERS_MAX]!r}"
         )
-    if len(signature.signature) != COSIGNATURE_BYTES:
-        raise VerificationError(
-            "signature_wrong", f"{len(signature.signature)} bytes, not {COSIGNATURE_BYTES}"
-        )
-    seconds = int.from_bytes(signature.signature[:8], "big")
-    if seconds > TIME_MAX:
-        raise VerificationError("signature_wrong", f"its time is {seconds} s")
-    verify_ed25519(witness.public_key, _message(checkpoint, seconds), signature.signature[8:])
+    verify_timed(checkpoint, witness, signature.signature)
     return Cosignature(witness, signature.signature)
 
 
@@ -116,7 +97,7 @@ def find_cosignature(
     Raises:
         VerificationError: there is none (``cosignature_missing``), or one of its does not hold (``signature_wrong``).
     """
-    own = [s for s in signatures if (s.name, s.key_id) == (witness.name, witness.key_id)]
+    own = [s for s in signatures if witness.is_named_in(s)]
     if not own:
         raise VerificationError(
             "cosignature_missing",
@@ -158,8 +139,3 @@ def parse_witness(text: str) -> Witness:
             advice="NAME+HASH+BASE64 of a key for cosignature/v1 (type 4), as the witness publishes it",
         )
     return witness
-
-
-def _message(checkpoint: Checkpoint, unix_seconds: int) -> bytes:
-    # C2SP tlog-cosignature, Ed25519 signed message
-    return f"cosignature/v1\ntime {unix_seconds}\n{checkpoint.text}".encode()

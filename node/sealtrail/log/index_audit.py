@@ -10,6 +10,7 @@ Source: C2SP signed-note (signature type 0xff); docs/protocol.md section 16.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import msgspec
 
@@ -18,31 +19,23 @@ from sealtrail.log.checkpoint import (
     Checkpoint,
     NoteSignature,
     Origin,
-    key_id,
     parse_origin,
     with_signatures,
 )
-from sealtrail.log.ed25519 import SIGNATURE_BYTES, Ed25519Signer, verify_ed25519
+from sealtrail.log.ed25519 import Ed25519Signer
+from sealtrail.log.timed_signature import TimedSigner, sign_timed, signing_time, verify_timed
 
 IDENTIFIER = "sealtrail/index-audit/1"
-# C2SP signed-note: behind type 0xff stands the identifier of the kind of signature
-INDEX_AUDIT_ALGORITHM = b"\xff" + IDENTIFIER.encode()
-INDEX_AUDIT_BYTES = 8 + SIGNATURE_BYTES  # u64 time || signature
-TIME_MAX = 2**63 - 1
 _LOG, _AUDITOR = "sealtrail/", "sealtrail-index-audit/"
 _SHOWN_MAX = 200
 
 
-class IndexAuditor(msgspec.Struct, frozen=True, order=True):
+class IndexAuditor(TimedSigner, frozen=True, order=True):
     """Who audits: a name that follows from the member's, and one of its witness keys."""
 
-    name: str
-    public_key: bytes
-
-    @property
-    def key_id(self) -> bytes:
-        """The 4 bytes that tell its key under a note."""
-        return key_id(self.name, self.public_key, INDEX_AUDIT_ALGORITHM)
+    # C2SP signed-note: behind type 0xff stands the identifier of the kind of signature
+    algorithm: ClassVar[bytes] = b"\xff" + IDENTIFIER.encode()
+    title: ClassVar[str] = IDENTIFIER
 
 
 class IndexAudit(msgspec.Struct, frozen=True):
@@ -54,12 +47,12 @@ class IndexAudit(msgspec.Struct, frozen=True):
     @property
     def signed_at(self) -> int:
         """When, by the auditor's clock (Unix seconds)."""
-        return int.from_bytes(self.signature[:8], "big")
+        return signing_time(self.signature)
 
     @property
     def note_signature(self) -> NoteSignature:
         """It as it stands under a note."""
-        return NoteSignature(self.auditor.name, self.auditor.key_id, self.signature)
+        return self.auditor.line(self.signature)
 
 
 def index_audit_name(origin: str) -> str:
@@ -86,9 +79,8 @@ def sign_index_audit(
     checkpoint: Checkpoint, name: str, key: Ed25519Signer, unix_seconds: int
 ) -> IndexAudit:
     """Return the statement. That it is true is the caller's to have recomputed."""
-    signed = key.sign(_message(checkpoint, unix_seconds))
     auditor = IndexAuditor(name, key.public_key)
-    return IndexAudit(auditor, unix_seconds.to_bytes(8, "big") + signed)
+    return IndexAudit(auditor, sign_timed(checkpoint, auditor, key, unix_seconds))
 
 
 def verify_index_audit(
@@ -99,16 +91,9 @@ def verify_index_audit(
     Raises:
         VerificationError: ``index_audit_of_another`` (name or key), ``signature_wrong``, ``public_key_malformed``.
     """
-    if (signature.name, signature.key_id) != (auditor.name, auditor.key_id):
+    if not auditor.is_named_in(signature):
         raise VerificationError("index_audit_of_another", f"by {signature.name[:_SHOWN_MAX]!r}")
-    if len(signature.signature) != INDEX_AUDIT_BYTES:
-        raise VerificationError(
-            "signature_wrong", f"{len(signature.signature)} bytes, not {INDEX_AUDIT_BYTES}"
-        )
-    seconds = int.from_bytes(signature.signature[:8], "big")
-    if seconds > TIME_MAX:
-        raise VerificationError("signature_wrong", f"its time is {seconds} s")
-    verify_ed25519(auditor.public_key, _message(checkpoint, seconds), signature.signature[8:])
+    verify_timed(checkpoint, auditor, signature.signature)
     return IndexAudit(auditor, signature.signature)
 
 
@@ -119,7 +104,3 @@ def with_index_audits(note: str, audits: Iterable[IndexAudit]) -> str:
     """
     listed = sorted(audits, key=lambda each: each.auditor)
     return with_signatures(note, [each.note_signature for each in listed])
-
-
-def _message(checkpoint: Checkpoint, unix_seconds: int) -> bytes:
-    return f"{IDENTIFIER}\ntime {unix_seconds}\n{checkpoint.text}".encode()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sealtrail.errors import VerificationError
-from sealtrail.log.tree import EMPTY_ROOT, HASH_BYTES, NodeAt, TreeHead, node_hash
+from sealtrail.log.tree import HASH_BYTES, CompactRange, NodeAt
 
 
 def gap_nodes(position: int, target: int) -> Iterator[tuple[int, int]]:
@@ -30,19 +30,10 @@ def gap_hashes(position: int, target: int, node: NodeAt) -> tuple[bytes, ...]:
     return tuple(node(level, index) for level, index in gap_nodes(position, target))
 
 
-class SparseTree:
+class SparseTree(CompactRange):
     """The state of a tree that is read from left to right; starts with no leaves."""
 
-    __slots__ = ("_peaks", "_size")
-
-    def __init__(self) -> None:
-        self._size = 0
-        self._peaks: list[bytes] = []
-
-    @property
-    def size(self) -> int:
-        """How many leaves lie behind."""
-        return self._size
+    __slots__ = ()
 
     def skip(self, target: int, hashes: Sequence[bytes]) -> None:
         """Go on to where ``target`` leaves lie behind, over what is not shown.
@@ -51,39 +42,17 @@ class SparseTree:
             VerificationError: that is no way forward (``tree_not_ascending``), or the hashes are not those of the one
                 way to cut the gap (``gap_length``, ``gap_hash_length``).
         """
-        if target < self._size:
+        if target < self.size:
             raise VerificationError(
-                "tree_not_ascending", f"leaf {target} after {self._size} leaves were read"
+                "tree_not_ascending", f"leaf {target} after {self.size} leaves were read"
             )
-        nodes = list(gap_nodes(self._size, target))
+        nodes = list(gap_nodes(self.size, target))
         if len(nodes) != len(hashes):
             raise VerificationError(
                 "gap_length",
-                f"{len(hashes)} hashes from leaf {self._size} to leaf {target}, not {len(nodes)}",
+                f"{len(hashes)} hashes from leaf {self.size} to leaf {target}, not {len(nodes)}",
             )
         for (level, _), each in zip(nodes, hashes, strict=True):
             if len(each) != HASH_BYTES:
                 raise VerificationError("gap_hash_length", f"a hash of {len(each)} bytes, not 32")
-            self._add(level, each)
-
-    def append(self, leaf_hash: bytes) -> None:
-        """Add one leaf that is shown."""
-        self._add(0, leaf_hash)
-
-    def head(self) -> TreeHead:
-        """Return size and root of the tree as read so far."""
-        if not self._peaks:
-            return TreeHead(0, EMPTY_ROOT)
-        root = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            root = node_hash(peak, root)
-        return TreeHead(self._size, root)
-
-    def _add(self, level: int, root: bytes) -> None:
-        # As adding 2**level to a binary number carries, so complete neighbours join.
-        above = self._size >> level
-        while above & 1:
-            root = node_hash(self._peaks.pop(), root)
-            above >>= 1
-        self._peaks.append(root)
-        self._size += 1 << level
+            self.append_subtree(level, each)

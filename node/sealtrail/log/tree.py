@@ -137,12 +137,17 @@ class CompactRange:
 
     def append(self, leaf_hash: bytes) -> None:
         """Add one leaf on the right."""
-        peaks, size, joined = self._peaks, self._size, leaf_hash
-        while size & 1:
-            joined = node_hash(peaks.pop(), joined)
-            size >>= 1
-        peaks.append(joined)
-        self._size += 1
+        self.append_subtree(0, leaf_hash)
+
+    def append_subtree(self, level: int, root: bytes) -> None:
+        """Add a complete subtree of ``2**level`` leaves on the right; the size is a multiple of that."""
+        # As adding 2**level to a binary number carries, so complete neighbours join.
+        above = self._size >> level
+        while above & 1:
+            root = node_hash(self._peaks.pop(), root)
+            above >>= 1
+        self._peaks.append(root)
+        self._size += 1 << level
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> None:
         """Add leaves on the right, in order."""

@@ -126,9 +126,7 @@ class IndexAuditsTaken:
             )
         name = index_audit_name(origin_of(self._domain, sender))
         auditors = [IndexAuditor(name, key) for key in auditing_keys(record, view.block)]
-        auditor = next(
-            (a for a in auditors if (a.name, a.key_id) == (line.name, line.key_id)), None
-        )
+        auditor = next((a for a in auditors if a.is_named_in(line)), None)
         if auditor is None:
             raise VerificationError(
                 "index_audit_of_another",
