@@ -80,8 +80,8 @@ async def shown(peer: Peer) -> SignedCheckpoint:
 
 
 def failure_of(auditing: IndexAuditing, actor: Actor) -> str | None:
-    course = auditing._courses.get(actor.member)
-    return course.failure.code if course and course.failure else None
+    failure = auditing._courses.failure(actor.member)
+    return failure.code if failure else None
 
 
 async def failed(auditing: IndexAuditing, actor: Actor, code: str) -> None:

@@ -7,29 +7,25 @@ itself; what was cosigned here is only where to begin.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from sqlite3 import Connection
 
 import msgspec
 
-from sealtrail.errors import SealtrailError, UnavailableError, VerificationError
+from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.log.add_checkpoint import encode_add_checkpoint
 from sealtrail.log.checkpoint import Checkpoint, NoteSignature, parse_note
 from sealtrail.log.cosignature import Cosignature, Witness, find_cosignature
 from sealtrail.peers.witness_client import WitnessClient
+from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.network import FollowedNetworks
-from sealtrail.services.pace import BackOff
 from sealtrail.services.witness_list import AskedWitness, WitnessList
 from sealtrail.store import cosignatures, outbox
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore
 
 CLOCK_SKEW_SECONDS_MAX = 300  # how far ahead a witness's clock may be
-
-_log = logging.getLogger(__name__)
 
 
 class CosigningLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,15 +44,6 @@ class WitnessStatus(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     cosigned_size: int
     failure: str | None
-
-
-class _Course(msgspec.Struct, kw_only=True):
-    """One witness's: when it is asked again (ms), what went wrong, and whether it is being asked now."""
-
-    back_off: BackOff
-    next_ms: int = 0
-    failure: SealtrailError | None = None
-    is_asked: bool = False
 
 
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,27 +80,22 @@ class Cosigning:
         self._witnesses = witnesses
         self._networks = networks
         self._clock = clock
-        self._random = random
-        self._limits = limits or CosigningLimits()
-        self._wake = asyncio.Event()
-        self._courses: dict[Witness, _Course] = {}
+        limits = limits or CosigningLimits()
+        rhythm = Rhythm(
+            look_seconds=limits.look_seconds,
+            retry_seconds_first=limits.retry_seconds_first,
+            retry_seconds_max=limits.retry_seconds_max,
+        )
+        self._courses: Courses[Witness] = Courses(self._turns, rhythm, clock=clock, random=random)
         self.received = 0
-        self.failed = 0
 
     def wake(self) -> None:
         """A checkpoint was made, or moved on; to be called in the event loop."""
-        self._wake.set()
+        self._courses.wake()
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._wake.clear()
-                seconds = await self._look(group)
-                # not wait_for: before Python 3.12 it loses a cancellation that comes with what it waits for
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._wake.wait()
+        await self._courses.run()
 
     async def status(self) -> list[WitnessStatus]:
         """Return how it stands with each witness, by name and key."""
@@ -127,55 +109,35 @@ class Cosigning:
     @property
     def failing(self) -> int:
         """How many witnesses did not cosign when they were asked last."""
-        return sum(each.failure is not None for each in self._courses.values())
+        return self._courses.failing
+
+    @property
+    def failed(self) -> int:
+        """How often a witness was asked and did not cosign."""
+        return self._courses.failed
 
     def _status(self, asked: AskedWitness, size: int) -> WitnessStatus:
-        course = self._courses.get(asked.witness)
+        failure = self._courses.failure(asked.witness)
         return WitnessStatus(
             name=asked.witness.name,
             public_key="0x" + asked.witness.public_key.hex(),
             url=asked.prefix,
             cosigned_size=size,
-            failure=str(course.failure) if course and course.failure else None,
+            failure=str(failure) if failure else None,
         )
 
-    async def _look(self, group: asyncio.TaskGroup) -> float:
-        """Ask every witness that is due; return the seconds until the next is."""
-        try:
-            target = await self._database.read(self._target)
-        except SealtrailError as error:
-            _log.debug("no witness is asked: %s", error)
-            return self._limits.look_seconds
-        now, waits = self._clock(), [self._limits.look_seconds]
-        missing = target.missing if target else ()
-        self._forget_others(missing)
-        for asked in missing:
-            course = self._courses.setdefault(asked.witness, self._new_course())
-            if course.is_asked:
-                continue
-            # never further off than the longest pause, even if the clock was set back
-            course.next_ms = min(course.next_ms, now + int(self._limits.retry_seconds_max * 1000))
-            if course.next_ms > now:
-                waits.append((course.next_ms - now) / 1000)
-            elif target is not None:
-                course.is_asked = True
-                group.create_task(self._ask(asked, course, target))
-        return min(waits)
-
-    def _new_course(self) -> _Course:
-        return _Course(
-            back_off=BackOff(
-                self._random,
-                first_seconds=self._limits.retry_seconds_first,
-                longest_seconds=self._limits.retry_seconds_max,
+    async def _turns(self) -> list[Turn[Witness]]:
+        target = await self._database.read(self._target)
+        if target is None:
+            return []
+        return [
+            Turn(
+                each.witness,
+                f"{each.witness.name} does not cosign",
+                partial(self._ask, each, target),
             )
-        )
-
-    def _forget_others(self, missing: Sequence[AskedWitness]) -> None:
-        """Forget failures of witnesses that are asked no more, or cosigned."""
-        wanted = {each.witness for each in missing}
-        for witness in [w for w, c in self._courses.items() if w not in wanted and not c.is_asked]:
-            del self._courses[witness]
+            for each in target.missing
+        ]
 
     def _asked(self, connection: Connection) -> Sequence[AskedWitness]:
         return self._witnesses.of(self._networks.view(connection).network())
@@ -194,26 +156,13 @@ class Cosigning:
             missing=[each for each in self._asked(connection) if each.witness not in done],
         )
 
-    async def _ask(self, asked: AskedWitness, course: _Course, target: _Target) -> None:
-        """Ask one witness, and note how that went; whatever it was, the others go on."""
-        try:
-            found = await self._obtain(asked, target)
-            # A crash before this write: it is asked again, and cosigns again.
-            await self._database.write(
-                lambda c: cosignatures.save_cosignature(c, target.checkpoint, found)
-            )
-            self.received += 1
-            course.failure, course.next_ms = None, 0
-            course.back_off.succeeded()
-        except SealtrailError as error:
-            if course.failure is None or course.failure.code != error.code:
-                _log.warning("%s does not cosign: %s", asked.witness.name, error)
-            self.failed += 1
-            course.failure = error
-            course.next_ms = self._clock() + int(course.back_off.failed() * 1000)
-        finally:
-            course.is_asked = False
-            self._wake.set()  # there may be a newer checkpoint by now
+    async def _ask(self, asked: AskedWitness, target: _Target) -> None:
+        found = await self._obtain(asked, target)
+        # A crash before this write: it is asked again, and cosigns again.
+        await self._database.write(
+            lambda c: cosignatures.save_cosignature(c, target.checkpoint, found)
+        )
+        self.received += 1
 
     async def _obtain(self, asked: AskedWitness, target: _Target) -> Cosignature:
         """Return a verified cosignature.

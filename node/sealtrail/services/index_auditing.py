@@ -15,9 +15,9 @@ for longer. Before a finding is made of an index, all of its log is read anew: w
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -27,7 +27,6 @@ from sealtrail.config import AuditsSettings
 from sealtrail.errors import (
     InputError,
     IntegrityError,
-    SealtrailError,
     UnavailableError,
     VerificationError,
 )
@@ -44,11 +43,11 @@ from sealtrail.log.index_audit import index_audit_name, sign_index_audit
 from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.membership.records import MemberRecord, Purpose, Status
 from sealtrail.peers.client import PeerClient
+from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.index_audits_taken import encode_given
 from sealtrail.services.log_reading import LogReading, ReadingLimits, in_thread
 from sealtrail.services.log_watch import LogWatch
 from sealtrail.services.network import FollowedNetworks
-from sealtrail.services.pace import BackOff
 from sealtrail.services.plain_entries import plain_root
 from sealtrail.signing import ZERO_SEED, Domain, Ed25519Signer, Kind, origin_of, parse_leaf
 from sealtrail.store import index_audits
@@ -58,8 +57,6 @@ from sealtrail.store.index_mirror import IndexMirror
 from sealtrail.store.log_findings import ITEM_INDEX_WRONG, LogFinding, WrongIndex
 
 NOTE_BYTES_MAX = 4 * NOTE_CHARACTERS_MAX
-
-_log = logging.getLogger(__name__)
 
 
 class AuditingLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,15 +77,6 @@ class IndexAuditStatus(msgspec.Struct, frozen=True, kw_only=True):
     audited_size: int
     is_delivered: bool
     failure: str | None
-
-
-class _Course(msgspec.Struct, kw_only=True):
-    """One log's: when it is audited again (ms), what went wrong, and whether it is being audited now."""
-
-    back_off: BackOff
-    next_ms: int = 0
-    failure: SealtrailError | None = None
-    is_running: bool = False
 
 
 class IndexAuditing:
@@ -129,24 +117,20 @@ class IndexAuditing:
         self._key = key
         self._folder = folder
         self._clock = clock
-        self._random = random
         self._limits = limits or AuditingLimits()
         self._slots = asyncio.Semaphore(self._limits.logs_at_once)
-        self._wake = asyncio.Event()
-        self._courses: dict[bytes, _Course] = {}
+        rhythm = Rhythm(
+            look_seconds=self._limits.look_seconds,
+            beat_seconds=settings.beat_seconds,
+            retry_seconds_first=min(self._limits.retry_seconds_first, settings.beat_seconds),
+            retry_seconds_max=settings.beat_seconds,
+        )
+        self._courses: Courses[bytes] = Courses(self._turns, rhythm, clock=clock, random=random)
         self.audited = 0
-        self.failed = 0
 
     async def run(self) -> None:
         """Audit until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._wake.clear()
-                seconds = await self._look(group)
-                # not wait_for: before Python 3.12 it loses a cancellation that comes with what it waits for
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._wake.wait()
+        await self._courses.run()
 
     async def status(self) -> list[IndexAuditStatus]:
         """Return how it stands with each log that is audited, by member."""
@@ -158,59 +142,33 @@ class IndexAuditing:
     @property
     def failing(self) -> int:
         """How many logs' last audit did not end well."""
-        return sum(each.failure is not None for each in self._courses.values())
+        return self._courses.failing
+
+    @property
+    def failed(self) -> int:
+        """How many audits did not end well."""
+        return self._courses.failed
 
     def _status(self, member: bytes, known: AuditedLog | None) -> IndexAuditStatus:
-        course = self._courses.get(member)
+        failure = self._courses.failure(member)
         return IndexAuditStatus(
             member="0x" + member.hex(),
             audited_size=known.tree_size if known else 0,
             is_delivered=known is not None and known.delivered_ms is not None,
-            failure=str(course.failure) if course and course.failure else None,
+            failure=str(failure) if failure else None,
         )
 
     # -- whose turn it is --------------------------------------------------------------------------------
 
-    async def _look(self, group: asyncio.TaskGroup) -> float:
-        """Begin every audit that is due; return the seconds until the next is."""
-        try:
-            records = await self._database.read(self._audited)
-        except SealtrailError as error:
-            _log.debug("no log is audited: %s", error)
-            return self._limits.look_seconds
-        now, waits = self._clock(), [self._limits.look_seconds]
-        self._forget_others(records)
-        for record in records:
-            course = self._courses.setdefault(record.member, self._new_course())
-            if course.is_running:
-                continue
-            # never further off than a beat, even if the clock was set back
-            course.next_ms = min(course.next_ms, now + self._beat_ms)
-            if course.next_ms > now:
-                waits.append((course.next_ms - now) / 1000)
-            else:
-                course.is_running = True
-                group.create_task(self._turn(record, course))
-        return min(waits)
-
-    @property
-    def _beat_ms(self) -> int:
-        return int(self._settings.beat_seconds * 1000)
-
-    def _new_course(self) -> _Course:
-        return _Course(
-            back_off=BackOff(
-                self._random,
-                first_seconds=min(self._limits.retry_seconds_first, self._settings.beat_seconds),
-                longest_seconds=self._settings.beat_seconds,
+    async def _turns(self) -> list[Turn[bytes]]:
+        return [
+            Turn(
+                record.member,
+                f"the index of 0x{record.member.hex()} is not audited",
+                partial(self._audit, record),
             )
-        )
-
-    def _forget_others(self, records: Sequence[MemberRecord]) -> None:
-        wanted = {each.member for each in records}
-        for member in [m for m, c in self._courses.items() if m not in wanted]:
-            if not self._courses[member].is_running:
-                del self._courses[member]
+            for record in await self._database.read(self._audited)
+        ]
 
     def _audited(self, connection: Connection) -> list[MemberRecord]:
         """Return whose logs are audited; nobody's unless this member may, and has a registered key for it."""
@@ -227,26 +185,6 @@ class IndexAuditing:
             and (self._settings.logs == "all" or record.member in self._listed)
             and self._settings.logs != "none"
         ]
-
-    async def _turn(self, record: MemberRecord, course: _Course) -> None:
-        """Audit one log, and note how that went; whatever it was, the others go on."""
-        try:
-            await self._audit(record)
-            course.failure = None
-            course.back_off.succeeded()
-            course.next_ms = self._clock() + self._beat_ms
-        except SealtrailError as error:
-            if course.failure is None or course.failure.code != error.code:
-                _log.warning("the index of 0x%s is not audited: %s", record.member.hex(), error)
-            self.failed += 1
-            course.failure = error
-            pause_ms = int(course.back_off.failed() * 1000)
-            # what does not hold will hardly do so in a moment
-            is_soon = isinstance(error, UnavailableError)
-            course.next_ms = self._clock() + (pause_ms if is_soon else self._beat_ms)
-        finally:
-            course.is_running = False
-            self._wake.set()
 
     # -- one audit ---------------------------------------------------------------------------------------
 
