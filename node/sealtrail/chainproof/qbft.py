@@ -108,16 +108,6 @@ def block_hash(header: Header, kind: Kind) -> bytes:
     return _hash_without(header, parse_extra_data(header.extra_data, kind), with_round=False)
 
 
-def committers(header: Header, kind: Kind) -> tuple[bytes, ...]:
-    """Return who made the header's commit seals, in its order.
-
-    Raises:
-        VerificationError: the extra data is not of this form (``extra_data_malformed``), or no key made one of
-            the seals (``seal_invalid``).
-    """
-    return tuple(_committers(header, parse_extra_data(header.extra_data, kind)))
-
-
 def validators_at_genesis(header: Header, form: Form, kind: Kind) -> Validators:
     """Return the validators that block 0 lists, believing it.
 
