@@ -16,10 +16,10 @@ from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.ledger.finality import parse_finality
 from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.tree import TreeHead
-from sealtrail.services.anchor_sender import SenderTiming
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
-from sealtrail.services.follower import Follower
-from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.chain.follower import Follower
+from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.own_log.anchor_sender import SenderTiming
+from sealtrail.services.own_log.anchoring import Anchoring, AnchoringSetup
 from sealtrail.store.database import Database
 
 

@@ -24,14 +24,14 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.config import AuditSettings, HttpSettings, TokenSettings
 from sealtrail.epcis import Limits
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.audit_beat import AuditBeat
-from sealtrail.services.audit_reader import AuditReader
-from sealtrail.services.capture import CaptureService
-from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
-from sealtrail.services.drafting_process import DraftingSetup
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.audit_trail.beat import AuditBeat
+from sealtrail.services.audit_trail.reader import AuditReader
+from sealtrail.services.audit_trail.trail import AuditTrail
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.recording.capture import CaptureService
+from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
+from sealtrail.services.recording.drafting_process import DraftingSetup
 from sealtrail.signing import Domain, EventSigner
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, load_identity, save_identity

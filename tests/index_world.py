@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from sealtrail.log.item_index import IndexHead
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.signing import (
     ZERO_SEED,
     EventSigner,

@@ -46,20 +46,20 @@ from sealtrail.membership.encoding import encode_record
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 from sealtrail.peers.witness_client import WitnessClient
-from sealtrail.services.consignments import DeliveryLimits, Outgoing
-from sealtrail.services.copies import Copies
-from sealtrail.services.cosigning import Cosigning, CosigningLimits
-from sealtrail.services.handovers import Policy
-from sealtrail.services.index_auditing import AuditingLimits, IndexAuditing
-from sealtrail.services.index_audits_taken import IndexAuditsTaken
-from sealtrail.services.intake import Intake
-from sealtrail.services.log_watch import LogWatch
-from sealtrail.services.parcels import Parcels
-from sealtrail.services.published_log import PublishedLog
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.exchange.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.exchange.copies import Copies
+from sealtrail.services.exchange.handovers import Policy
+from sealtrail.services.exchange.intake import Intake
+from sealtrail.services.exchange.parcels import Parcels
+from sealtrail.services.own_log.published_log import PublishedLog
 from sealtrail.services.records import load_provable
-from sealtrail.services.witness_list import WitnessList
-from sealtrail.services.witnessing import Witnessing
+from sealtrail.services.witnesses.cosigning import Cosigning, CosigningLimits
+from sealtrail.services.witnesses.index_auditing import AuditingLimits, IndexAuditing
+from sealtrail.services.witnesses.index_audits_taken import IndexAuditsTaken
+from sealtrail.services.witnesses.log_watch import LogWatch
+from sealtrail.services.witnesses.witness_list import WitnessList
+from sealtrail.services.witnesses.witnessing import Witnessing
 from sealtrail.signing import (
     Ed25519Signer,
     Entry,

@@ -24,21 +24,21 @@ from sealtrail.evidence import Package, PackageLimits, PackageNetwork, encode_pa
 from sealtrail.gs1 import parse_item
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, MemberRecord, NumberingRight, Purpose, Status
-from sealtrail.services.anchor_sender import SenderTiming
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.audit_beat import AuditBeat
-from sealtrail.services.capture import CaptureService
-from sealtrail.services.drafting import LocalDrafting
-from sealtrail.services.drafts import Drafter
-from sealtrail.services.follower import Follower
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.intake import Intake
-from sealtrail.services.item_index import ItemIndexService
-from sealtrail.services.item_lists import ItemListService
-from sealtrail.services.network import FollowedNetworks, NetworkIdentity
-from sealtrail.services.provenance import Answer, ProvenanceService
-from sealtrail.services.provenance_view import answer_view
+from sealtrail.services.answers.provenance import Answer, ProvenanceService
+from sealtrail.services.answers.provenance_view import answer_view
+from sealtrail.services.audit_trail.beat import AuditBeat
+from sealtrail.services.audit_trail.trail import AuditTrail
+from sealtrail.services.chain.follower import Follower
+from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.exchange.intake import Intake
+from sealtrail.services.own_log.anchor_sender import SenderTiming
+from sealtrail.services.own_log.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.own_log.item_index import ItemIndexService
+from sealtrail.services.own_log.item_lists import ItemListService
+from sealtrail.services.recording.capture import CaptureService
+from sealtrail.services.recording.drafting import LocalDrafting
+from sealtrail.services.recording.drafts import Drafter
 from sealtrail.services.records import load_provable
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of

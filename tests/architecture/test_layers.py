@@ -48,7 +48,7 @@ def test_no_module_is_a_drawer() -> None:
 OUTERMOST = {
     "node/sealtrail/api/gate.py",
     "node/sealtrail/cli/main.py",
-    "node/sealtrail/services/drafting_process.py",
+    "node/sealtrail/services/recording/drafting_process.py",
     "node/sealtrail/store/writer.py",
     "local-chain/sealtrail_localchain/database.py",
     "local-chain/sealtrail_localchain/rpc/dispatch.py",

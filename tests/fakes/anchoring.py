@@ -10,8 +10,8 @@ from typing import Any
 from fakes.ledger import FakeChain, FakeLedger, encode_transaction
 from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.tree import TreeHead
-from sealtrail.services.anchor_sender import SenderTiming
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.own_log.anchor_sender import SenderTiming
+from sealtrail.services.own_log.anchoring import Anchoring, AnchoringSetup
 from sealtrail.store import outbox
 from sealtrail.store.database import Database
 from sealtrail.store.outbox import OutboxRow, State

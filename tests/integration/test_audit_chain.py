@@ -27,10 +27,10 @@ from sealtrail.evidence.audit_record import (
     parse_record,
 )
 from sealtrail.gs1 import parse_item
-from sealtrail.services import audit_reader
-from sealtrail.services.audit_beat import AuditBeat
-from sealtrail.services.audit_reader import AuditReader
-from sealtrail.services.trail_check import TrailReport, check_trail
+from sealtrail.services.audit_trail import reader as audit_reader
+from sealtrail.services.audit_trail.beat import AuditBeat
+from sealtrail.services.audit_trail.check import TrailReport, check_trail
+from sealtrail.services.audit_trail.reader import AuditReader
 from sealtrail.signing import Kind, parse_leaf
 from sealtrail.store import audit, audit_digests
 from sealtrail.store.audit import AuditFilter

@@ -23,7 +23,7 @@ from sealtrail.errors import UnavailableError
 from sealtrail.evidence.audit_check import verify_export
 from sealtrail.evidence.audit_record import AuditRecord, parse_record
 from sealtrail.gs1 import canonical
-from sealtrail.services.trail_check import check_trail
+from sealtrail.services.audit_trail.check import check_trail
 from sealtrail.signing import item_key
 from sealtrail.store import audit, audit_names
 from sealtrail.store.database import Database

@@ -15,9 +15,9 @@ from sealtrail.epcis import Limits
 from sealtrail.errors import ConflictError, InputError, TooLargeError, UnavailableError
 from sealtrail.gs1 import canonical
 from sealtrail.log.tree import leaf_hash, verify_inclusion
-from sealtrail.services.capture import PART_EVENTS_MAX, CaptureService
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.receipts import Receipt, rfc3339
+from sealtrail.services.recording.capture import PART_EVENTS_MAX, CaptureService
 from sealtrail.signing import (
     Kind,
     Reference,

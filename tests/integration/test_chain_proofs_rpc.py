@@ -19,7 +19,7 @@ from sealtrail.chainproof.validators import verify_final
 from sealtrail.errors import InputError, UnavailableError
 from sealtrail.ledger.proofs import SLOTS_MAX, RpcChainProofs
 from sealtrail.ports import Head
-from sealtrail.services.validators import ValidatorFollower, load_pinned
+from sealtrail.services.chain.validators import ValidatorFollower, load_pinned
 from sealtrail.store.database import Database
 
 

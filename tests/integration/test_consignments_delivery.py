@@ -12,8 +12,8 @@ import pytest
 from peers_world import Peer, PeersWorld, peers_world, until
 from provenance_world import at, commissioning, erase, event, packing, shipping
 from scenarios import CLINIC, MAKER, OUTSIDER, PHARMACY, WHOLESALER
-from sealtrail.services.handovers import Policy
-from sealtrail.services.parcels import PART_BYTES_MAX
+from sealtrail.services.exchange.handovers import Policy
+from sealtrail.services.exchange.parcels import PART_BYTES_MAX
 
 PACK = "urn:epc:id:sgtin:4012345.011122.P1"
 OTHER_PACK = "urn:epc:id:sgtin:4012345.011122.P2"

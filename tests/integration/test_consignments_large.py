@@ -17,7 +17,7 @@ from provenance_world import CONTEXT, commissioning, event, shipping
 from scenarios import MAKER, PHARMACY, WHOLESALER
 from sealtrail.errors import IntegrityError, UnavailableError
 from sealtrail.evidence import EntryRecord, PackageLimits
-from sealtrail.services.intake import PART_ENTRIES_MAX
+from sealtrail.services.exchange.intake import PART_ENTRIES_MAX
 
 PACK = "urn:epc:id:sgtin:4012345.011122."
 

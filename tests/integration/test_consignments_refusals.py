@@ -22,7 +22,7 @@ from sealtrail.evidence import EntryRecord, PackageLimits, PackageNetwork, parse
 from sealtrail.membership.records import Status
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import PeerKeyId, sign_request
-from sealtrail.services.views import query_document
+from sealtrail.services.answers.views import query_document
 from sealtrail.signing import Ed25519Signer, SignedEntry, encode_leaf, entry_id, parse_leaf
 from sealtrail.store.events import load_by_entries
 

@@ -21,7 +21,7 @@ from sealtrail.log.add_checkpoint import parse_add_checkpoint
 from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, encode_signatures, parse_note
 from sealtrail.log.cosignature import Witness, cosign, find_cosignature, witness_name
 from sealtrail.membership.records import Purpose, Status
-from sealtrail.services.witness_list import WitnessList
+from sealtrail.services.witnesses.witness_list import WitnessList
 from sealtrail.signing import Ed25519Signer, origin_of
 
 SIZES = (

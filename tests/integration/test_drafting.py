@@ -28,15 +28,19 @@ from capture_node import (
 from evidence_world import event_root
 from sealtrail.epcis import Limits, parse_document
 from sealtrail.errors import InputError, TooLargeError, UnavailableError
-from sealtrail.services.drafting import (
+from sealtrail.services.recording.drafting import (
     DEADLY_MAX,
     ORDINARY_BYTES_MAX,
     SMALL_BYTES_MAX,
     Drafting,
     ProcessDrafting,
 )
-from sealtrail.services.drafting_process import DraftingSetup, DraftingTask, DraftingWorker
-from sealtrail.services.drafts import Draft
+from sealtrail.services.recording.drafting_process import (
+    DraftingSetup,
+    DraftingTask,
+    DraftingWorker,
+)
+from sealtrail.services.recording.drafts import Draft
 from sealtrail.signing import Kind, entry_id, parse_leaf, recover
 from sealtrail.store.contents import parse_content
 
@@ -56,7 +60,7 @@ assert len(SMALL) <= SMALL_BYTES_MAX < len(LARGE) <= ORDINARY_BYTES_MAX < len(HU
 # Stands in for whatever a document may do to the process that reads it; Python imports it on start.
 DEADLY = """
 import os, signal
-from sealtrail.services.drafts import Drafter
+from sealtrail.services.recording.drafts import Drafter
 draft_document = Drafter.draft_document
 def draft_or_die(self, data, **more):
     if b"deadly" in data:

@@ -35,8 +35,8 @@ from sealtrail.errors import (
 )
 from sealtrail.gs1 import canonical
 from sealtrail.services import erasure as module
+from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.erasure import Erasure, Plan, Warrant
-from sealtrail.services.queries import QueryService
 from sealtrail.services.retention import Order, RetentionRules
 from sealtrail.store.database import Database, open_alone
 from sealtrail.store.erasure import load_tombstones

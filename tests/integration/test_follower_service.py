@@ -15,8 +15,8 @@ from sealtrail.errors import IntegrityError, UnavailableError
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Anchor, MemberRecord, Network, Role, Status
 from sealtrail.ports import ChainRecord
-from sealtrail.services.follower import Follower
-from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.chain.follower import Follower
+from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
 from sealtrail.store import chain as tables
 from sealtrail.store import outbox
 from sealtrail.store.database import Database
@@ -185,7 +185,7 @@ async def test_following_in_steps_and_at_once_give_the_same_store(
             await slow.follower.check_now()
     await slow.follower.check_now()
     (tmp_path / "other").mkdir()
-    monkeypatch.setattr("sealtrail.services.follower._BLOCKS_A_WRITE", 4)
+    monkeypatch.setattr("sealtrail.services.chain.follower._BLOCKS_A_WRITE", 4)
     late = Followed(tmp_path / "other", depth=2)
     late.chain = late.ledger.chain = slow.chain
     await late.follower.check_now()

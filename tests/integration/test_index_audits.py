@@ -36,15 +36,15 @@ from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.log.tiles import TILE_WIDTH
 from sealtrail.membership.records import Purpose, Role, Status
 from sealtrail.peers.client import INDEX_AUDITS_PATH
-from sealtrail.services.index_auditing import AuditingLimits, IndexAuditing
-from sealtrail.services.index_audits_taken import encode_given
-from sealtrail.services.log_reading import ReadingLimits
+from sealtrail.services.witnesses.index_auditing import AuditingLimits, IndexAuditing
+from sealtrail.services.witnesses.index_audits_taken import encode_given
+from sealtrail.services.witnesses.log_reading import ReadingLimits
 from sealtrail.signing import Ed25519Signer, origin_of
 from sealtrail.store.run_file import RunFile
 
 BEARER = {"Authorization": f"Bearer {LOG_TOKEN}"}
 Change = Callable[[str, bytes], bytes]
-ENCODE = "sealtrail.services.item_index.encode_index_document"
+ENCODE = "sealtrail.services.own_log.item_index.encode_index_document"
 
 
 @pytest.fixture

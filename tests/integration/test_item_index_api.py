@@ -29,7 +29,7 @@ from sealtrail.evidence import (
 from sealtrail.gs1 import canonical
 from sealtrail.log.item_proof import ItemProof, RunProof
 from sealtrail.log.tree import split_hashes
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
 from sealtrail.signing import ZERO_SEED, item_key
 
 P1, P2, P3 = item("P1"), item("P2"), item("P3")

@@ -27,7 +27,7 @@ from sealtrail.log.item_index import (
 )
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.item_run import RunInMemory
-from sealtrail.services import item_index
+from sealtrail.services.own_log import item_index
 from sealtrail.store.log import load_leaf
 from sealtrail.store.run_file import RunFile, run_name
 

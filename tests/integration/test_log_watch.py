@@ -14,8 +14,8 @@ from scenarios import MAKER, WHOLESALER
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.log.contradiction import AnchoredNote, prove_fork, prove_rewind
 from sealtrail.membership.records import Anchor, Key, Purpose
-from sealtrail.services.log_finding_view import log_finding_view
-from sealtrail.services.log_watch import LogWatch
+from sealtrail.services.witnesses.log_finding_view import log_finding_view
+from sealtrail.services.witnesses.log_watch import LogWatch
 from sealtrail.signing import Ed25519Signer, origin_of
 from sealtrail.store.chain import save_changes
 from sealtrail.store.foreign import ForeignCheckpoint, save_checkpoints

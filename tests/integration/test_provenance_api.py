@@ -17,7 +17,7 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.api.provenance import routes
 from sealtrail.config import HttpSettings
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
 
 P1, P2 = item("P1"), item("P2")
 

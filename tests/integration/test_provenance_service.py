@@ -30,9 +30,9 @@ from sealtrail.evidence import verify_entry
 from sealtrail.gs1 import parse_item
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Key, Purpose
-from sealtrail.services.history import HistoryLimits
-from sealtrail.services.network import FollowedNetwork
-from sealtrail.services.provenance import Answer
+from sealtrail.services.answers.history import HistoryLimits
+from sealtrail.services.answers.provenance import Answer
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.store_check import CheckState
 from sealtrail.signing import Ed25519Signer, Kind
 

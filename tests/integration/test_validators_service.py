@@ -17,7 +17,7 @@ from sealtrail.chainproof.consensus import Form
 from sealtrail.chainproof.validators import Interval, verify_final
 from sealtrail.errors import IntegrityError, UnavailableError, VerificationError
 from sealtrail.ports import Head
-from sealtrail.services.validators import Progress, ValidatorFollower, load_pinned
+from sealtrail.services.chain.validators import Progress, ValidatorFollower, load_pinned
 from sealtrail.store import validators as store
 from sealtrail.store.database import Database
 

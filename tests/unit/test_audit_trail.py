@@ -24,9 +24,9 @@ from sealtrail.evidence.audit_record import (
     Subject,
     parse_record,
 )
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.audit_note import runs
-from sealtrail.services.operator_acts import take_in
+from sealtrail.services.audit_trail.note import runs
+from sealtrail.services.audit_trail.operator_acts import take_in
+from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.store import audit, audit_names
 from sealtrail.store.audit import AuditFilter
 from sealtrail.store.beside import read_beside

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from sealtrail.errors import IntegrityError, UnavailableError
-from sealtrail.services.gathering import GATHERED_MAX, Gathering
+from sealtrail.services.recording.gathering import GATHERED_MAX, Gathering
 
 
 class Store:

@@ -20,7 +20,7 @@ from sealtrail.config import Config
 from sealtrail.errors import ConflictError, SealtrailError, VerificationError
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.membership.records import Key, MemberRecord, Purpose, Role, Status, registered_form
-from sealtrail.services.genesis import ensure_genesis
+from sealtrail.services.own_log.genesis import ensure_genesis
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store import outbox
 from sealtrail.store.database import Database

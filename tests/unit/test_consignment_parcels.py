@@ -8,7 +8,7 @@ from sealtrail.epcis import DEFAULT
 from sealtrail.errors import InputError
 from sealtrail.evidence import PackageLimits
 from sealtrail.peers.client import PlainHttp, check_url
-from sealtrail.services.parcels import (
+from sealtrail.services.exchange.parcels import (
     ENTRY_BYTES,
     PART_BYTES_MAX,
     PART_ENTRIES_MAX,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sealtrail.services.drafting_turns import Turns
+from sealtrail.services.recording.drafting_turns import Turns
 
 
 async def waiting(turns: Turns[str], *, huge: bool) -> asyncio.Task[tuple[int, str]]:

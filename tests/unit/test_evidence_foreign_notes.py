@@ -12,8 +12,8 @@ from sealtrail.evidence.wire import to_hex
 from sealtrail.log.checkpoint import NoteSignature, with_signatures
 from sealtrail.log.cosignature import witness_name
 from sealtrail.membership.records import Anchor
-from sealtrail.services.evidence_peers import read_section
-from sealtrail.services.evidence_sections import AnchoredNote, ForeignPart, foreign_lines
+from sealtrail.services.evidence.peers import read_section
+from sealtrail.services.evidence.sections import AnchoredNote, ForeignPart, foreign_lines
 from sealtrail.signing import origin_of
 
 PLACE = LogPlace(block=9, receipt=0, log=0)

@@ -17,9 +17,9 @@ from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
 from sealtrail.api.status import MetricsSource, ReadinessSource, StatusSource
 from sealtrail.config import HttpSettings, TokenSettings
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.capture import CaptureService
-from sealtrail.services.queries import QueryService
+from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.audit_trail.trail import AuditTrail
+from sealtrail.services.recording.capture import CaptureService
 
 
 def make_application(

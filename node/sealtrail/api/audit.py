@@ -18,7 +18,7 @@ from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import Action, Ending
 from sealtrail.gs1 import parse_item
-from sealtrail.services.audit_reader import AuditReader
+from sealtrail.services.audit_trail.reader import AuditReader
 from sealtrail.store.audit import AuditFilter
 
 EXPORT_MEDIA_TYPE = "application/jsonl"

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import NOBODY, Action, Ending, check_reason
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.audit_note import AuditNote
+from sealtrail.services.audit_trail.note import AuditNote
+from sealtrail.services.audit_trail.trail import AuditTrail
 
 REASON_HEADER = "Sealtrail-Reason"
 NOTE = web.RequestKey("audit_note", AuditNote)

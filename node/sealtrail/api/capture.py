@@ -25,10 +25,10 @@ from sealtrail.api.negotiation import (
 )
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
-from sealtrail.services.capture import Captured, CaptureService
+from sealtrail.services.answers.queries import QueryService, job_view
 from sealtrail.services.problems import as_problem
-from sealtrail.services.queries import QueryService, job_view
 from sealtrail.services.receipts import Receipt
+from sealtrail.services.recording.capture import Captured, CaptureService
 
 
 def routes(

@@ -19,7 +19,7 @@ from sealtrail.epcis.reader import EVENT_TYPES
 from sealtrail.epcis.vocabulary import BIZ_STEP, DISPOSITION, Vocabulary
 from sealtrail.errors import InputError
 from sealtrail.gs1 import canonical
-from sealtrail.services.queries import PageToken
+from sealtrail.services.answers.queries import PageToken
 from sealtrail.store.event_query import EventFilter, ItemMatch
 
 _EPC_PLACES = ("epc", "parent", "input", "output")

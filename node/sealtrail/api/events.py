@@ -13,7 +13,7 @@ from sealtrail.api.gate import caller_of
 from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
-from sealtrail.services.queries import HASH_URI_PREFIX, QueryService
+from sealtrail.services.answers.queries import HASH_URI_PREFIX, QueryService
 
 
 def routes(queries: QueryService) -> list[web.RouteDef]:

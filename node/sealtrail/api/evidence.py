@@ -17,7 +17,7 @@ from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.errors import InputError
 from sealtrail.evidence.bundle.trust import encode_trust
 from sealtrail.gs1 import parse_item
-from sealtrail.services.evidence import EvidenceService
+from sealtrail.services.evidence.bundles import EvidenceService
 
 BUNDLE_MEDIA_TYPE = "application/vnd.sealtrail.evidence+jsonl"
 _LEAF_INDEX_DIGITS_MAX = 16

@@ -9,8 +9,8 @@ from sealtrail.api.limits import BodyRoom
 from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.api.responses import json_response
 from sealtrail.peers.client import INDEX_AUDITS_PATH
-from sealtrail.services.index_audits_taken import BODY_BYTES_MAX, IndexAuditsTaken
-from sealtrail.services.intake import Intake
+from sealtrail.services.exchange.intake import Intake
+from sealtrail.services.witnesses.index_audits_taken import BODY_BYTES_MAX, IndexAuditsTaken
 
 _BODIES_IN_HAND = 64
 

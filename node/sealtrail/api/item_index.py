@@ -12,7 +12,7 @@ from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.gs1 import parse_item
-from sealtrail.services.item_lists import ItemListService, item_list_json
+from sealtrail.services.own_log.item_lists import ItemListService, item_list_json
 
 _PARAMETERS = frozenset({"item", "packs"})
 

@@ -15,7 +15,7 @@ from sealtrail.config import HttpSettings
 from sealtrail.epcis import Limits
 from sealtrail.epcis.limits import URI_CHARACTERS_MAX
 from sealtrail.errors import TooLargeError, UnavailableError
-from sealtrail.services.queries import PAGE_CONTENTS_BYTES_MAX
+from sealtrail.services.answers.queries import PAGE_CONTENTS_BYTES_MAX
 
 LINE_BYTES_MAX = 8190  # request line: method, address, version
 FIELD_BYTES_MAX = 8190  # one header field

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sealtrail.api.auth import checks_callers_itself, needs
-from sealtrail.services.published_log import PublishedLog
+from sealtrail.services.own_log.published_log import PublishedLog
 
 TEXT = "text/plain; charset=utf-8"
 BINARY = "application/octet-stream"

@@ -18,8 +18,8 @@ from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.errors import RateLimitedError, UnsupportedMediaError
 from sealtrail.peers.client import COPIES_PATH, PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import verify_body
-from sealtrail.services.copies import Copies
-from sealtrail.services.intake import Intake
+from sealtrail.services.exchange.copies import Copies
+from sealtrail.services.exchange.intake import Intake
 
 QUESTION_BYTES_MAX = 16 * 1024  # for copies: some ids
 PACKAGES_IN_HAND_MAX = 2  # of one member at a time: a node sends another one after the other

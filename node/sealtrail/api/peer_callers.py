@@ -10,7 +10,7 @@ from aiohttp import web
 from sealtrail.api.audited import note_of
 from sealtrail.api.limits import BodyRoom
 from sealtrail.peers.signatures import verify_body, verify_request
-from sealtrail.services.intake import Intake
+from sealtrail.services.exchange.intake import Intake
 
 
 async def signing_member(request: web.Request, intake: Intake, public_url: str) -> bytes:

@@ -10,9 +10,9 @@ from sealtrail.api.evidence import BUNDLE_MEDIA_TYPE
 from sealtrail.api.limits import BodyRoom
 from sealtrail.api.peer_callers import signed_body, signing_member
 from sealtrail.peers.client import SECTIONS_PATH
-from sealtrail.services.evidence import EvidenceService
-from sealtrail.services.evidence_peers import parse_request
-from sealtrail.services.intake import Intake
+from sealtrail.services.evidence.bundles import EvidenceService
+from sealtrail.services.evidence.peers import parse_request
+from sealtrail.services.exchange.intake import Intake
 
 REQUEST_BYTES_MAX = 1024 * 1024
 _REQUESTS_AT_ONCE = 4

@@ -15,8 +15,8 @@ from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.gs1 import parse_item
-from sealtrail.services.provenance import Answer, ProvenanceService
-from sealtrail.services.provenance_view import answer_json
+from sealtrail.services.answers.provenance import Answer, ProvenanceService
+from sealtrail.services.answers.provenance_view import answer_json
 
 _PARAMETERS = frozenset({"item", "as_of", "known_at"})
 

@@ -13,9 +13,9 @@ from sealtrail.api.responses import json_response
 from sealtrail.errors import ConflictError, InputError
 from sealtrail.log.add_checkpoint import BODY_BYTES_MAX
 from sealtrail.peers.witness_client import SIZE_MEDIA_TYPE
-from sealtrail.services.log_finding_view import log_finding_view
-from sealtrail.services.log_watch import FINDINGS_A_PAGE_MAX, LogWatch
-from sealtrail.services.witnessing import SIZE_DIFFERS, Witnessing
+from sealtrail.services.witnesses.log_finding_view import log_finding_view
+from sealtrail.services.witnesses.log_watch import FINDINGS_A_PAGE_MAX, LogWatch
+from sealtrail.services.witnesses.witnessing import SIZE_DIFFERS, Witnessing
 
 BODIES_IN_HAND = 64
 _AFTER_MAX = 2**63 - 1

@@ -6,14 +6,14 @@ from sealtrail import __version__
 from sealtrail.config import Config
 from sealtrail.peers.client import PeerClient
 from sealtrail.ports import ChainProofs
-from sealtrail.services.evidence import EvidenceService
-from sealtrail.services.evidence_assembly import Assembly
-from sealtrail.services.evidence_peers import SectionAsker, SectionGiver
-from sealtrail.services.evidence_sections import SectionSource
-from sealtrail.services.follower import Follower
-from sealtrail.services.handovers import Policy
-from sealtrail.services.item_index import ItemIndexService
-from sealtrail.services.network import FollowedNetworks
+from sealtrail.services.chain.follower import Follower
+from sealtrail.services.chain.network import FollowedNetworks
+from sealtrail.services.evidence.assembly import Assembly
+from sealtrail.services.evidence.bundles import EvidenceService
+from sealtrail.services.evidence.peers import SectionAsker, SectionGiver
+from sealtrail.services.evidence.sections import SectionSource
+from sealtrail.services.exchange.handovers import Policy
+from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.signing import Ed25519Signer
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity

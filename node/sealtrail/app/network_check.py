@@ -20,7 +20,7 @@ from sealtrail.ledger.rpc import Rpc
 from sealtrail.ledger.wire import encode_bytes, parse_bytes
 from sealtrail.membership.encoding import parse_record
 from sealtrail.membership.records import MemberRecord, Purpose, Status
-from sealtrail.services.follower import Follower
+from sealtrail.services.chain.follower import Follower
 from sealtrail.signing import Domain
 from sealtrail.store import chain
 from sealtrail.store.database import Database

@@ -56,29 +56,29 @@ from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.peers.witness_client import WitnessClient
-from sealtrail.services.anchoring import Anchoring, AnchoringSetup
-from sealtrail.services.audit import AuditTrail
-from sealtrail.services.audit_beat import AuditBeat
-from sealtrail.services.audit_reader import AuditReader
-from sealtrail.services.capture import CaptureService
-from sealtrail.services.consignments import DeliveryLimits, Outgoing
-from sealtrail.services.copies import Copies
-from sealtrail.services.drafting import Drafting, LocalDrafting, ProcessDrafting
-from sealtrail.services.drafting_process import DraftingSetup
-from sealtrail.services.follower import Follower
+from sealtrail.services.answers.provenance import ProvenanceService
+from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.audit_trail.beat import AuditBeat
+from sealtrail.services.audit_trail.reader import AuditReader
+from sealtrail.services.audit_trail.trail import AuditTrail
+from sealtrail.services.chain.follower import Follower
+from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
+from sealtrail.services.chain.validators import ValidatorFollower
+from sealtrail.services.exchange.consignments import DeliveryLimits, Outgoing
+from sealtrail.services.exchange.copies import Copies
+from sealtrail.services.exchange.handovers import Policy
+from sealtrail.services.exchange.intake import Intake
+from sealtrail.services.exchange.parcels import Parcels
 from sealtrail.services.fsck.continuous import ContinuousCheck, Pace
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.handovers import Policy
-from sealtrail.services.intake import Intake
-from sealtrail.services.item_index import ItemIndexService
-from sealtrail.services.item_lists import ItemListService
-from sealtrail.services.network import FollowedNetworks, NetworkIdentity
-from sealtrail.services.parcels import Parcels
-from sealtrail.services.provenance import ProvenanceService
-from sealtrail.services.published_log import PublishedLog
-from sealtrail.services.queries import QueryService
+from sealtrail.services.own_log.anchoring import Anchoring, AnchoringSetup
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.own_log.item_index import ItemIndexService
+from sealtrail.services.own_log.item_lists import ItemListService
+from sealtrail.services.own_log.published_log import PublishedLog
+from sealtrail.services.recording.capture import CaptureService
+from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
+from sealtrail.services.recording.drafting_process import DraftingSetup
 from sealtrail.services.store_check import StoreCheck
-from sealtrail.services.validators import ValidatorFollower
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, check_identity, load_identity, save_identity

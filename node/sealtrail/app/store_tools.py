@@ -27,13 +27,13 @@ from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
+from sealtrail.services.chain.network import NetworkIdentity
 from sealtrail.services.fsck.drill import Tampering, copy_runs, copy_store, drill, require_room
 from sealtrail.services.fsck.fetching import fetch_copies
 from sealtrail.services.fsck.processes import open_processes
 from sealtrail.services.fsck.repair import Mend, Plan, apply_plan, plan_repair
 from sealtrail.services.fsck.run import LocalLooking, Looking, Progress, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
-from sealtrail.services.network import NetworkIdentity
 from sealtrail.signing import Ed25519Signer
 from sealtrail.store.database import Database
 

@@ -12,14 +12,14 @@ import msgspec
 from sealtrail.config import Config
 from sealtrail.peers.client import PeerClient
 from sealtrail.peers.witness_client import WitnessClient
-from sealtrail.services.cosigning import Cosigning, CosigningLimits
-from sealtrail.services.index_auditing import AuditingLimits, IndexAuditing
-from sealtrail.services.index_audits_taken import IndexAuditsTaken
-from sealtrail.services.log_reading import ReadingLimits
-from sealtrail.services.log_watch import LogWatch
-from sealtrail.services.network import FollowedNetworks
-from sealtrail.services.witness_list import WitnessList
-from sealtrail.services.witnessing import Witnessing
+from sealtrail.services.chain.network import FollowedNetworks
+from sealtrail.services.witnesses.cosigning import Cosigning, CosigningLimits
+from sealtrail.services.witnesses.index_auditing import AuditingLimits, IndexAuditing
+from sealtrail.services.witnesses.index_audits_taken import IndexAuditsTaken
+from sealtrail.services.witnesses.log_reading import ReadingLimits
+from sealtrail.services.witnesses.log_watch import LogWatch
+from sealtrail.services.witnesses.witness_list import WitnessList
+from sealtrail.services.witnesses.witnessing import Witnessing
 from sealtrail.signing import Domain, Ed25519Signer
 from sealtrail.store.database import Database
 from sealtrail.store.log import LogStore

@@ -17,8 +17,8 @@ from sealtrail.errors import InputError, NotFoundError, UnavailableError
 from sealtrail.evidence.audit_check import ExportReport, Statement, verify_export
 from sealtrail.evidence.audit_export import EXPORT_BYTES_MAX
 from sealtrail.evidence.audit_record import Action
-from sealtrail.services.operator_acts import take_in
-from sealtrail.services.trail_check import TrailReport, check_trail
+from sealtrail.services.audit_trail.check import TrailReport, check_trail
+from sealtrail.services.audit_trail.operator_acts import take_in
 from sealtrail.store import audit_names
 from sealtrail.store.beside import read_beside
 from sealtrail.store.database import Database
@@ -60,7 +60,7 @@ def audit_verify(file: Path | None, reason: str | None, config_path: Path, as_js
 
 def _with_chain(connection: sqlite3.Connection, config: Config, data: bytes) -> ExportReport:
     from sealtrail.app.network_check import anchors_address
-    from sealtrail.services.network import FollowedNetworks, NetworkIdentity
+    from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
 
     identity = require_identity(connection)
     networks = FollowedNetworks(

@@ -1,1 +1,1 @@
-"""To be written."""
+"""Use cases, a room each: what a node does when it is asked, when a beat comes round, when something arrives."""

@@ -17,9 +17,9 @@ import msgspec
 
 from sealtrail.epcis import read_content
 from sealtrail.errors import InputError, IntegrityError, SealtrailError
-from sealtrail.services.drafts import event_row
 from sealtrail.services.fsck.events import is_same_doubt
 from sealtrail.services.integrity import half_erased
+from sealtrail.services.recording.drafts import event_row
 from sealtrail.signing import EVENT_KINDS, Domain, Entry, entry_id, parse_leaf
 from sealtrail.store import derived
 from sealtrail.store.database import Database

@@ -28,13 +28,17 @@ from sealtrail.membership.records import (
     registered_form,
 )
 from sealtrail.ports import ChainRecord
-from sealtrail.services.drafting_process import DraftingSetup, DraftingTask, DraftingWorker
-from sealtrail.services.drafts import Draft
+from sealtrail.services.chain.network import NetworkIdentity
 from sealtrail.services.fsck.processes import open_processes
 from sealtrail.services.fsck.run import LocalLooking, Report, check_store, tasks_of
 from sealtrail.services.fsck.scope import Scope, Subject, open_snapshot
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.network import NetworkIdentity
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.recording.drafting_process import (
+    DraftingSetup,
+    DraftingTask,
+    DraftingWorker,
+)
+from sealtrail.services.recording.drafts import Draft
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of
 from sealtrail.store import chain, outbox
 from sealtrail.store.database import Database

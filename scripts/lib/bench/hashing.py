@@ -100,7 +100,7 @@ def _slice(work: Callable[[bytes], object], documents: Iterator[bytes]) -> float
 def measure_sign(figures: Figures, seconds: float) -> None:
     """Time entries: roots, digest, signature, leaf."""
     from sealtrail.epcis import RecordedEvent, parse_document
-    from sealtrail.services.drafts import Drafter
+    from sealtrail.services.recording.drafts import Drafter
     from sealtrail.signing import Domain, EventSigner, Kind
 
     figures.heading("Entries")

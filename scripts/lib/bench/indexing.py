@@ -20,8 +20,8 @@ from bench.figures import Figures, percentile
 from sealtrail.log.item_index import runs_of
 from sealtrail.log.item_proof import verify_item_proof
 from sealtrail.log.tree import TreeHead
-from sealtrail.services.genesis import ensure_genesis
-from sealtrail.services.item_index import ItemIndexService
+from sealtrail.services.own_log.genesis import ensure_genesis
+from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.signing import EventSigner
 from sealtrail.store import item_index as stored
 from sealtrail.store import outbox

@@ -48,7 +48,7 @@ from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.checkpoint import Checkpoint
 from sealtrail.log.tree import CompactRange, leaf_hash
-from sealtrail.services.drafts import Drafter
+from sealtrail.services.recording.drafts import Drafter
 from sealtrail.signing import Kind, origin_of
 
 GTIN, GLN = "09521234543213", "9521234543206"

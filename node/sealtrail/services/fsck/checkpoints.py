@@ -12,10 +12,10 @@ from sealtrail.errors import InputError, SealtrailError
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import Checkpoint, parse_note
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 from sealtrail.signing import origin_of
 from sealtrail.store.outbox import State
 

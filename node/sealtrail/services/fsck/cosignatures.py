@@ -7,11 +7,11 @@ from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import Checkpoint, NoteSignature, is_key_name, parse_note
 from sealtrail.log.cosignature import Witness, verify_cosignature, witness_name
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings, Key
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.fsck.witness_keys import registered_witnesses
-from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.signing import origin_of
 

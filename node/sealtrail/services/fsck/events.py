@@ -15,9 +15,9 @@ from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.epcis.ambiguity import Ambiguity
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.log.tree import split_hashes
-from sealtrail.services.drafts import event_row
 from sealtrail.services.fsck.faults import Findings, shown
 from sealtrail.services.integrity import half_erased
+from sealtrail.services.recording.drafts import event_row
 from sealtrail.signing import (
     Domain,
     Entry,

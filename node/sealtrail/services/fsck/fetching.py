@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from sealtrail.errors import NotFoundError, SealtrailError, VerificationError
 from sealtrail.evidence import EntryRecord, PackageLimits, Verifier, parse_package, verify_issuer
 from sealtrail.peers.client import COPIES_PURPOSE, PeerClient
-from sealtrail.services.copies import COPIES_MAX
+from sealtrail.services.chain.network import FollowedNetwork
+from sealtrail.services.exchange.copies import COPIES_MAX
 from sealtrail.services.fsck.repair import Plan, holders_of
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 
 _log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from sealtrail.evidence import EntryRecord, LogProof
 from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.report import Outcome
 from sealtrail.log.tree import split_hashes
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.counting import Counting, Sums
 from sealtrail.services.fsck.events import (
@@ -24,7 +25,6 @@ from sealtrail.services.fsck.events import (
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import NO_FAULT
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.second_entries import is_over
 from sealtrail.signing import (
     Entry,

@@ -32,7 +32,7 @@ from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.counting import MODULUS
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.plain_entries import plain_root
+from sealtrail.services.own_log.plain_entries import plain_root
 from sealtrail.signing import ZERO_SEED, Kind, parse_leaf
 from sealtrail.store.item_index import Gathering, RunStart, entries_from
 from sealtrail.store.run_file import Leaf, RunFile, run_name

@@ -9,10 +9,10 @@ from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.report import Outcome, StepName
 from sealtrail.evidence.steps import HOLDS
 from sealtrail.membership.records import Anchor
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.events import EntryRow
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 from sealtrail.signing import Entry, recover
 from sealtrail.signing.keys import SIGNATURE_BYTES
 from sealtrail.signing.leaf import LEAF_BYTES

@@ -12,10 +12,10 @@ from sealtrail.log.checkpoint import parse_note
 from sealtrail.log.contradiction import AnchoredNote, Contradiction, prove_fork, prove_rewind
 from sealtrail.log.item_index import parse_index_document
 from sealtrail.membership.records import Purpose
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings, Key
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.signing import origin_of, parse_leaf
 from sealtrail.store.log_findings import ITEM_INDEX_WRONG, OMITTED

@@ -25,7 +25,7 @@ from sealtrail.services.fsck.events import (
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import Signers
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.plain_entries import plain_root
+from sealtrail.services.own_log.plain_entries import plain_root
 from sealtrail.signing import (
     EVENT_KINDS,
     ZERO_SEED,

@@ -17,7 +17,7 @@ from sealtrail.errors import InputError, SealtrailError
 from sealtrail.evidence import EntryRecord, Verifier
 from sealtrail.log.tiles import TILE_WIDTH
 from sealtrail.log.tree import leaf_hash, split_hashes
-from sealtrail.services.drafts import event_row
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.events import (
     EVENT_COLUMNS,
     EntryRow,
@@ -30,7 +30,7 @@ from sealtrail.services.fsck.faults import Fault, Findings, Key
 from sealtrail.services.fsck.run import Report
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.fsck.tree import computed_tiles
-from sealtrail.services.network import FollowedNetwork
+from sealtrail.services.recording.drafts import event_row
 from sealtrail.signing import Entry, item_keys
 from sealtrail.store import mending
 from sealtrail.store.contents import encode_content

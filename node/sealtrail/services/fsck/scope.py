@@ -13,8 +13,8 @@ import msgspec
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.membership.records import Purpose
 from sealtrail.ports import Sent
-from sealtrail.services.network import FollowedNetwork, FollowedNetworks, NetworkIdentity
-from sealtrail.services.plain_entries import plain_root
+from sealtrail.services.chain.network import FollowedNetwork, FollowedNetworks, NetworkIdentity
+from sealtrail.services.own_log.plain_entries import plain_root
 from sealtrail.signing import (
     ZERO_SEED,
     Domain,

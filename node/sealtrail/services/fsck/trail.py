@@ -1,7 +1,7 @@
 """The audit trail: by the auditors' own check, and where that finds something, record by record.
 
-:func:`sealtrail.services.trail_check.check_trail` says whether the trail is what was recorded, and stops at the first
-place where it is not. Each record is named here that can be told to be at fault.
+:func:`sealtrail.services.audit_trail.check.check_trail` says whether the trail is what was recorded, and stops at the
+first place where it is not. Each record is named here that can be told to be at fault.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from sealtrail.errors import InputError, IntegrityError
 from sealtrail.evidence.audit_digest import AuditDigest, encode_digest, parse_digest
 from sealtrail.evidence.audit_record import FIRST_PREVIOUS, AuditRecord, chain_hash, parse_record
 from sealtrail.log.tree import CompactRange, leaf_hash
+from sealtrail.services.audit_trail.check import TrailFault, check_trail
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.integrity import committed_root
-from sealtrail.services.plain_entries import plain_root
-from sealtrail.services.trail_check import TrailFault, check_trail
+from sealtrail.services.own_log.plain_entries import plain_root
 from sealtrail.signing import Kind
 from sealtrail.store import audit, audit_digests
 from sealtrail.store.log import load_leaf

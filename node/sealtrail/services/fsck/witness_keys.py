@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sealtrail.errors import SealtrailError
 from sealtrail.membership.records import Purpose
+from sealtrail.services.chain.network import FollowedNetwork
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.network import FollowedNetwork
 
 
 def registered_witnesses(scope: Scope) -> Mapping[bytes, bytes]:

@@ -1,0 +1,1 @@
+"""The audit trail: who read or wrote what, when and why."""

@@ -1,0 +1,1 @@
+"""Evidence bundles, and the trust file to read them with."""
