@@ -14,44 +14,27 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from sqlite3 import Connection
-from typing import Any
 
 import aiohttp
 import msgspec
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.api import audit as audit_routes
-from sealtrail.api import evidence as evidence_routes
-from sealtrail.api import index_audits as index_audit_routes
-from sealtrail.api import item_index as item_index_routes
-from sealtrail.api import log as log_routes
-from sealtrail.api import peer as peer_routes
-from sealtrail.api import peer_sections as section_routes
-from sealtrail.api import provenance as provenance_routes
-from sealtrail.api import witness as witness_routes
-from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
+from sealtrail.app.chain import make_chain_side
 from sealtrail.app.evidence import make_evidence
-from sealtrail.app.network_check import anchors_address, check_membership, check_network
+from sealtrail.app.http import Answers, listen, make_node_application
+from sealtrail.app.network_check import check_membership, check_network
+from sealtrail.app.running import Running
 from sealtrail.app.self_report import SelfReport
 from sealtrail.app.store_tools import subject_of
 from sealtrail.app.witnesses import make_witnesses
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
 from sealtrail.epcis.limits import Limits
-from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.evidence import PackageLimits
-from sealtrail.ledger.chain import ChainLedger, Contracts
 from sealtrail.ledger.envelope import OperatorKey
-from sealtrail.ledger.fees import FeeMode
-from sealtrail.ledger.finality import parse_finality
-from sealtrail.ledger.proofs import RpcChainProofs
-from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.signatures import PeerKeyId
@@ -59,11 +42,7 @@ from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.beat import AuditBeat
-from sealtrail.services.audit_trail.reader import AuditReader
 from sealtrail.services.audit_trail.trail import AuditTrail
-from sealtrail.services.chain.follower import Follower
-from sealtrail.services.chain.network import FollowedNetworks, NetworkIdentity
-from sealtrail.services.chain.validators import ValidatorFollower
 from sealtrail.services.exchange.consignments import DeliveryLimits, Outgoing
 from sealtrail.services.exchange.copies import Copies
 from sealtrail.services.exchange.handovers import Policy
@@ -73,8 +52,6 @@ from sealtrail.services.fsck.continuous import ContinuousCheck, Pace
 from sealtrail.services.own_log.anchoring import Anchoring, AnchoringSetup
 from sealtrail.services.own_log.genesis import ensure_genesis
 from sealtrail.services.own_log.item_index import ItemIndexService
-from sealtrail.services.own_log.item_lists import ItemListService
-from sealtrail.services.own_log.published_log import PublishedLog
 from sealtrail.services.recording.capture import CaptureService
 from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.recording.drafting_process import DraftingSetup
@@ -105,10 +82,7 @@ class Node:
 
     def __init__(self, config: Config, keys: MemberKeys) -> None:
         self._config = config
-        self._resources = AsyncExitStack()
-        self._stop = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failure: BaseException | None = None
+        self._running = Running()
         self._event_key = keys.event
         self._event_signer = EventSigner(keys.event)
         self._operator = OperatorKey(keys.operator)
@@ -134,19 +108,17 @@ class Node:
 
     async def run(self) -> None:
         """Return when :meth:`stop` was called, or raise what a service died of."""
-        await self._stop.wait()
+        await self._running.stop.wait()
         await self.close()
-        if self._failure is not None:
-            raise self._failure
+        self._running.raise_failure()
 
     def stop(self) -> None:
         """Begin to stop; harmless to repeat."""
-        self._stop.set()
+        self._running.stop.set()
 
     async def close(self) -> None:
         """Stop what was started, in reverse order."""
-        self._stop.set()
-        await self._resources.aclose()
+        await self._running.close()
 
     async def _start(self) -> None:
         config = self._config
@@ -158,10 +130,14 @@ class Node:
         )
         config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._database = Database.open(config.database)
-        self._resources.callback(self._database.close)
+        self._running.resources.callback(self._database.close)
         self._tree = LogStore.open(self._database)
 
-        await self._open_chain(domain)
+        self._chain = make_chain_side(
+            config.chain, self._database, self._operator, domain=domain, clock=now_ms
+        )
+        self._running.resources.push_async_callback(self._chain.rpc.close)
+        await check_network(self._chain.rpc, self._chain.follower, self._database, domain)
         self._record = await self._database.read(
             lambda c: check_membership(c, config.member, self._public_keys())
         )
@@ -186,56 +162,14 @@ class Node:
             folder=config.index_folder,
             clock=now_ms,
         )
-        self._resources.push_async_callback(self._index.close)
+        self._running.resources.push_async_callback(self._index.close)
         self._start_services(domain)
         await self._serve(domain)
-
-    async def _open_chain(self, domain: Domain) -> None:
-        chain = self._config.chain
-        identity = ChainIdentity(chain_id=domain.chain_id, genesis_hash=domain.genesis_hash)
-        rpc = Rpc(chain.rpc_urls, expected=identity, timeout_seconds=chain.timeout_seconds)
-        self._resources.push_async_callback(rpc.close)
-        contracts = Contracts(registry=domain.registry, anchors=anchors_address(domain.registry))
-        self._ledger = ChainLedger(
-            rpc,
-            contracts=contracts,
-            finality=parse_finality(chain.finality),
-            fees=FeeMode(chain.fees),
-            chain_id=chain.chain_id,
-            operator=self._operator,
-            epoch_blocks=chain.epoch_blocks,
-        )
-        self._follower = Follower(
-            self._database,
-            self._ledger,
-            clock=now_ms,
-            random=random.random,
-            poll_seconds=chain.poll_seconds,
-            start_block=chain.start_block,
-        )
-        self._proofs = RpcChainProofs(rpc, epoch_blocks=chain.epoch_blocks)
-        self._validators = ValidatorFollower(
-            self._database,
-            self._proofs,
-            final=lambda: None if (c := self._follower.checked) is None else c.final,
-            genesis_hash=domain.genesis_hash,
-            random=random.random,
-            poll_seconds=chain.poll_seconds,
-        )
-        self._networks = FollowedNetworks(
-            NetworkIdentity(
-                chain_id=domain.chain_id,
-                genesis_hash=domain.genesis_hash,
-                registry=domain.registry,
-                anchors=contracts.anchors,
-            )
-        )
-        await check_network(rpc, self._follower, self._database, domain)
 
     async def _check_store(self, domain: Domain) -> None:
         """Look through the store; a small one before anything is answered, a large one beside the work."""
         self._store_check = StoreCheck(self._database, domain)
-        task = self._keep_running("checking the store", self._store_check.run(self._stop))
+        task = self._running.keep("checking the store", self._store_check.run(self._running.stop))
         self._continuous = ContinuousCheck(
             self._database,
             subject_of(self._config),
@@ -247,8 +181,7 @@ class Node:
             clock=now_ms,
         )
         await asyncio.wait({task}, timeout=CHECK_SECONDS_MAX)
-        if self._failure is not None:
-            raise self._failure
+        self._running.raise_failure()
 
     async def _start_audit(self) -> None:
         config = self._config
@@ -270,8 +203,8 @@ class Node:
         )
         await self._audit_beat.started(config.path.read_bytes())
         # after all that is started later has stopped: what it recorded last gets a digest too
-        self._resources.push_async_callback(self._audit_beat.close)
-        self._keep_running("the audit trail", self._audit_beat.run(self._stop))
+        self._running.resources.push_async_callback(self._audit_beat.close)
+        self._running.keep("the audit trail", self._audit_beat.run(self._running.stop))
 
     def _public_keys(self) -> dict[Purpose, bytes]:
         return {
@@ -288,8 +221,8 @@ class Node:
             self._database,
             self._tree,
             self._identity,
-            self._networks,
-            self._follower,
+            self._chain.networks,
+            self._chain.follower,
             store_check=lambda: self._store_check.state,
             clock=now_ms,
             parameters=Parameters(
@@ -297,13 +230,15 @@ class Node:
                 anchor_delay_seconds_max=self._config.anchoring.delay_seconds_max,
             ),
         )
-        self._keep_running("following the chain", self._follower.run(self._stop))
-        self._keep_running("following the validators", self._validators.run(self._stop))
+        self._running.keep("following the chain", self._chain.follower.run(self._running.stop))
+        self._running.keep(
+            "following the validators", self._chain.validators.run(self._running.stop)
+        )
         session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
-        self._resources.push_async_callback(session.close)
+        self._running.resources.push_async_callback(session.close)
         self._start_peers(session)
         self._start_witnesses(domain, session)
-        self._keep_running("checking the store again", self._continuous.run(self._stop))
+        self._running.keep("checking the store again", self._continuous.run(self._running.stop))
 
     def _start_capture(self, domain: Domain) -> None:
         config = self._config
@@ -337,7 +272,7 @@ class Node:
         config = self._config
         self._anchoring = Anchoring(
             self._database,
-            self._ledger,
+            self._chain.ledger,
             AnchoringSetup(
                 member=config.member,
                 origin=origin_of(domain, config.member),
@@ -352,18 +287,18 @@ class Node:
             random=random.random,
             moved=lambda: self._witnesses.cosigning.wake(),
         )
-        self._keep_running("keeping up the item index", self._index.run(self._stop))
-        self._keep_running("anchoring", self._anchoring.run(self._stop))
+        self._running.keep("keeping up the item index", self._index.run(self._running.stop))
+        self._running.keep("anchoring", self._anchoring.run(self._running.stop))
 
     def _drafting(self, setup: DraftingSetup) -> Drafting:
         processes = self._config.capture.processes
         if processes:
             drafting = ProcessDrafting(setup, processes=processes, clock=now_ms)
-            self._resources.push_async_callback(drafting.close)
+            self._running.resources.push_async_callback(drafting.close)
             drafting.start()
             return drafting
         executor = ThreadPoolExecutor(CAPTURE_THREADS, thread_name_prefix="sealtrail-capture")
-        self._resources.callback(executor.shutdown)
+        self._running.resources.callback(executor.shutdown)
         return LocalDrafting(setup.drafter(), limits=setup.limits, clock=now_ms, executor=executor)
 
     def _start_peers(self, session: aiohttp.ClientSession) -> None:
@@ -385,11 +320,11 @@ class Node:
                 self._tree,
                 self._identity,
                 self._peer_signer,
-                networks=self._networks,
+                networks=self._chain.networks,
                 policy=Policy(config.peers.disclosure),
                 now_ms=now_ms,
             ),
-            networks=self._networks,
+            networks=self._chain.networks,
             now_ms=now_ms,
             random=random.random,
             limits=DeliveryLimits(retry_seconds_max=config.peers.retry_seconds_max),
@@ -401,9 +336,9 @@ class Node:
             self._tree,
             self._identity,
             index=self._index,
-            networks=self._networks,
-            follower=self._follower,
-            proofs=self._proofs,
+            networks=self._chain.networks,
+            follower=self._chain.follower,
+            proofs=self._chain.proofs,
             signer=self._peer_signer,
             client=client,
         )
@@ -412,18 +347,18 @@ class Node:
             self._tree,
             self._identity,
             self._peer_signer,
-            networks=self._networks,
+            networks=self._chain.networks,
             now_ms=now_ms,
         )
         self._intake = Intake(
             self._database,
             self._identity,
-            networks=self._networks,
+            networks=self._chain.networks,
             now_ms=now_ms,
             limits=PackageLimits(),
             received=self._outgoing.proofs_arrived,
         )
-        self._keep_running("delivering to peers", self._outgoing.run(), cancel=True)
+        self._running.keep("delivering to peers", self._outgoing.run(), cancel=True)
 
     @property
     def _plain_http(self) -> PlainHttp:
@@ -436,21 +371,17 @@ class Node:
             self._config,
             self._database,
             self._tree,
-            self._networks,
+            self._chain.networks,
             WitnessClient(session, timeout_seconds=timeout_seconds, plain_http=self._plain_http),
             self._peer_client,
             domain=domain,
             key=self._witness_signer,
             clock=now_ms,
-            chain_seconds=self._chain_seconds,
+            chain_seconds=lambda: self._chain.seconds,
         )
-        self._keep_running("watching logs", self._witnesses.watch.run(self._stop))
-        self._keep_running("asking witnesses", self._witnesses.cosigning.run(), cancel=True)
-        self._keep_running("auditing indexes", self._witnesses.auditing.run(), cancel=True)
-
-    def _chain_seconds(self) -> int | None:
-        checked = self._follower.checked
-        return None if checked is None else checked.final.time
+        self._running.keep("watching logs", self._witnesses.watch.run(self._running.stop))
+        self._running.keep("asking witnesses", self._witnesses.cosigning.run(), cancel=True)
+        self._running.keep("auditing indexes", self._witnesses.auditing.run(), cancel=True)
 
     async def _serve(self, domain: Domain) -> None:
         config = self._config
@@ -460,8 +391,8 @@ class Node:
             public_keys=self._public_keys(),
             log=self._tree,
             database=self._database,
-            follower=self._follower,
-            validators=self._validators,
+            follower=self._chain.follower,
+            validators=self._chain.validators,
             anchoring=self._anchoring,
             capture=self._capture,
             outgoing=self._outgoing,
@@ -470,98 +401,27 @@ class Node:
             continuous=self._continuous,
             witnesses=self._witnesses,
         )
-        application = make_application(
+        answers = Answers(
+            database=self._database,
+            log=self._tree,
+            identity=self._identity,
+            networks=self._chain.networks,
+            index=self._index,
             capture=self._capture,
             queries=self._queries,
-            settings=config.http,
-            tokens=config.auth.tokens,
-            status=report.status,
-            readiness=report.readiness,
-            metrics=report.metrics,
+            provenance=self._provenance,
+            evidence=self._evidence,
+            copies=self._copies,
+            intake=self._intake,
+            witnesses=self._witnesses,
             audit=self._audit,
-            more_routes=[
-                *audit_routes.routes(
-                    AuditReader(self._database, self._tree, self._identity, clock=now_ms)
-                ),
-                *provenance_routes.routes(self._provenance),
-                *item_index_routes.routes(
-                    ItemListService(
-                        self._database, self._tree, self._identity, self._networks, self._index
-                    )
-                ),
-                *evidence_routes.routes(self._evidence),
-                *peer_routes.routes(
-                    self._intake,
-                    self._copies,
-                    public_url=config.public_url,
-                    timeout_seconds=config.http.request_timeout_seconds,
-                ),
-                *section_routes.routes(
-                    self._evidence,
-                    self._intake,
-                    public_url=config.public_url,
-                    timeout_seconds=config.http.request_timeout_seconds,
-                ),
-                *log_routes.routes(
-                    PublishedLog(
-                        self._database,
-                        self._tree,
-                        member=config.member,
-                        networks=self._networks,
-                    ),
-                    authenticate=peer_routes.authenticator(
-                        self._intake, public_url=config.public_url
-                    ),
-                ),
-                *index_audit_routes.routes(
-                    self._witnesses.audits_taken,
-                    self._intake,
-                    public_url=config.public_url,
-                    timeout_seconds=config.http.request_timeout_seconds,
-                ),
-                *witness_routes.routes(
-                    self._witnesses.witnessing,
-                    self._witnesses.watch,
-                    timeout_seconds=config.http.request_timeout_seconds,
-                ),
-            ],
+            report=report,
         )
-        runner = make_runner(application, config.http)
+        runner = make_runner(make_node_application(config, answers, clock=now_ms), config.http)
         await runner.setup()
-        self._resources.push_async_callback(runner.cleanup)
-        try:
-            await web.TCPSite(runner, config.http.host, config.http.port).start()
-        except OSError as e:
-            raise UnavailableError(
-                "port_in_use",
-                f"can't listen on {config.http.host} port {config.http.port}: {e.strerror}",
-                pointer="http.port",
-                advice="does the node run already? Else choose another port",
-            ) from e
+        self._running.resources.push_async_callback(runner.cleanup)
+        await listen(runner, config.http)
         _log.info("listening at %s", config.public_url)
-
-    def _keep_running(
-        self, name: str, work: Awaitable[Any], *, cancel: bool = False
-    ) -> asyncio.Task[None]:
-        """Run a service; should it die of something unforeseen, the node stops rather than limp."""
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-
-        def ended(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                known = isinstance(error, SealtrailError)
-                _log.critical("%s failed: %s", name, error, exc_info=None if known else error)
-                self._failure = self._failure or error
-                self._stop.set()
-
-        async def finish() -> None:
-            if cancel:
-                task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        task.add_done_callback(ended)
-        self._resources.push_async_callback(finish)
-        return task
 
 
 def _own_identity(connection: Connection, domain: Domain, member: bytes) -> Identity:
