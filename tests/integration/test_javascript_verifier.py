@@ -311,6 +311,21 @@ def test_finality_in_a_real_chain_is_told_alike(
             assert result["value"] == {**expected, "of": final.of}
             seen.add("final")
     assert {"final", "header_not_next", "sealer_unauthorized", "header_form_wrong"} <= seen
+    assert "header_too_late" in seen
+
+
+@pytest.mark.parametrize(("number", "refused"), [(0, True), (1, True), (3, True), (4, False)])
+def test_a_chain_whose_time_json_does_not_keep_is_not_followed(
+    number: int, refused: bool, chain: dict[str, Any], javascript: Javascript
+) -> None:
+    headers = [header_from_json(shown) for shown in chain["headers"][:4]]
+    late = [
+        msgspec.structs.replace(each, time=2**53) if n == number else each
+        for n, each in enumerate(headers)
+    ]
+    job = {"do": "chain", "headers": [encode_header(each).hex() for each in late]}
+    result = javascript.result(job)
+    assert result.get("code") == ("header_too_late" if refused else None)
 
 
 def changed_header(header: Header, random: Random) -> Header:
@@ -330,6 +345,7 @@ def changed_header(header: Header, random: Random) -> Header:
         {"extra_data": header.extra_data[:-65] + bytes(65)},
         {"extra_data": b""},
         {"time": header.time - 100},
+        {"time": 2**53},
         {"state_root": bytes(32)},
     ]
     return msgspec.structs.replace(header, **random.choice(changes))

@@ -9,6 +9,7 @@ import pytest
 
 from bundle_story import Story
 from bundle_world import (
+    BLOCK_SECONDS,
     PACK,
     Member,
     World,
@@ -158,6 +159,25 @@ def test_6_a_later_anchor_is_left_out_at_the_same_block() -> None:
     story.maker.anchored.pop()
     report = story.verified()
     assert_fails(report, BundleStepName.ANCHORS, "anchor_not_latest")
+
+
+def test_6_blocks_of_a_time_beyond_every_calendar_prove_nothing() -> None:
+    """Verdicts are as of the proof block's time: whoever seals could have all be overdue, or expired."""
+    story = Story("too late")
+    for _ in range(6):
+        story.world.mine([], skip=2**53 // BLOCK_SECONDS)
+    assert_fails(story.verified(), BundleStepName.CHAIN, "header_too_late")
+
+
+def test_6_nor_do_they_on_a_chain_without_seals() -> None:
+    story = Story("too late, without seals")
+    for _ in range(6):
+        story.world.mine([], skip=2**53 // BLOCK_SECONDS)
+    data = bundle(story.world, story.recipe())
+    trust = story.world.trust(pinned=5)
+    consensus = msgspec.structs.replace(trust.consensus, form="none")
+    report = verify(data, msgspec.structs.replace(trust, consensus=consensus, validators=[]))
+    assert_fails(report, BundleStepName.CHAIN, "header_too_late")
 
 
 def test_7_the_proof_is_from_another_network() -> None:

@@ -125,6 +125,19 @@ def test_a_clique_block_is_final_by_the_seals_on_top_of_it(
         assert refused(run[:-1], validators) == "seals_too_few"
 
 
+@pytest.mark.parametrize(("number", "time"), [(1, 2**53), (3, 2**53), (3, 2**64 - 1)])
+def test_a_time_that_json_does_not_keep_proves_nothing_by_a_history(number: int, time: int) -> None:
+    """In the first header neither, which no parent bounds."""
+    chain = clique_of(1, [0, 0, 0])
+    run = [
+        msgspec.structs.replace(each, time=time) if each.number == number else each
+        for each in chain.headers[1:]
+    ]
+    known = history(CLIQUE, (0, [0]))
+    assert verify_final(chain.headers[1:], known).needed == 1
+    assert refused(run, known) == "header_too_late"
+
+
 def test_two_taking_turns_on_top_are_two_however_often_they_seal() -> None:
     chain = clique_of(4, [0])
     for by in (1, 2):

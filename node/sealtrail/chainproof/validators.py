@@ -241,6 +241,8 @@ def _sealers_by_history(
     headers: Sequence[Header], history: ValidatorHistory
 ) -> tuple[_Sealers, tuple[bytes, ...]]:
     form = history.form
+    for header in headers:
+        check_time(header)
     for earlier, later in pairwise(headers):
         if later.number != earlier.number + 1 or later.parent_hash != block_hash(earlier, form):
             raise VerificationError(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sealtrail.chainproof.consensus import majority_of
+from sealtrail.chainproof.consensus import check_time, majority_of
 from sealtrail.chainproof.headers import Header, parse_header
 from sealtrail.chainproof.receipts import Log, receipt_at
 from sealtrail.chainproof.state import account_at, storage_at
@@ -218,6 +218,11 @@ class ChainPart:
                 f"a chain without seals, and not linked to block {self._trust.pinned.block}",
                 advice="use a trust file whose pinned block is one of the bundle's",
             )
+        for block in self._blocks:
+            try:
+                check_time(block.header)
+            except VerificationError as e:
+                self._notebook.error(_STEP, e, _place(block))
         return set(range(len(self._blocks)))
 
     def _run(self, at: int, count_max: int | None = None) -> list[Header]:

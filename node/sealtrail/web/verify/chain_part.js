@@ -7,7 +7,7 @@
  */
 
 import { compare, equal, toHex, to0x } from "./bytes.js";
-import { blockHash, membersFor, verifyFinal } from "./consensus.js";
+import { blockHash, checkNumbers, membersFor, verifyFinal } from "./consensus.js";
 import { SealtrailError, translating, wrong } from "./errors.js";
 import { badLine } from "./form.js";
 import { parseHeader, receiptAt, slotAt, storageRootAt } from "./header.js";
@@ -182,6 +182,7 @@ export class ChainPart {
       const reason = `a chain without seals, and not linked to block ${this.trust.pinned.block}`;
       this.notebook.unknown("chain", "pinned_block_missing", reason);
     }
+    for (const { header } of this.blocks) this.proving(`block ${header.number}`, () => checkNumbers(header));
     return new Set(this.blocks.keys());
   }
 

@@ -12,6 +12,7 @@ import { checkQbft, countQbftVote, hasQbftMix, parseExtra, possibleLists, qbftHa
 import { majorityOf } from "./votes.js";
 
 const EPOCH = 30_000;
+const NUMBER_MAX = (1n << 53n) - 1n; // what JSON keeps
 
 function isExtra(header, form) {
   try {
@@ -45,10 +46,16 @@ function checkTime(header, parent) {
   if (header.time < parent.time) throw wrong("header_too_early", `block ${header.number}`);
 }
 
+/** Check that height and time are numbers that JSON keeps: verdicts are as of a block's time. @throws header_too_late. */
+export function checkNumbers({ number, time }) {
+  if (number > NUMBER_MAX || time > NUMBER_MAX) throw wrong("header_too_late", `block ${number} is of ${time}`);
+}
+
 // -- followed from the genesis ----------------------------------------------------------------------
 
 /** Return the state after block 0. */
 export function stateAtGenesis(header, form) {
+  checkNumbers(header);
   const listed = form.name === "clique" ? cliqueSigners(header) : parseExtra(header.extraData, form.name).validators;
   return {
     form, number: header.number, hash: blockHash(header, form), time: header.time,
@@ -61,6 +68,7 @@ export function follow(state, header) {
   const { form } = state;
   checkNext(header, state);
   checkTime(header, state);
+  checkNumbers(header);
   const next = { form, number: header.number, hash: blockHash(header, form), time: header.time };
   if (form.name === "clique") {
     const sealer = checkClique(header, state.members, state.recent, form.epoch);
@@ -88,6 +96,7 @@ export function membersFor(intervals, number) {
  */
 export function verifyFinal(run, form, intervals) {
   if (form.name === "none") throw unavailable("chain_without_seals", "this chain's blocks carry no seals");
+  run.forEach(checkNumbers);
   run.slice(1).forEach((header, n) => {
     checkNext(header, { number: run[n].number, hash: blockHash(run[n], form) });
     checkTime(header, run[n]);
