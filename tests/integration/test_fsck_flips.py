@@ -227,6 +227,31 @@ def test_a_row_that_is_gone_is_named(store: Store, table: str) -> None:
         assert store.check().faults, (table, key)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE audit_record SET body = x'7b7d' WHERE n = ?", "DELETE FROM audit_record WHERE n = ?"],
+    ids=["can't be read", "is gone"],
+)
+def test_what_records_behind_an_unread_one_are_found_by_is_said_to_be_open(
+    store: Store, damage: str
+) -> None:
+    """What those before it are found by is still compared."""
+    with store.opened() as connection:
+        subjects = connection.execute("SELECT n, subject FROM audit_subject ORDER BY n").fetchall()
+        (first, subject), (last, _) = subjects[0], subjects[-1]
+        count = connection.execute("SELECT count(*) FROM audit_record").fetchone()[0]
+        assert first + 1 < last
+        connection.execute("DELETE FROM audit_subject WHERE n IN (?, ?)", (first, last))
+        connection.execute(damage, (first + 1,))
+    report = store.check()
+    missing = [f.key for f in report.faults if f.code == "audit_subject_missing"]
+    assert {key["n"] for key in missing} == {first}
+    assert "0x" + subject.hex() in {key["subject"] for key in missing}
+    (unchecked,) = report.unchecked
+    assert (unchecked.check, unchecked.code) == ("audit trail", "audit_record_unread")
+    assert f"records {first + 1} to {count - 1}" in unchecked.message
+
+
 def run_files(store: Store) -> list[Path]:
     folder = store.subject().index_folder
     assert folder is not None

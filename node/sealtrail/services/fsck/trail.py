@@ -58,7 +58,7 @@ class _Walk:
         self._bodies: dict[int, bytes] = {}
         self._hashes: dict[int, bytes] = {}
         self._bad: set[int] = set()  # records that are gone or named
-        self._unreadable = False
+        self._unread_from: int | None = None  # the first record that is gone or can't be read
         self._rows_of = audit.SubjectRows()
         self._expected: dict[int, set[bytes]] = {}
         self._count = 0
@@ -90,7 +90,11 @@ class _Walk:
     def _gone(self, end: int, message: str) -> None:
         for n in range(self._count, min(end, self._count + _GAP_NAMED_MAX)):
             self._add("audit_record_missing", n, message)
-        self._unreadable = True
+        self._note_unread(self._count)
+
+    def _note_unread(self, n: int) -> None:
+        if self._unread_from is None:
+            self._unread_from = n
 
     def _record(
         self, n: int, time_ms: int, body: bytes, record_hash: bytes, previous: set[bytes] | None
@@ -108,7 +112,7 @@ class _Walk:
             record = parse_record(body)
         except InputError as error:
             self._add("audit_record_differs", n, error.message, "body")
-            self._unreadable = True
+            self._note_unread(n)
             return
         if record.n != n:
             self._add("audit_record_differs", n, f"its bytes are record {record.n}", "body")
@@ -123,7 +127,7 @@ class _Walk:
         try:
             return self._rows_of.of(record)
         except ValueError:
-            self._unreadable = True
+            self._note_unread(record.n)
             return set()
 
     def _end(self) -> None:
@@ -218,21 +222,29 @@ class _Walk:
             message = "it is not the last record's hash"
             self._found.add("audit_head_differs", _HEAD, _HEAD_KEY, message, column="record_hash")
         at = (self._rows_of.leaf_block, self._rows_of.leaf_record)
-        if not self._unreadable and (head.leaf_block, head.leaf_record) != at:
+        if self._unread_from is None and (head.leaf_block, head.leaf_record) != at:
             message = f"its leaves are {head.leaf_block}, {head.leaf_record}; expected {at}"
             self._found.add("audit_head_differs", _HEAD, _HEAD_KEY, message, column="leaf_block")
 
     def _subjects(self) -> None:
-        """Compare what records are found by; where a record can't be read, others' rows may rest on it."""
+        """Compare what records are found by, up to one that can't be read: later ones' rows may rest on it."""
         stored: dict[int, set[bytes]] = defaultdict(set)
         for subject, n in self._connection.execute("SELECT subject, n FROM audit_subject"):
             stored[n].add(subject)
+        end = self._count if self._unread_from is None else self._unread_from
         for n in sorted(stored.keys() | self._expected.keys()):
-            there, wanted = stored.get(n, set()), self._expected.get(n)
-            if (wanted is None and 0 <= n < self._count) or self._unreadable:
+            if end <= n < self._count:
                 continue
-            self._name("audit_subject_unexpected", n, there - (wanted or set()), "is not about it")
-            self._name("audit_subject_missing", n, (wanted or set()) - there, "is not found by it")
+            there, wanted = stored.get(n, set()), self._expected.get(n, set())
+            self._name("audit_subject_unexpected", n, there - wanted, "is not about it")
+            self._name("audit_subject_missing", n, wanted - there, "is not found by it")
+        if self._unread_from is not None:
+            self._found.skip(
+                CHECK.name,
+                "audit_record_unread",
+                f"what records {end} to {self._count - 1} are found by, and the head's leaves: record {end} is gone or"
+                " can't be read, and they rest on it",
+            )
 
     def _name(self, code: str, n: int, subjects: set[bytes], what: str) -> None:
         for subject in sorted(subjects):
