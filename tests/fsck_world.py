@@ -23,7 +23,7 @@ import msgspec
 from fakes.ledger import FakeLedger, _Transaction
 from peers_world import Peer, PeersWorld, peers_world, until
 from provenance_world import commissioning, derived, document, erase, event, packing, shipping
-from scenarios import MAKER, PHARMACY, WHOLESALER, Actor
+from scenarios import CARRIER, MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.chainproof.consensus import Form, Validators
 from sealtrail.chainproof.validators import Change
 from sealtrail.errors import IntegrityError
@@ -39,6 +39,7 @@ from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
 from sealtrail.signing import Ed25519Signer, origin_of, parse_leaf
 from sealtrail.store.audit_names import ensure_pseudonym, keep_input
 from sealtrail.store.contents import parse_content
+from sealtrail.store.foreign import ForeignCheckpoint, save_checkpoints
 from sealtrail.store.index_audits import AuditedLog, save_audited, save_index_audit
 from sealtrail.store.keystore import save_key
 from sealtrail.store.log_findings import (
@@ -152,7 +153,7 @@ def build_stores(folder: Path) -> dict[str, Store]:
 
 
 async def _build(folder: Path) -> dict[str, Store]:
-    async with peers_world(folder) as world:
+    async with peers_world(folder, (MAKER, WHOLESALER, PHARMACY, CARRIER)) as world:
         maker, wholesaler, pharmacy = [
             await world.peer(actor) for actor in (MAKER, WHOLESALER, PHARMACY)
         ]
@@ -200,10 +201,13 @@ async def _build(folder: Path) -> dict[str, Store]:
         # postings for a whole run of the item index
         await pharmacy.record(commissioning(PHARMACY, 30, *(f"{PACK}R{n}" for n in range(4_200))))
         await pharmacy.anchor()
+        shown = await _rewind(world)
         for peer in world.peers.values():
             await peer.stop_delivering()
             await _keep_trail(peer)
-            await peer.watch.look()
+            # the notes come as with packages of its entries
+            peer.database.write_sync(lambda c: save_checkpoints(c, shown, 1))
+            await _look(peer)
             peer.database.write_sync(lambda c: _fill(c, world))
         wholesaler.database.write_sync(_erase_two)
         stores = {
@@ -214,6 +218,37 @@ async def _build(folder: Path) -> dict[str, Store]:
     for store in stores.values():
         store.keep()
     return stores
+
+
+async def _rewind(world: PeersWorld) -> list[ForeignCheckpoint]:
+    """Have the carrier anchor a smaller tree after a larger one; return both checkpoints."""
+    ledger = FakeLedger(world.chain, CARRIER.member)
+    origin = origin_of(world.domain, CARRIER.member)
+    key = Ed25519Signer(derived(CARRIER.name, "log"))
+    shown: list[ForeignCheckpoint] = []
+    for size in (9, 7):
+        checkpoint = Checkpoint(origin, size, bytes([size]) * 32)
+        sequence, previous = await ledger.latest_anchor(CARRIER.member)
+        sent = await ledger.sign_anchor(sequence + 1, previous, checkpoint.hash)
+        await ledger.send(sent.raw)
+        shown.append(
+            ForeignCheckpoint(
+                checkpoint_hash=checkpoint.hash,
+                member=CARRIER.member,
+                tree_size=size,
+                root_hash=checkpoint.root_hash,
+                note=sign_note(checkpoint, key),
+            )
+        )
+    return shown
+
+
+async def _look(peer: Peer) -> None:
+    """Have the log watch look until it has seen all, the rewind with it."""
+    await peer.follower.check_now()
+    while not await peer.watch.look():
+        pass
+    assert peer.watch.counts["log_rewound"] == 1
 
 
 async def _keep_trail(peer: Peer) -> None:

@@ -252,6 +252,30 @@ def test_what_records_behind_an_unread_one_are_found_by_is_said_to_be_open(
     assert f"records {first + 1} to {count - 1}" in unchecked.message
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "first_sequence = 7",
+        "first_sequence = second_sequence, second_sequence = first_sequence",
+        "first_sequence = NULL, second_sequence = NULL",
+        "first_note = second_note, second_note = first_note",
+        "second_note = first_note",
+        "code = 'log_forked'",
+        "member = (SELECT member FROM identity)",
+    ],
+)
+def test_a_rewind_that_its_two_anchored_notes_do_not_prove_is_named(
+    store: Store, change: str
+) -> None:
+    with store.opened() as connection:
+        ((number,),) = connection.execute(
+            "SELECT finding_id FROM log_finding WHERE code = 'log_rewound'"
+        )
+    store.sql(f"UPDATE log_finding SET {change} WHERE finding_id = {number}")
+    faults = [(f.code, f.key) for f in store.check(offline=True).faults]
+    assert faults == [("log_finding_differs", {"finding_id": number})]
+
+
 def run_files(store: Store) -> list[Path]:
     folder = store.subject().index_folder
     assert folder is not None
