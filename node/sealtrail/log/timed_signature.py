@@ -8,7 +8,8 @@ Source: C2SP tlog-cosignature, Ed25519 signed message; docs/protocol.md sections
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -45,6 +46,36 @@ class TimedSigner(msgspec.Struct, frozen=True, order=True):
     def message(self, checkpoint: Checkpoint, unix_seconds: int) -> bytes:
         """Return what is signed."""
         return f"{self.title}\ntime {unix_seconds}\n{checkpoint.text}".encode()
+
+
+Signer = TypeVar("Signer", bound=TimedSigner)
+
+
+def distinct_signers(signers: Iterable[Signer]) -> list[Signer]:
+    """Return as many of them as there can be of which no two have a name or a key in common, in ascending order.
+
+    A signature does not say under which name it was made: whoever has another's key registered as his own can show
+    its signatures once more. And who has several keys is still one.
+    """
+    ways: dict[str, dict[bytes, Signer]] = {}
+    for each in sorted(signers):
+        ways.setdefault(each.name, {})[each.public_key] = each
+    taken: dict[bytes, str] = {}
+
+    def place(name: str, tried: set[bytes]) -> bool:
+        """Give the name a key, and whoever has that another one (Kuhn's algorithm; a note has few lines)."""
+        for key in ways[name]:
+            if key in tried:
+                continue
+            tried.add(key)
+            if key not in taken or place(taken[key], tried):
+                taken[key] = name
+                return True
+        return False
+
+    for name in ways:
+        place(name, set())
+    return sorted(ways[name][key] for key, name in taken.items())
 
 
 def sign_timed(

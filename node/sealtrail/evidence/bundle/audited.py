@@ -13,6 +13,7 @@ from sealtrail.errors import UnavailableError, VerificationError
 from sealtrail.evidence.record import NetworkView
 from sealtrail.log.checkpoint import Checkpoint, NoteSignature, parse_note, parse_origin
 from sealtrail.log.index_audit import IndexAuditor, parse_index_audit_name, verify_index_audit
+from sealtrail.log.timed_signature import distinct_signers
 from sealtrail.membership.records import MemberRecord, Purpose, Role, Status
 
 AUDITING_ROLES = Role.AUDITOR | Role.REGULATOR
@@ -31,13 +32,15 @@ def index_audited_by(
     """Return who audited the index that the checkpoint's last leaf gives.
 
     Counted is an active member with the role auditor or regulator at the view's block, other than the log's own, by a
-    witness key that is valid then and that nobody reports compromised. Lines of anybody else are passed over.
+    witness key that is valid then, that nobody reports compromised, and that the log's own member has not too. Lines
+    of anybody else are passed over. Of members that audited with one key one is counted.
 
     Raises:
         InputError: ``origin_malformed``: the checkpoint is of no log.
     """
     log = parse_origin(checkpoint.origin)
-    members: set[bytes] = set()
+    own = witness_keys_of(network, log.member)
+    found: dict[IndexAuditor, bytes] = {}
     wrong: list[VerificationError] = []
     for line in signatures:
         origin = parse_index_audit_name(line.name)
@@ -46,14 +49,22 @@ def index_audited_by(
         if (origin.genesis_hash, origin.registry) != (log.genesis_hash, log.registry):
             continue
         for auditor in _auditors(line.name, _record(network, origin.member), network.block):
-            if auditor.key_id != line.key_id:
+            if auditor.key_id != line.key_id or auditor.public_key in own:
                 continue
             try:
                 verify_index_audit(checkpoint, line, auditor)
-                members.add(origin.member)
+                found[auditor] = origin.member
             except VerificationError as error:
                 wrong.append(error)
-    return IndexAudited(members=tuple(sorted(members)), wrong=tuple(wrong))
+    members = sorted(found[each] for each in distinct_signers(found))
+    return IndexAudited(members=tuple(members), wrong=tuple(wrong))
+
+
+def witness_keys_of(network: NetworkView, member: bytes) -> frozenset[bytes]:
+    """Return the witness keys that a member has or had: by whatever name they sign, it is no other."""
+    record = _record(network, member)
+    keys = record.keys if record else ()
+    return frozenset(k.public for k in keys if k.purpose is Purpose.WITNESS)
 
 
 def auditors_named(note: str) -> frozenset[bytes]:

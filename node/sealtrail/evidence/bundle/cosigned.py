@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealtrail.errors import VerificationError
-from sealtrail.evidence.bundle.audited import index_audited_by
+from sealtrail.evidence.bundle.audited import index_audited_by, witness_keys_of
 from sealtrail.evidence.bundle.members import MembersPart
 from sealtrail.evidence.bundle.report import BundleStepName, Notebook
 from sealtrail.evidence.bundle.trust import TrustFile
 from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.log.checkpoint import SignedCheckpoint
 from sealtrail.log.cosignature import Cosignature, Witness, verify_cosignature, witness_name
+from sealtrail.log.timed_signature import distinct_signers
 from sealtrail.membership.records import Purpose
 from sealtrail.signing import Domain, origin_of
 
@@ -43,9 +44,12 @@ class Cosigners:
     def check(self, member: bytes, signed: SignedCheckpoint) -> tuple[Cosignature, ...]:
         """Return the cosignatures of known witnesses under a checkpoint of that log, and note what is wrong."""
         found = []
+        own = witness_keys_of(self._members, member)
         for line in signed.signatures:
             witness, by = self._witnesses().get((line.name, line.key_id), (None, None))
             if witness is None or by == member:  # nobody is his own witness
+                continue
+            if witness.public_key in own:  # nor is he by another's name
                 continue
             try:
                 found.append(verify_cosignature(signed.checkpoint, line, witness))
@@ -68,10 +72,7 @@ class Cosigners:
         """Note it if a covered log's last checkpoint has fewer cosignatures than the trust file demands."""
         by = {c.witness for c in found}
         # Who has several keys, or a key that has several names, counts once.
-        if self._named:
-            counted = len({witness.public_key for witness in by & self._named})
-        else:
-            counted = len({witness.name for witness in by})
+        counted = len(distinct_signers(by & self._named if self._named else by))
         if counted < self._needed:
             self._notebook.fails(
                 _STEP,

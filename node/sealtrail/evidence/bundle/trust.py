@@ -196,7 +196,9 @@ def _check(trust: TrustFile) -> None:
     for n, each in enumerate(intervals):
         if not each.validators or len(set(each.validators)) != len(each.validators):
             raise _malformed(f"/validators/{n}", "no validators, or one twice")
-    if trust.cosignatures.needed > len({w.public_key for w in trust.cosignatures.witnesses}) > 0:
+    witnesses = trust.cosignatures.witnesses
+    counting = min(len({w.public_key for w in witnesses}), len({w.name for w in witnesses}))
+    if trust.cosignatures.needed > counting > 0:
         raise _malformed("/cosignatures/needed", "more than there are witnesses")
 
 

@@ -127,7 +127,7 @@ class Reading {
       if (key === null || !isValidAt(key, this.header.proof_block)) {
         throw wrong("issuer_key_unknown", `${to0x(line.public_key)} is no peer key of the issuer at the proof block`);
       }
-      if (key.compromiseReported) throw wrong("issuer_key_compromised", "the key was reported compromised");
+      if (key.compromisedSince) throw wrong("issuer_key_compromised", "the key was reported compromised");
     } catch (error) {
       this.notebook.error("issuer", error);
     }

@@ -174,7 +174,7 @@ export const isValidAt = (key, block) =>
 
 /** Tell whether its owner says that others had the key at that block. */
 export const isCompromisedAt = (key, block) =>
-  key.compromiseReported !== 0 && key.compromisedSince <= block;
+  key.compromisedSince !== 0 && key.compromisedSince <= block;
 
 // -- what the contracts store and emit --------------------------------------------------------------
 
