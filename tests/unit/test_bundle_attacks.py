@@ -7,11 +7,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from bundle_story import Story
+from bundle_story import GTIN, Story
 from bundle_world import (
     BLOCK_SECONDS,
     PACK,
     Member,
+    Recipe,
     World,
     answered,
     bundle,
@@ -27,7 +28,10 @@ from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, ItemQuestion
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
+from sealtrail.evidence.bundle.trust import KnownMember, encode_trust, parse_trust
 from sealtrail.evidence.report import Outcome
+from sealtrail.evidence.wire import to_hex
+from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Purpose, Status, registered_form
 from sealtrail.signing import EventSigner, Reference, Relation
 
@@ -271,6 +275,51 @@ def test_a_better_answer_than_the_entries_bear_out_is_found() -> None:
         return lines
 
     assert_fails(edited(Story(), improve), BundleStepName.VERDICTS, "verdicts_differ")
+
+
+class OthersNumber:
+    """A pack is used that nobody commissioned, and another member holds its number."""
+
+    def __init__(self, name: str) -> None:
+        self.world = World(name)
+        self.holder = Member(self.world, f"Holder of {name}", gln="9521234000020")
+        self.user = Member(self.world, f"User of {name}", rights=())
+        self.user.append(event(5))
+        self.user.seal()
+        self.world.empty(6)
+
+    def report(self, *shown: Member, known: tuple[Member, ...]) -> BundleReport:
+        """Verify a bundle in which stand these members' records, by a trust file that has those."""
+        items = [(PACK, False), (GTIN, False)]
+        recipe = Recipe(issuer=self.user, logs=[self.user], others=list(shown), items=items)
+        members = [
+            KnownMember(
+                member=to_hex(m.member), name=m.name, record=encode_record(m.records[-1])
+            )
+            for m in known
+        ]
+        trust = msgspec.structs.replace(self.world.trust(pinned=5), members=members)
+        return verify(bundle(self.world, recipe), parse_trust(encode_trust(trust)))
+
+
+def test_the_record_of_who_holds_the_number_is_left_out() -> None:
+    story = OthersNumber("left out")
+    honest = story.report(story.holder, known=(story.user, story.holder))
+    assert honest.exit_code == 0
+    assert "used_before_commissioned" in dict(honest.findings)
+    report = story.report(known=(story.user, story.holder))
+    assert "used_before_commissioned" not in dict(report.findings)
+    assert failures(report) == {(BundleStepName.VERDICTS, "members_left_out")}
+    assert report.exit_code == 1
+
+
+def test_a_record_that_changes_no_verdict_may_be_left_out() -> None:
+    story = OthersNumber("no difference")
+    bystander = Member(story.world, "Bystander", gln="9521234000037", rights=())
+    story.world.empty(6)
+    report = story.report(story.holder, known=(story.user, story.holder, bystander))
+    assert failures(report) == set()
+    assert report.exit_code == 0
 
 
 def test_a_later_version_of_a_record_is_left_out() -> None:
