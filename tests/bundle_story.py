@@ -19,13 +19,14 @@ from bundle_world import (
     verify,
 )
 from evidence_world import digest_of
+from sealtrail.epcis import read_content
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, CheckpointLine, CompletenessGrade
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.log.ed25519 import Ed25519Signer
 from sealtrail.log.index_audit import index_audit_name, sign_index_audit, with_index_audits
 from sealtrail.membership.records import Key, Purpose, Role
-from sealtrail.signing import origin_of
+from sealtrail.signing import Reference, Relation, origin_of
 
 GTIN = "https://id.gs1.org/01/09521234543213"
 LOT = GTIN + "/10/L1"
@@ -55,6 +56,22 @@ class Story:
         self.maker.append(shipping(10))
         self.maker.seal()
         self.world.empty(6)
+
+    def declare_birth_wrong(self) -> int:
+        """Have the maker declare the pack's commissioning erroneous; return the leaf."""
+        birth = self.maker.entries[1].content
+        assert birth is not None
+        wrong = read_content(birth, "application/ld+json")
+        declaration = commissioning(
+            5,
+            eventID=f"ni:///sha-256;{wrong.event_hash.hex()}?ver=CBV2.0",
+            errorDeclaration={
+                "declarationTime": "2026-03-01T08:40:00.000Z",
+                "reason": "incorrect_data",
+            },
+        )
+        corrects = Reference(Relation.CORRECTS, self.maker.entry_id(1))
+        return self.maker.append(declaration, references=(corrects,))
 
     def recipe(self) -> Recipe:
         return Recipe(issuer=self.maker, logs=[self.maker], items=list(ITEMS))

@@ -16,14 +16,12 @@ from bundle_world import (
     World,
     answered,
     bundle,
-    commissioning,
     event,
     lines_of,
     signed,
     verify,
 )
 from evidence_world import digest_of
-from sealtrail.epcis import read_content
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, ItemQuestion
@@ -33,7 +31,7 @@ from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Purpose, Status, registered_form
-from sealtrail.signing import EventSigner, Reference, Relation
+from sealtrail.signing import EventSigner
 
 
 def failures(report: BundleReport) -> set[tuple[str, str]]:
@@ -246,19 +244,7 @@ def test_10_an_event_is_corrected_after_the_recall() -> None:
     story.maker.append(event(20, step="holding", disposition="recalled"))
     story.maker.seal()
     story.world.empty(2)
-    birth = story.maker.entries[1].content
-    assert birth is not None
-    wrong = read_content(birth, "application/ld+json")
-    declaration = commissioning(
-        5,
-        eventID=f"ni:///sha-256;{wrong.event_hash.hex()}?ver=CBV2.0",
-        errorDeclaration={
-            "declarationTime": "2026-03-01T08:40:00.000Z",
-            "reason": "incorrect_data",
-        },
-    )
-    corrects = Reference(Relation.CORRECTS, story.maker.entry_id(1))
-    story.maker.append(declaration, references=(corrects,))
+    story.declare_birth_wrong()
     story.maker.seal()
     story.world.empty(6)
     assert_fails(story.verified(), BundleStepName.VERDICTS, "corrected_after_recall")
@@ -293,9 +279,7 @@ class OthersNumber:
         items = [(PACK, False), (GTIN, False)]
         recipe = Recipe(issuer=self.user, logs=[self.user], others=list(shown), items=items)
         members = [
-            KnownMember(
-                member=to_hex(m.member), name=m.name, record=encode_record(m.records[-1])
-            )
+            KnownMember(member=to_hex(m.member), name=m.name, record=encode_record(m.records[-1]))
             for m in known
         ]
         trust = msgspec.structs.replace(self.world.trust(pinned=5), members=members)

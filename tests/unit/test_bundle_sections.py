@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from bundle_story import Story
-from bundle_world import Member, Recipe, answered, lines_of, signed, verify
+from bundle_world import PACK, Member, Recipe, answered, event, lines_of, signed, verify
+from evidence_world import digest_of
 from sealtrail.errors import InputError
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
@@ -21,6 +22,7 @@ from sealtrail.evidence.bundle.lines import (
     Withheld,
 )
 from sealtrail.evidence.bundle.partial import WirePartial
+from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import Cosignatures
 from sealtrail.evidence.report import Outcome
@@ -140,6 +142,124 @@ def test_a_leaf_that_two_sections_show_counts_once() -> None:
         ]
     report = verified(story, [*lines[:opened], *sections])
     assert failures(report) == {("completeness", "entry_left_out")}
+
+
+def stored_twice() -> tuple[Story, int]:
+    """Return a story with an event that names an order, two anchors behind it, and the event's leaf."""
+    story = Story("shown twice")
+    order = {"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:9521234000013:1"}
+    leaf = story.maker.append(event(20, step="storing", bizTransactionList=[order]))
+    story.maker.seal()
+    story.world.empty(2)
+    story.maker.append(event(21))
+    story.maker.seal()
+    story.world.empty(6)
+    return story, leaf
+
+
+def shown_twice(
+    story: Story,
+    index: int,
+    first: Callable[[EntryLine], EntryLine],
+    second: Callable[[EntryLine], EntryLine],
+) -> list[AnyLine]:
+    """Return the lines about the pack: a section by paths to each checkpoint behind the leaf, and the leaf in each."""
+    lines = lines_of(story.world, story.recipe())
+    opened = next(n for n, line in enumerate(lines) if isinstance(line, LogLine))
+    sections: list[AnyLine] = []
+    behind = 0
+    for note in (line for line in lines if isinstance(line, CheckpointLine)):
+        size = int(note.note.split("\n")[1])
+        if size <= index:
+            continue
+        before, behind = behind, size
+        change = first if not sections else second
+        entries = [line for line in lines if isinstance(line, EntryLine) and line.index < size]
+        opening = lines[opened]
+        assert isinstance(opening, LogLine)
+        sections.append(msgspec.structs.replace(opening, covered=False, paths=True))
+        for each in entries:
+            if each.index == index or each.index >= before:
+                path = b"".join(inclusion_proof(each.index, size, story.maker.node))
+                line = change(each) if each.index == index else each
+                sections.append(msgspec.structs.replace(line, gap=b"", path=path))
+        sections.append(msgspec.structs.replace(note, gap=b""))
+    return answered(story.world, [*lines[:opened], *sections])
+
+
+def whole(line: EntryLine) -> EntryLine:
+    return line
+
+
+def in_parts(line: EntryLine) -> EntryLine:
+    return redacted(line, [PACK], digest_of("Maker of shown twice", "salt"))
+
+
+def bare(line: EntryLine) -> EntryLine:
+    return msgspec.structs.replace(line, content=None, seed=None, references=b"", item_keys=b"")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "withheld", "parts"),
+    [
+        (whole, whole, 0, 0),
+        (whole, in_parts, 0, 0),
+        (in_parts, whole, 0, 0),
+        (bare, whole, 0, 0),
+        (whole, bare, 0, 0),
+        (bare, in_parts, 0, 1),
+        (in_parts, in_parts, 0, 1),
+        (bare, bare, 1, 0),
+    ],
+)
+def test_an_entry_that_two_sections_show_counts_once(
+    first: Callable[[EntryLine], EntryLine],
+    second: Callable[[EntryLine], EntryLine],
+    withheld: int,
+    parts: int,
+) -> None:
+    """As it is shown where most of it is; what is withheld in one section and shown in another is shown."""
+    story, leaf = stored_twice()
+    data = signed(shown_twice(story, leaf, first, second), story.maker)
+    report = verify(data, story.world.trust(pinned=5))
+    assert failures(report) == set()
+    assert (report.withheld_entries, report.withheld_parts) == (withheld, parts)
+    assert sum(step.biz_step == "storing" for step in report.journey) == 1 - withheld
+    if not withheld:
+        once = signed(shown_twice(story, 0, whole, whole), story.maker)
+        alone = verify(once, story.world.trust(pinned=5))
+        assert report.verdicts == alone.verdicts
+        assert report.findings == alone.findings
+        assert len(report.journey) == len(alone.journey)
+
+
+def test_an_entry_that_is_counted_twice_is_found() -> None:
+    story, leaf = stored_twice()
+    lines = shown_twice(story, leaf, bare, bare)
+    answer = lines[-1]
+    assert isinstance(answer, AnswerLine)
+    lines[-1] = msgspec.structs.replace(answer, withheld=Withheld(entries=2))
+    report = verify(signed(lines, story.maker), story.world.trust(pinned=5))
+    assert failures(report) == {("completeness", "withheld_differs")}
+
+
+def test_an_entry_that_two_sections_show_is_anchored_as_of_the_earlier() -> None:
+    """A correction that was anchored before the recall is not made late by another section."""
+    story = Story("shown twice")
+    correction = story.declare_birth_wrong()
+    story.maker.seal()
+    story.world.empty(2)
+    story.maker.append(event(20, step="holding", disposition="recalled"))
+    story.maker.seal()
+    story.world.empty(2)
+    story.maker.append(event(21))
+    story.maker.seal()
+    story.world.empty(6)
+    lines = shown_twice(story, correction, whole, whole)
+    sizes = [int(each.note.split("\n")[1]) for each in lines if isinstance(each, CheckpointLine)]
+    assert sum(size > correction for size in sizes) == 3
+    report = verify(signed(lines, story.maker), story.world.trust(pinned=5))
+    assert failures(report) == set()
 
 
 def test_item_keys_out_of_order_are_malformed() -> None:

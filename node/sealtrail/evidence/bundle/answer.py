@@ -26,7 +26,7 @@ from sealtrail.evidence.bundle.lines import (
     Verdict,
     Withheld,
 )
-from sealtrail.evidence.bundle.sections import Section
+from sealtrail.evidence.bundle.sections import Kept, Section
 from sealtrail.evidence.recorded import recorded_of
 from sealtrail.evidence.wire import to_hex
 from sealtrail.gs1 import item_of
@@ -55,7 +55,7 @@ def conclude_sections(
     question: AnyQuestion, sections: Sequence[Section], network: Network, *, now_seconds: int
 ) -> Conclusion:
     """Conclude from what the sections hold."""
-    kept = [each for section in sections for each in section.kept]
+    kept = _each_once(sections)
     withheld = [k for k in kept if k.withheld]
     history = tuple(recorded_of(k.verified) for k in kept if k.verified.event or k.verified.shown)
     counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
@@ -74,6 +74,27 @@ def conclude_sections(
         withheld=counts,
         withheld_needed=_withheld_needed(sections, needed),
         corrected_after_recall=_corrected_after_recall(history),
+    )
+
+
+def _each_once(sections: Sequence[Section]) -> list[Kept]:
+    """Return the sections' entries, each once: as the section has it that shows most of it, as of its earliest anchor.
+
+    Who has another's entries by paths of their own may show one of them up to several checkpoints.
+    """
+    found: dict[bytes, Kept] = {}
+    for each in (kept for section in sections for kept in section.kept):
+        known = found.get(each.verified.entry_id)
+        found[each.verified.entry_id] = each if known is None else _either(known, each)
+    return list(found.values())
+
+
+def _either(first: Kept, second: Kept) -> Kept:
+    more = max(first, second, key=lambda kept: kept.is_whole - kept.withheld)
+    anchors = [k.verified.anchor for k in (first, second) if k.verified.anchor is not None]
+    anchor = min(anchors, key=lambda each: each.block_number, default=None)
+    return msgspec.structs.replace(
+        more, verified=msgspec.structs.replace(more.verified, anchor=anchor)
     )
 
 

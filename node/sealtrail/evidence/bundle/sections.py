@@ -56,6 +56,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     verified: VerifiedEntry
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether all of an event is shown."""
+        return self.verified.event is not None
+
+    @property
     def withheld(self) -> bool:
         """Tell whether nothing that can be read is shown of an event."""
         verified = self.verified

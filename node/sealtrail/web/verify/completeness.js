@@ -145,6 +145,17 @@ function checkCovered(notebook, claim, sections) {
   }
 }
 
+/** Return the entries, each once: as it is shown where most of it is. */
+function eachOnce(entries) {
+  const found = new Map();
+  const rank = ({ withheld, inParts }) => (withheld ? 0 : inParts ? 1 : 2);
+  for (const each of entries) {
+    const known = found.get(each.id);
+    if (known === undefined || rank(known) < rank(each)) found.set(each.id, each);
+  }
+  return [...found.values()];
+}
+
 function checkCounts(notebook, answer, sections) {
   const entries = sections.flatMap((each) => each.entries);
   const unsure = new Set(entries.map((each) => each.unsure).filter((code) => code !== null));
@@ -152,8 +163,9 @@ function checkCounts(notebook, answer, sections) {
     notebook.unknown(STEP, code, "whether all events are what was signed is not known, so how many are withheld is not");
   }
   if (unsure.size) return;
-  const withheld = entries.filter((each) => each.withheld).length;
-  const parts = entries.filter((each) => each.inParts).length;
+  const once = eachOnce(entries);
+  const withheld = once.filter((each) => each.withheld).length;
+  const parts = once.filter((each) => each.inParts).length;
   if (withheld !== answer.withheld.entries || parts !== answer.withheld.parts) {
     const told = `not ${answer.withheld.entries} and ${answer.withheld.parts}`;
     notebook.fails(STEP, "withheld_differs", `${withheld} entries are withheld and ${parts} shown in part, ${told}`);

@@ -38,7 +38,7 @@ function outcome(number, act) {
  *
  * @param shown `{ content, mediaType, seed, partial, references, itemKeys, itemSalt, leafIndex }`; null is withheld.
  * @param entry what `parseLeaf` gave for the leaf. @param network and its domain `separator`.
- * @returns `{ steps, event, signer }`: what was not found is null.
+ * @returns `{ id, steps, event, signer }`: what was not found is null.
  */
 export function entrySteps(shown, entry, network, separator) {
   const content = outcome(1, () => readContent(shown, entry, network));
@@ -48,8 +48,10 @@ export function entrySteps(shown, entry, network, separator) {
   const disclosure = outcome(3, () => checkDisclosure(shown, entry, event, hash));
   const items = outcome(4, () => checkItems(shown, entry, event));
   const references = outcome(5, () => checkReferences(shown, entry));
-  const signer = outcome(6, () => recoverSigner(entryId(entry, separator), entry.signature));
+  const id = entryId(entry, separator);
+  const signer = outcome(6, () => recoverSigner(id, entry.signature));
   return {
+    id,
     steps: [content, hash, disclosure, items, references, signer],
     event,
     signer: signer.value ?? null,

@@ -75,7 +75,7 @@ export class Section {
     if (this.keep) this.hold(line, entry, found, number);
   }
 
-  hold(line, entry, { event, steps }, number) {
+  hold(line, entry, { id, event, steps }, number) {
     this.bytes += line.content?.length ?? 0;
     if (this.entries.length === ENTRIES_MAX || this.bytes > ENTRY_BYTES_MAX) {
       throw badLine(number, "", "more entries than one question may have");
@@ -85,7 +85,7 @@ export class Section {
     const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
     const isPassedOn = event !== null && (disclosed.outcome === HOLDS || NOT_CHECKED.has(disclosed.code));
     this.entries.push({
-      index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
+      id: toHex(id), index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
       withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
     });
