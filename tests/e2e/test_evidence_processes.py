@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import find_tool
 from e2e.devnet_process import RunningDevnet, devnet, sealtrail, until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
@@ -18,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
 from story import Party, Story
 
 SECONDS_MAX = 120.0
+JAVASCRIPT = Path(__file__).resolve().parents[2] / "node/sealtrail/web/verify/cli.mjs"
 
 
 class Told:
@@ -146,6 +150,58 @@ def test_an_item_that_nobody_knows_is_proven_to_be_in_no_covered_log(told: Told)
     code, report = told.verified(told.evidence(told.story.never_commissioned, "never.jsonl"))
     assert code == 0, report
     assert report["verdicts"]["identifier"]["verdict"] == "unknown"
+
+
+def _queries(told: Told) -> list[str]:
+    link = urllib.parse.quote(told.story.traced, safe="")
+    return [
+        "EQ_bizStep=shipping%7Creceiving",
+        f"MATCH_anyEPC={link}",
+        f"MATCH_anyEPC={link}&EQ_bizStep=commissioning&GE_eventTime=2020-01-01T00:00:00%2B01:00",
+        "EQ_bizStep=void_shipping&EQ_action=DELETE",
+    ]
+
+
+def _by_javascript(bundle: Path, trust: Path) -> tuple[int, dict[str, Any]]:
+    node = find_tool("node")
+    if node is None:
+        pytest.skip("Node is not here")
+    done = subprocess.run(
+        [node, str(JAVASCRIPT), str(bundle), str(trust), "--json"],
+        capture_output=True,
+        check=False,
+        timeout=SECONDS_MAX,
+    )
+    return done.returncode, json.loads(done.stdout or "{}")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_what_matches_a_query_is_proven_to_both_verifiers(told: Told, number: int) -> None:
+    query = _queries(told)[number]
+    path = told.folder / f"query-{number}.jsonl"
+    told.run("evidence", "--query", query, "-o", str(path))
+    code, report = told.verified(path)
+    assert code == 0, report
+    assert (report["completeness"], report["findings"]) == ("none", [])
+    assert (report["entries"] > 0) == (number < 3)
+    code, other = _by_javascript(path, told.trust)
+    assert code == 3, other
+    assert other["question"] == {"kind": "query", "query": query}
+    left_open = {p["code"] for step in other["steps"] for p in step["problems"]}
+    assert left_open <= {
+        *("query_not_checked", "verdicts_not_judged"),
+        *("event_hash_not_computed", "schema_not_checked"),
+    }
+
+
+def test_a_query_that_was_changed_is_found_by_both(told: Told) -> None:
+    path = told.folder / "query.jsonl"
+    told.run("evidence", "--query", "EQ_bizStep=receiving", "-o", str(path))
+    data = path.read_bytes()
+    assert data.count(b"EQ_bizStep=receiving") == 1
+    path.write_bytes(data.replace(b"EQ_bizStep=receiving", b"EQ_bizStep=accepting"))
+    assert told.verified(path)[0] == 2
+    assert _by_javascript(path, told.trust)[0] == 2
 
 
 def test_a_changed_byte_is_found(told: Told) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,10 @@ import pytest
 
 from capture_events import CONTEXT, bare, declaration, document, event, pack
 from capture_node import TOKEN, CaptureNode, capture_node
+from sealtrail.epcis import RecordedEvent, read_content
+from sealtrail.epcis.query import EventFilter, filter_of_query, matches
 from sealtrail.log.tree import leaf_hash, verify_inclusion
+from sealtrail.store.event_query import find_events
 
 CASE = "urn:epc:id:sscc:4012345.0000000001"
 LOT = "urn:epc:class:lgtin:4012345.011111.LOT1"
@@ -119,9 +123,35 @@ async def names(client: aiohttp.ClientSession, **parameters: str) -> list[str]:
     ],
 )
 async def test_a_parameter_selects(
-    client: aiohttp.ClientSession, parameters: dict[str, str], expected: list[str]
+    node: CaptureNode,
+    client: aiohttp.ClientSession,
+    parameters: dict[str, str],
+    expected: list[str],
 ) -> None:
-    assert sorted(await names(client, **parameters)) == sorted(expected)
+    found = await names(client, **parameters)
+    assert sorted(found) == sorted(expected)
+    assert len(found) == len(matching(node, urllib.parse.urlencode(parameters)))
+
+
+def matching(node: CaptureNode, query: str) -> list[RecordedEvent]:
+    """Return the recorded events that a verifier takes for what the query asks for."""
+    wanted = filter_of_query(query)
+    stored, _ = node.database.read_sync(
+        lambda c: find_events(c, EventFilter(), after=None, limit=100, contents_bytes_max=1 << 24)
+    )
+    read = [(read_content(e.content or b"", e.media_type), e.record_time_ms) for e in stored]
+    return [recorded for recorded, time_ms in read if matches(wanted, recorded, time_ms)]
+
+
+async def test_a_verifier_takes_the_same_events_for_those_of_a_query(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    async with client.get("/events", params={"EQ_bizStep": "packing"}) as response:
+        (shown,) = events_of(await response.json())
+    for event_id in (shown["eventID"], "urn:uuid:c", "urn:uuid:9", "urn:uuid:none"):
+        query = urllib.parse.urlencode({"EQ_eventID": event_id})
+        found = await names(client, EQ_eventID=event_id)
+        assert len(matching(node, query)) == len(found) == (event_id != "urn:uuid:none")
 
 
 async def test_order_is_as_asked(client: aiohttp.ClientSession) -> None:

@@ -77,6 +77,7 @@ from unit import (
     test_bundle_attacks,
     test_bundle_index_audits,
     test_bundle_mutations,
+    test_bundle_queries,
     test_bundle_redaction,
     test_bundle_sections,
     test_bundle_shared_keys,
@@ -91,6 +92,7 @@ LEFT_OPEN = {
     "schema_not_checked",
     "containers_not_followed",
     "verdicts_not_judged",
+    "query_not_checked",
 }
 
 
@@ -443,6 +445,7 @@ def both(javascript: Javascript) -> Both:
 ATTACKS = (
     test_bundle_attacks,
     test_bundle_index_audits,
+    test_bundle_queries,
     test_bundle_redaction,
     test_bundle_sections,
     test_bundle_shared_keys,

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import NotFoundError
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
-from sealtrail.store.event_query import EventFilter, find_events
+from sealtrail.store.event_query import find_events
 from sealtrail.store.events import (
     NewEvent,
     ids_values,

@@ -45,7 +45,8 @@ def routes(evidence: EvidenceService) -> list[web.RouteDef]:
     @needs("query")
     async def about_query(request: web.Request) -> web.StreamResponse:
         query = parse_query(request.query)
-        lines = await evidence.about_query(request.query_string, query.wanted)
+        # as it came: decoded, it could not be told any more which of its characters part it
+        lines = await evidence.about_query(request.rel_url.raw_query_string, query.wanted)
         return await _stream(request, _given(lines))
 
     @needs("provenance")

@@ -14,6 +14,7 @@ from sealtrail.api.protocol import ProblemRunner
 from sealtrail.config import HttpSettings
 from sealtrail.epcis import Limits
 from sealtrail.epcis.limits import URI_CHARACTERS_MAX
+from sealtrail.epcis.query import VALUES_MAX
 from sealtrail.errors import TooLargeError, UnavailableError
 from sealtrail.services.answers.queries import PAGE_CONTENTS_BYTES_MAX
 
@@ -21,7 +22,7 @@ LINE_BYTES_MAX = 8190  # request line: method, address, version
 FIELD_BYTES_MAX = 8190  # one header field
 PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
-PARAMETER_VALUES_MAX = 100  # values of one query parameter
+PARAMETER_VALUES_MAX = VALUES_MAX  # values of one query parameter
 KEEPALIVE_SECONDS = 75.0  # also for a connection that sends no whole header
 IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
 # Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.

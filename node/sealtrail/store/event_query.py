@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 
+from sealtrail.epcis.query import EventFilter, Order
 from sealtrail.store.events import COLUMNS, StoredEvent, ids_values, stored_event, with_ids
-
-Order: TypeAlias = Literal["arrival", "event_time", "record_time"]
 
 _ORDER_COLUMNS: dict[Order, str] = {
     "arrival": "event_row",
     "event_time": "event_time_us",
     "record_time": "record_time_ms",
 }
-
-
-class ItemMatch(msgspec.Struct, frozen=True):
-    """The event names one of ``items`` (canonical identifiers) in one of ``places``."""
-
-    items: tuple[str, ...]
-    places: tuple[str, ...]
-
-
-class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; an empty tuple or None asks nothing. Several values: any of them."""
-
-    event_type: tuple[str, ...] = ()
-    action: tuple[str, ...] = ()
-    biz_step: tuple[str, ...] = ()
-    disposition: tuple[str, ...] = ()
-    read_point: tuple[str, ...] = ()
-    biz_location: tuple[str, ...] = ()
-    event_id: tuple[str, ...] = ()
-    is_declaration: bool | None = None
-    event_time_us_from: int | None = None
-    event_time_us_before: int | None = None
-    record_time_ms_from: int | None = None
-    record_time_ms_before: int | None = None
-    matches: tuple[ItemMatch, ...] = ()
-    order_by: Order = "arrival"
-    descending: bool = False
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):

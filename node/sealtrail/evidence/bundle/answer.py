@@ -55,7 +55,7 @@ def conclude_sections(
     question: AnyQuestion, sections: Sequence[Section], network: Network, *, now_seconds: int
 ) -> Conclusion:
     """Conclude from what the sections hold."""
-    kept = _each_once(sections)
+    kept = each_once(sections)
     withheld = [k for k in kept if k.withheld]
     history = tuple(recorded_of(k.verified) for k in kept if k.verified.event or k.verified.shown)
     counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
@@ -77,7 +77,7 @@ def conclude_sections(
     )
 
 
-def _each_once(sections: Sequence[Section]) -> list[Kept]:
+def each_once(sections: Sequence[Section]) -> list[Kept]:
     """Return the sections' entries, each once: as the section has it that shows most of it, as of its earliest anchor.
 
     Who has another's entries by paths of their own may show one of them up to several checkpoints.

@@ -20,6 +20,7 @@ from sealtrail.evidence.bundle.answer import (
     Conclusion,
     answer_line,
     conclude_sections,
+    each_once,
     index_auditors,
 )
 from sealtrail.evidence.bundle.chain import ChainPart
@@ -37,9 +38,11 @@ from sealtrail.evidence.bundle.lines import (
     LogLine,
     LogQuestion,
     MemberLine,
+    QueryQuestion,
     SignatureLine,
 )
 from sealtrail.evidence.bundle.members import MembersPart
+from sealtrail.evidence.bundle.queried import check_query
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName, Notebook
 from sealtrail.evidence.bundle.sections import Section, SectionReader
 from sealtrail.evidence.bundle.telling import describe_question, tell
@@ -318,6 +321,8 @@ class Reading:
         self._times.close()
         self._cosigners.close()
         self._show_counts()
+        if isinstance(self._header.question, QueryQuestion):
+            check_query(self._notebook, self._header.question, each_once(self._sections))
         self._check_completeness(conclusion)
         self._check_answer(conclusion)
         return tell(
@@ -348,10 +353,17 @@ class Reading:
         claim = self._answer.completeness
         note = self._notebook
         question = self._header.question
+        if claim.grade != NOT_CLAIMED and not isinstance(question, ItemQuestion):
+            note.fails(
+                Step.COMPLETENESS,
+                "completeness_unfounded",
+                f"it claims to be {claim.grade}, which only an answer about an item can be shown to be",
+                advice="take it for the events that the issuer chose to show",
+            )
         if isinstance(question, LogQuestion):
             self._check_part_of_log(question)
             return
-        if not isinstance(question, ItemQuestion):
+        if isinstance(question, QueryQuestion):
             note.shows(
                 Step.COMPLETENESS, "the events that the issuer knows; nothing is claimed of others"
             )

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.answers.views import query_document
@@ -17,7 +18,7 @@ from sealtrail.signing import Reference
 from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
 from sealtrail.store.erasure import load_tombstones
-from sealtrail.store.event_query import EventFilter, Position, count_events, find_events
+from sealtrail.store.event_query import Position, count_events, find_events
 from sealtrail.store.events import (
     StoredEvent,
     load_by_entries,

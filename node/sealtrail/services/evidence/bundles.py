@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import TooLargeError, UnavailableError
 from sealtrail.evidence.bundle.answer import NOT_CLAIMED
 from sealtrail.evidence.bundle.compose import SectionWriter
@@ -35,7 +36,7 @@ from sealtrail.services.evidence.sections import (
     placed_as_seen,
 )
 from sealtrail.store.database import Database
-from sealtrail.store.event_query import EventFilter, find_events
+from sealtrail.store.event_query import find_events
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
 

@@ -133,10 +133,26 @@ class Reading {
     }
   }
 
-  report() {
-    checkCompleteness(this);
+  checkAnswer() {
+    const { question } = this.header;
+    const { verdicts, findings } = this.answer;
     const reason = "this program does not judge: verdicts and findings stand as the issuer says";
     this.notebook.unknown("verdicts", "verdicts_not_judged", reason);
+    if ((question.kind === "item") !== (verdicts !== null)) {
+      this.notebook.fails("verdicts", "verdicts_differ", "there are verdicts on an item, and only on one");
+    }
+    if (question.kind !== "item" && findings.length) {
+      this.notebook.fails("verdicts", "findings_differ", "there are findings on an item only");
+    }
+    if (question.kind === "query") {
+      const open = "this program does not read queries: whether the events that are shown match is not known";
+      this.notebook.unknown("question", "query_not_checked", open);
+    }
+  }
+
+  report() {
+    checkCompleteness(this);
+    this.checkAnswer();
     const steps = this.notebook.result();
     const { header, answer, chain, trust } = this;
     const operator = (each) => trust.operators.get("0x" + each) || "0x" + each;

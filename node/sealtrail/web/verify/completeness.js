@@ -181,6 +181,9 @@ function checkAsked(notebook, { first, until }, next) {
 export function checkCompleteness({ notebook, header, answer, sections, trust, members, asked }) {
   const claim = answer.completeness;
   if (header.question.kind === "log") checkAsked(notebook, header.question, asked);
+  if (header.question.kind !== "item" && claim.grade !== "none") {
+    notebook.fails(STEP, "completeness_unfounded", "only an answer about an item can be shown to be complete");
+  }
   if (header.question.kind === "item") {
     if (claim.grade === "none") {
       notebook.unknown(STEP, "completeness_not_claimed", "the issuer does not claim that these are all events");
