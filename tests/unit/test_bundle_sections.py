@@ -233,6 +233,29 @@ def test_an_entry_that_two_sections_show_counts_once(
         assert len(report.journey) == len(alone.journey)
 
 
+def rewound() -> tuple[Story, int]:
+    """Return a story whose shorter checkpoint is shown by its second anchor, which comes after the longer's."""
+    story, leaf = stored_twice()
+    maker = story.maker
+    story.world.anchor(maker, maker.anchored[-2].size)
+    story.world.empty(6)
+    maker.anchored[-2] = maker.anchored.pop()
+    return story, leaf
+
+
+def test_a_log_that_was_set_back_is_found_within_a_section() -> None:
+    story, _ = rewound()
+    report = story.verified()
+    assert ("anchors", "anchors_out_of_order") in failures(report)
+
+
+def test_a_log_that_was_set_back_is_found_between_sections() -> None:
+    story, leaf = rewound()
+    lines = shown_twice(story, leaf, whole, whole)
+    report = verify(signed(lines, story.maker), story.world.trust(pinned=5))
+    assert failures(report) == {("anchors", "anchors_out_of_order")}
+
+
 def test_an_entry_that_is_counted_twice_is_found() -> None:
     story, leaf = stored_twice()
     lines = shown_twice(story, leaf, bare, bare)

@@ -115,6 +115,7 @@ class SectionReader:
         cosigners: Cosigners,
         keep: bool,
         limits: BundleLimits,
+        after: Section | None,
     ) -> None:
         self.member = from_hex(line.member)
         self.covered = line.covered
@@ -143,6 +144,9 @@ class SectionReader:
         self._entries = 0
         self._last: tuple[int, EntryRecord] | None = None
         self._anchor: Anchor | None = None
+        # a log has one course, however many sections show parts of it
+        same = after is not None and after.member == self.member
+        self._anchor_before = after.anchor if after is not None and same else None
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
             raise malformed(number, "", "a covered log without its item salt, or by paths")
@@ -351,16 +355,17 @@ class SectionReader:
                 place=place,
                 advice="ask the stewards why, and other members what they know of these events",
             )
-        if self._anchor is not None and not (
-            self._anchor.sequence < anchor.sequence
-            and self._anchor.block_number <= anchor.block_number
+        before = self._anchor or self._anchor_before
+        if before is not None and not (
+            before.sequence < anchor.sequence and before.block_number <= anchor.block_number
         ):
             self._notebook.fails(
                 _ANCHORS,
                 "anchors_out_of_order",
-                f"anchor {anchor.sequence} in block {anchor.block_number} comes after anchor"
-                f" {self._anchor.sequence} in block {self._anchor.block_number}",
+                f"anchor {before.sequence} in block {before.block_number} is of a shorter log than anchor"
+                f" {anchor.sequence} in block {anchor.block_number}, and comes after it",
                 place=place,
+                advice="the log was set back; ask its member why, and an auditor for what both checkpoints held",
             )
         self._anchor = anchor
 

@@ -224,6 +224,7 @@ class Reading:
             cosigners=self._cosigners,
             keep=self._keep,
             limits=self._limits,
+            after=self._sections[-1] if self._sections else None,
         )
 
     def _close_section(self, number: int) -> None:

@@ -100,6 +100,7 @@ class Reading {
       members: this.members,
       cosigners: this.cosigners,
       keep: this.header.question.kind !== "log",
+      after: this.sections.at(-1) ?? null,
     });
   }
 

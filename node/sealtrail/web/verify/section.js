@@ -27,7 +27,7 @@ const OTHER_MEDIA_TYPE = "application/json";
 const NOT_GIVEN = new Set(["seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"]);
 
 export class Section {
-  /** @param parts `{ notebook, trust, network, separator, chain, members, cosigners, keep }`. */
+  /** @param parts `{ notebook, trust, network, separator, chain, members, cosigners, keep, after }`; `after`: the section before, or null. */
   constructor(line, number, parts) {
     Object.assign(this, parts);
     this.member = line.member;
@@ -148,7 +148,10 @@ export class Section {
     const anchor = {
       sequence: anchored.sequence, block: place.block, time: this.chain.timeOf(place.block), hash: note.hash,
     };
-    if (this.anchor && !(this.anchor.sequence < anchor.sequence && this.anchor.block <= anchor.block)) {
+    // a log has one course, however many sections show parts of it
+    const sameLog = this.after !== null && equal(this.after.member, this.member);
+    const before = this.anchor ?? (sameLog ? this.after.anchor : null);
+    if (before && !(before.sequence < anchor.sequence && before.block <= anchor.block)) {
       this.notebook.fails("anchors", "anchors_out_of_order", `anchor ${anchor.sequence} does not follow`, where);
     }
     this.anchor = anchor;
