@@ -44,6 +44,7 @@ from sealtrail.evidence import (
 )
 from sealtrail.membership.encoding import encode_record
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH, PeerClient, PlainHttp
+from sealtrail.peers.session import open_session
 from sealtrail.peers.signatures import PeerKeyId, sign_request
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.answers.queries import QueryService
@@ -266,7 +267,7 @@ class Peer(Node):
         self, settings: WitnessesSettings | None = None, *, timeout_seconds: float = 10.0
     ) -> Cosigning:
         """Start having this node's checkpoints cosigned."""
-        session = aiohttp.ClientSession()
+        session = open_session()
         self._delivering.push_async_callback(session.close)
         self.cosigning = Cosigning(
             self.database,
@@ -310,7 +311,7 @@ class Peer(Node):
 
     async def deliver(self) -> None:
         """Start delivering, as a node that starts."""
-        session = aiohttp.ClientSession()
+        session = open_session()
         self._delivering.push_async_callback(session.close)
         client = self.client = self._peer_client(session)
         self.outgoing = Outgoing(

@@ -253,6 +253,20 @@ async def test_what_is_no_cosignature_is_not_kept_and_others_go_on(
         assert OTHER.name not in {s.name for s in (await shown(maker)).signatures}
 
 
+async def test_a_witness_behind_a_proxy_that_compresses_is_heard(world: PeersWorld) -> None:
+    async def compressed_if_asked(body: bytes) -> web.Response:
+        response = await honest(body)
+        response.enable_compression()
+        return response
+
+    maker = await world.peer(MAKER)
+    async with other_witness(compressed_if_asked) as url:
+        await maker.ask_witnesses(asking(url))
+        await grow(maker, "C")
+        signed = await cosigned(maker, 3, OTHER)
+    assert find_cosignature(signed.checkpoint, signed.signatures, OTHER)
+
+
 async def test_a_witness_that_mends_its_ways_is_heard(world: PeersWorld) -> None:
     answers: list[Answer] = [problem(503), _text, honest]
 

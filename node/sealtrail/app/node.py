@@ -37,6 +37,7 @@ from sealtrail.evidence import PackageLimits
 from sealtrail.ledger.envelope import OperatorKey
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
+from sealtrail.peers.session import open_session
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.answers.provenance import ProvenanceService
@@ -234,7 +235,7 @@ class Node:
         self._running.keep(
             "following the validators", self._chain.validators.run(self._running.stop)
         )
-        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+        session = open_session()
         self._running.resources.push_async_callback(session.close)
         self._start_peers(session)
         self._start_witnesses(domain, session)

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
-import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -26,6 +25,7 @@ from sealtrail.ledger.finality import parse_finality
 from sealtrail.ledger.rpc import ChainIdentity, Rpc
 from sealtrail.membership.records import Purpose
 from sealtrail.peers.client import PeerClient, PlainHttp
+from sealtrail.peers.session import open_session
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.services.chain.network import NetworkIdentity
 from sealtrail.services.fsck.drill import Tampering, copy_runs, copy_store, drill, require_room
@@ -139,7 +139,7 @@ async def _fetch(
     said: Callable[[str], None],
 ) -> dict[bytes, EntryRecord]:
     key = Ed25519PrivateKey.from_private_bytes(peer_key)
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
+    async with open_session() as session:
         client = PeerClient(
             session,
             key_id=PeerKeyId(member=config.member, public=Ed25519Signer(peer_key).public_key),
