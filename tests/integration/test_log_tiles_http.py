@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from peers_world import LOG_TOKEN, OTHER_TOKEN, Peer, PeersWorld, peers_world
@@ -110,6 +112,58 @@ async def test_partial_tiles_are_there_for_published_sizes_only(world: PeersWorl
     for path in refused:
         status, body, _ = await maker.get(maker, f"/log/tile/{path}", headers=BEARER)
         assert (status, b'"tile_unknown"' in body) == (404, True), path
+
+
+async def read_undecoded(
+    peer: Peer, path: str, coding: str | None
+) -> tuple[bytes, Mapping[str, str]]:
+    """Read as a client that decodes nothing; with no ``Accept-Encoding`` if ``coding`` is None."""
+    headers = BEARER if coding is None else {**BEARER, "Accept-Encoding": coding}
+    async with (
+        aiohttp.ClientSession(
+            auto_decompress=False, skip_auto_headers=["Accept-Encoding"]
+        ) as session,
+        session.get(peer.url + path, headers=headers) as response,
+    ):
+        assert response.status == 200
+        return await response.read(), response.headers
+
+
+@pytest.mark.parametrize(
+    ("coding", "compressed"),
+    [
+        (None, False),
+        ("", False),
+        ("identity", False),
+        ("deflate, br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("*;q=0", False),
+        ("gzip", True),
+        ("GZIP;q=0.5, identity", True),
+        ("br, x-gzip", True),
+        ("identity;q=0, *", True),
+    ],
+)
+async def test_entry_bundles_are_compressed_for_who_takes_gzip(
+    world: PeersWorld, coding: str | None, compressed: bool
+) -> None:
+    maker = await grown(world, 300)
+    for name in ("entries/000", "entries/001.p/44"):
+        plain = await read(maker, f"/log/tile/{name}")
+        body, headers = await read_undecoded(maker, f"/log/tile/{name}", coding)
+        assert headers["Vary"] == "Accept-Encoding"
+        assert headers.get("Content-Encoding") == ("gzip" if compressed else None)
+        assert (gzip.decompress(body) if compressed else body) == plain
+        assert len(body) == int(headers["Content-Length"])
+        assert not compressed or len(body) < 0.8 * len(plain)
+
+
+async def test_what_is_all_hashes_is_never_compressed(world: PeersWorld) -> None:
+    maker = await grown(world, 300)
+    for name in ("checkpoint", "tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1", "tile/keys/000"):
+        _, headers = await read_undecoded(maker, f"/log/{name}", "gzip")
+        assert not {"Content-Encoding", "Vary"} & set(headers), name
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Bodies that come compressed, decoded piece by piece: what a small one grows to is noticed before it is there.
+"""Content codings: bodies that come compressed are decoded piece by piece, and answers compressed for who takes that.
+
+What a small body grows to is noticed before it is there.
 
 aiohttp would decode by itself: it takes a coding that it does not know for none, and logs a broken body as a
 fault of its own.
 
-Source: RFC 9110, section 8.4.
+Source: RFC 9110, sections 8.4 and 12.5.3.
 """
 
 from __future__ import annotations
 
+import gzip
+import re
 import zlib
 from collections.abc import Iterator
 
@@ -19,6 +23,9 @@ CODINGS = ("gzip", "deflate", "identity")
 """What a body may be encoded with; ``identity`` is none."""
 _ALIASES = {"": "identity", "x-gzip": "gzip"}
 _PIECE_BYTES = 256 * 1024
+# What is worth compressing here is mostly hashes and signatures: a higher level finds no more.
+_LEVEL = 1
+_REFUSED = re.compile(r"q=0(\.0{0,3})?")
 # zlib's names for a format: of gzip, of zlib, and of deflate without a header
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
@@ -88,3 +95,18 @@ def decoder_of(request: web.Request) -> Decoder | None:
             advice="send the body as it is, or with gzip",
         )
     return None if coding == "identity" else Decoder(coding)
+
+
+def accepts_gzip(request: web.Request) -> bool:
+    """Tell whether a request's answer may come with gzip; without a header it may not."""
+    weights = {}
+    for each in ",".join(request.headers.getall("Accept-Encoding", [])).lower().split(","):
+        name, _, weight = each.replace(" ", "").partition(";")
+        weights[name] = weight
+    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", "q=0")))
+    return _REFUSED.fullmatch(weight) is None
+
+
+def encode_gzip(body: bytes) -> bytes:
+    """Return a body as gzip has it; the same body always gives the same bytes."""
+    return gzip.compress(body, _LEVEL, mtime=0)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sealtrail.api.auth import checks_callers_itself, needs
+from sealtrail.api.content_coding import accepts_gzip, encode_gzip
+from sealtrail.log.tiles import ENTRIES
 from sealtrail.services.own_log.published_log import PublishedLog
 
 TEXT = "text/plain; charset=utf-8"
@@ -61,5 +63,12 @@ async def _checkpoint(published: PublishedLog) -> web.Response:
 
 
 async def _tile(published: PublishedLog, request: web.Request) -> web.Response:
-    body = await published.tile(request.match_info["tile"])
-    return web.Response(body=body, headers={"Content-Type": BINARY, "Cache-Control": IMMUTABLE})
+    path = request.match_info["tile"]
+    body = await published.tile(path)
+    headers = {"Content-Type": BINARY, "Cache-Control": IMMUTABLE}
+    if path.startswith(f"{ENTRIES}/"):  # tiles of hashes and keys would not get smaller
+        headers["Vary"] = "Accept-Encoding"
+        if accepts_gzip(request):
+            headers["Content-Encoding"] = "gzip"
+            body = encode_gzip(body)
+    return web.Response(body=body, headers=headers)
