@@ -75,6 +75,7 @@ from sealtrail.membership.records import Role
 from sealtrail.signing import ZERO_SEED, Ed25519Signer, Kind, verify_ed25519
 from unit import (
     test_bundle_attacks,
+    test_bundle_claims,
     test_bundle_mutations,
     test_bundle_redaction,
     test_bundle_sections,
@@ -422,7 +423,7 @@ def both(javascript: Javascript) -> Both:
     return Both(javascript)
 
 
-ATTACKS = (test_bundle_attacks, test_bundle_redaction, test_bundle_sections)
+ATTACKS = (test_bundle_attacks, test_bundle_claims, test_bundle_redaction, test_bundle_sections)
 
 
 def attacks() -> Iterator[Any]:

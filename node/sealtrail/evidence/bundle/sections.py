@@ -27,7 +27,7 @@ from sealtrail.evidence.bundle.times import Times
 from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.package import PackageNetwork
 from sealtrail.evidence.record import EntryRecord
-from sealtrail.evidence.report import Outcome, Step, VerifiedEntry
+from sealtrail.evidence.report import Outcome, Step, StepName, VerifiedEntry
 from sealtrail.evidence.verify import Statement, conclude, read_statement
 from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, parse_note
@@ -136,7 +136,7 @@ class SectionReader:
         self._kept_bytes = 0
         self._lists: list[ItemList] = []
         self._entries = 0
-        self._last: tuple[int, EntryRecord] | None = None
+        self._last: tuple[int, EntryRecord, Statement] | None = None
         self._anchor: Anchor | None = None
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
@@ -170,7 +170,7 @@ class SectionReader:
         self._note_steps(line.index, record, statement.steps)
         self._check_covers(line.index, record, statement)
         self._entries += 1
-        self._last = (line.index, record)
+        self._last = (line.index, record, statement)
         self._times.entry(self.member, line.index, signed.entry)
         if statement.signer is not None:
             count, first = self._signers.get(statement.signer, (0, line.index))
@@ -409,16 +409,14 @@ class SectionReader:
         self._lists.append(ItemList(line.item, line.packs, indices))
 
     def _index_head(self) -> IndexHead | None:
-        """Return what the section's last leaf says of the item index."""
+        """Return what the section's last leaf says of the item index, if that is shown to be what was signed."""
         if self._last is None or self._last[0] != self._tree.size - 1:
             return None
-        record = self._last[1]
-        try:
-            if parse_leaf(record.leaf).entry.kind is not Kind.INDEX or record.content is None:
-                return None
-            return parse_index_document(record.content)
-        except InputError:
+        _, record, statement = self._last
+        if statement.entry.kind is not Kind.INDEX or not _says_what_was_signed(statement.steps):
             return None
+        assert record.content is not None  # or step 1 would not hold
+        return parse_index_document(record.content)
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -481,7 +479,10 @@ class SectionReader:
         head = self._index_head()
         if head is None:
             self._notebook.fails(
-                _INDEX, "index_entry_missing", "its last leaf is no index entry", place=place
+                _INDEX,
+                "index_entry_missing",
+                "its last leaf is no index entry, or not shown to be what was signed",
+                place=place,
             )
         elif head.covers != self._tree.size - 1:
             self._notebook.fails(
@@ -491,11 +492,11 @@ class SectionReader:
                 place=place,
             )
         shown = {each.index: each for each in self._kept}
-        if 0 not in shown or shown[0].verified.entry.kind is not Kind.GENESIS:
+        if 0 not in shown or not _commits_to_salt(shown[0].verified):
             self._notebook.fails(
                 _INDEX,
                 "genesis_missing",
-                "leaf 0, which commits the log to its item salt, is not shown",
+                "leaf 0, which commits the log to its item salt, is not shown whole",
                 place=place,
             )
         for each in self._lists:
@@ -534,3 +535,13 @@ class SectionReader:
 
     def _place(self, index: int) -> str:
         return f"leaf {index} of the log of {to_hex(self.member)}"
+
+
+def _says_what_was_signed(steps: Sequence[Step]) -> bool:
+    """Tell whether content and seed are shown and lead to what was signed; to withhold them is no failure."""
+    holding = {step.name for step in steps if step.outcome is Outcome.HOLDS}
+    return {StepName.CONTENT, StepName.DISCLOSURE_ROOT} <= holding
+
+
+def _commits_to_salt(verified: VerifiedEntry) -> bool:
+    return verified.entry.kind is Kind.GENESIS and _says_what_was_signed(verified.steps)

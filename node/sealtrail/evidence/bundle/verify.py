@@ -32,6 +32,7 @@ from sealtrail.evidence.bundle.lines import (
     AnswerLine,
     BlockLine,
     CheckpointLine,
+    Completeness,
     HeaderLine,
     ItemQuestion,
     LogLine,
@@ -348,6 +349,7 @@ class Reading:
         claim = self._answer.completeness
         note = self._notebook
         question = self._header.question
+        self._check_claimed(claim)
         if isinstance(question, LogQuestion):
             self._check_part_of_log(question)
             return
@@ -382,6 +384,32 @@ class Reading:
                 Step.COMPLETENESS,
                 "redacted_not_complete",
                 f"{conclusion.withheld_needed} entries on the item are withheld, and yet it claims to be complete",
+            )
+
+    def _check_claimed(self, claim: Completeness) -> None:
+        """Check that a claim is made of an item only, and of some log."""
+        assert self._header is not None
+        note = self._notebook
+        if claim.auditors and claim.grade != AUDITED:
+            note.fails(
+                Step.COMPLETENESS,
+                "auditors_not_claimed",
+                f"it names {claim.auditors} auditors and does not claim to be audited",
+            )
+        if claim.grade == NOT_CLAIMED:
+            return
+        if not isinstance(self._header.question, ItemQuestion):
+            note.fails(
+                Step.COMPLETENESS,
+                "claim_of_no_item",
+                f"{claim.grade} is claimed of an answer that is about no item",
+            )
+        elif not any(section.covered for section in self._sections):
+            note.fails(
+                Step.COMPLETENESS,
+                "nothing_covered",
+                f"{claim.grade} is claimed, and no log is covered",
+                advice="ask for a bundle that covers the logs of who handled the item",
             )
 
     def _check_part_of_log(self, question: LogQuestion) -> None:

@@ -165,9 +165,20 @@ function checkAsked(notebook, { first, until }, next) {
   notebook.fails(STEP, "entry_left_out", `${next - first} of the ${until - first} entries that are asked for are there`);
 }
 
+/** Check that a claim is made of an item only, and of some log. */
+function checkClaimed(notebook, { kind }, { grade, auditors }, sections) {
+  if (grade !== "index-audited" && auditors) {
+    notebook.fails(STEP, "auditors_not_claimed", `it names ${auditors} auditors and does not claim to be audited`);
+  }
+  if (grade === "none") return;
+  if (kind !== "item") notebook.fails(STEP, "claim_of_no_item", `${grade} is claimed of an answer that is about no item`);
+  else if (!sections.some((each) => each.covered)) notebook.fails(STEP, "nothing_covered", `${grade}, and it covers no log`);
+}
+
 /** Step 13. */
 export function checkCompleteness({ notebook, header, answer, sections, trust, members, asked }) {
   const claim = answer.completeness;
+  checkClaimed(notebook, header.question, claim, sections);
   if (header.question.kind === "log") checkAsked(notebook, header.question, asked);
   if (header.question.kind === "item") {
     if (claim.grade === "none") {

@@ -71,7 +71,7 @@ export class Section {
       this.signers.set(toHex(found.signer), { signer: found.signer, first: line.index });
     }
     this.times.addEntry(line.index, entry.recordTimeMs);
-    this.index = entry.kind === KIND.index && line.content !== null ? indexOf(line.content) : null;
+    this.index = entry.kind === KIND.index && holds(found.steps, "disclosure_root") ? indexOf(line.content) : null;
     if (this.keep) this.hold(line, entry, found, number);
   }
 
@@ -88,6 +88,7 @@ export class Section {
       index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
       withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
+      isCommitment: entry.kind === KIND.genesis && holds(steps, "content") && holds(steps, "disclosure_root"),
     });
   }
 
@@ -225,14 +226,14 @@ export class Section {
 
   checkLists() {
     const fails = (code, reason) => this.notebook.fails("item_index", code, reason, this.place);
-    if (this.index === null) fails("index_entry_missing", "its last leaf is no index entry");
+    if (this.index === null) fails("index_entry_missing", "its last leaf is no index entry that is shown whole");
     else if (BigInt(this.index.covers) !== this.note.size - 1n) {
       fails("index_entry_covers_less", `it covers ${this.index.covers} of ${this.note.size - 1n} leaves`);
     }
     const shown = new Map(this.entries.map((each) => [each.index, each]));
     const first = this.entries[0];
-    if (!first || first.index !== 0 || first.kind !== KIND.genesis) {
-      fails("genesis_missing", "leaf 0, which commits the log to its item salt, is not shown");
+    if (!first || first.index !== 0 || !first.isCommitment) {
+      fails("genesis_missing", "leaf 0, which commits the log to its item salt, is not shown whole");
     }
     for (const list of this.lists) {
       for (const index of list.indices) {
@@ -275,6 +276,9 @@ function indexOf(content) {
     return null;
   }
 }
+
+/** Tell whether a step holds; of what is withheld it does not, and that is no failure of the entry. */
+const holds = (steps, name) => steps.find((step) => step.name === name).outcome === HOLDS;
 
 function itemsOrNone(event) {
   try {
