@@ -41,7 +41,8 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from the sections.
 
     ``missing`` are the lists that completeness takes and a covered log has not: its member and the item.
-    ``withheld_needed`` counts the entries on such lists that are not shown. ``corrected_after_recall`` are entry ids.
+    ``withheld_needed`` counts the entries on such lists that are not shown, or not enough of them.
+    ``corrected_after_recall`` are entry ids.
     """
 
     judgement: Judgement | None
@@ -159,7 +160,7 @@ def _missing(
 
 
 def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, bool]]) -> int:
-    """Count the listed entries of which it is not shown that, and how, they name the item."""
+    """Count the entries of which it is not shown that, and how, they name the item, or not with what counts."""
     hidden = set()
     for section in sections:
         kept = {each.index: each for each in section.kept}
@@ -169,6 +170,11 @@ def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, b
             if (listed.item, listed.packs) in needed
             for index in listed.indices
             if index in kept and not kept[index].names(listed.item, packs=listed.packs)
+        }
+        hidden |= {
+            (section.member, each.index)
+            for each in section.kept
+            if each.hides and not needed.isdisjoint(each.named)
         }
     return len(hidden)
 

@@ -8,11 +8,12 @@ Source: docs/protocol.md sections 10, 18 and 20.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
 
+from sealtrail.epcis import Part
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.contracts import anchor_slots, parse_anchored
@@ -45,6 +46,8 @@ _LOGS, _ANCHORS = BundleStepName.LOGS, BundleStepName.ANCHORS
 _NOT_GIVEN = frozenset(
     {"seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"}
 )
+# The lot that a recall is of, the expiry; who has it next. Documents and the rest change no verdict.
+_COUNTING = frozenset((Part.MASTER_DATA, Part.PARTIES))
 _ENTRIES, _INDEX = BundleStepName.ENTRIES, BundleStepName.ITEM_INDEX
 
 
@@ -62,12 +65,21 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         shown = verified.event is not None or verified.shown is not None
         return not shown and verified.entry.kind in EVENT_KINDS
 
+    @property
+    def hides(self) -> bool:
+        """Tell whether an event is shown without what lots and verdicts are drawn from, beside its core and items."""
+        shown = self.verified.shown
+        return shown is not None and not _COUNTING.isdisjoint(shown.withheld)
+
+    @property
+    def named(self) -> Iterator[tuple[str, bool]]:
+        """Each item that what is shown of the entry names; True beside a lot that is named beside its packs."""
+        shown = self.verified.event or self.verified.shown
+        return ((m.item, m.place == "lot") for m in (shown.items if shown else ()))
+
     def names(self, item: str, *, packs: bool) -> bool:
         """Tell whether what is shown of the entry names the item: a lot in its own right, or beside its packs."""
-        shown = self.verified.event or self.verified.shown
-        return shown is not None and any(
-            m.item == item and (m.place == "lot") is packs for m in shown.items
-        )
+        return (item, packs) in self.named
 
 
 class ItemList(msgspec.Struct, frozen=True):

@@ -22,6 +22,8 @@ const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
 const ITEM_PROOFS_MAX = 10_000;
 // What this program does not check and another does.
 const NOT_CHECKED = new Set(["event_hash_not_computed", "schema_not_checked"]);
+// The parts that lots and verdicts are drawn from, beside core and items: parties, master data.
+const COUNTING = [1, 3];
 const OTHER_MEDIA_TYPE = "application/json";
 // A step that what was left out would have shown is counted as withheld, and no reason against the entry.
 const NOT_GIVEN = new Set(["seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"]);
@@ -88,6 +90,7 @@ export class Section {
       index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
       withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
+      hides: isPassedOn && line.partial !== null && !COUNTING.every((part) => isShown(line.partial, part)),
       isCommitment: entry.kind === KIND.genesis && holds(steps, "content") && holds(steps, "disclosure_root"),
     });
   }
@@ -257,6 +260,8 @@ export class Section {
 /** Tell whether what is shown of an entry names an item: a lot in its own right, or beside its packs. */
 export const names = (entry, { item, packs }) =>
   entry.items.some((each) => each.item === item && (each.place === "lot") === packs);
+
+const isShown = (partial, part) => partial.parts.some((each) => each.number === part);
 
 /** Check the form of what an entry's line shows. */
 function checkShown(line, number) {
