@@ -128,7 +128,9 @@ class Reading:
         self._header: HeaderLine | None = None
         self._chain_closed = False
         self._order: tuple[bytes, int] | None = None
-        self._asked = 0  # the next leaf of the part of a log that is asked for
+        self._asked = 0  # the next leaf of the part of a log that is asked for, in the open section
+        self._found = 0  # the same, in the section that has most
+        self._leaves: dict[int, bytes] = {}  # of one log, as its sections show them
 
     def take(self, sealed: SealedLine, statement: Statement | None = None) -> None:
         """Take up the next line; ``statement`` as of :data:`Ahead`."""
@@ -164,7 +166,7 @@ class Reading:
         self._network = network_of(line.network)
         self._keep = not isinstance(line.question, LogQuestion)
         if isinstance(line.question, LogQuestion):
-            self._asked = line.question.first
+            self._found = line.question.first
         if line.network != self._trust.network:
             self._notebook.fails(
                 Step.NETWORK,
@@ -210,6 +212,9 @@ class Reading:
         if len(self._sections) == self._limits.sections_max:
             raise malformed(number, "", "more sections than a bundle may have")
         self._times.begin()
+        assert self._header is not None
+        if isinstance(self._header.question, LogQuestion):
+            self._asked = self._header.question.first
         self._section = SectionReader(
             line,
             number,
@@ -235,7 +240,23 @@ class Reading:
         if self._order is not None and (order <= self._order or (same and not alone)):
             raise malformed(number, "", "sections are not in order, or a covered one is not alone")
         self._order = order
+        self._compare_leaves(section, fresh=not same)
         self._sections.append(section)
+
+    def _compare_leaves(self, section: Section, *, fresh: bool) -> None:
+        """Note it where two sections of one log show different entries as one leaf: both trees can't be of that log."""
+        if fresh:
+            self._leaves = {}
+        for each in section.kept:
+            leaf = each.record.leaf
+            if self._leaves.setdefault(each.index, leaf) != leaf:
+                self._notebook.fails(
+                    Step.LOGS,
+                    "log_contradicts_itself",
+                    "another section shows another entry there, under a checkpoint of the same log",
+                    place=f"leaf {each.index} of the log of {to_hex(section.member)}",
+                    advice="the member anchored two histories: keep this bundle, it proves that",
+                )
 
     def _note_asked(self, line: EntryLine) -> None:
         assert self._header is not None
@@ -243,9 +264,11 @@ class Reading:
         if not isinstance(question, LogQuestion):
             return
         if line.index != self._asked or line.index >= question.until:
-            return  # a leaf that two sections show counts once
+            return
         if self._open.member == from_hex(question.member):
             self._asked += 1
+            # in one section, or they may be of two trees
+            self._found = max(self._found, self._asked)
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -414,13 +437,13 @@ class Reading:
 
     def _check_part_of_log(self, question: LogQuestion) -> None:
         """Check that all of the log's entries that are asked for are there, one after another."""
-        found = self._asked - question.first
+        found = self._found - question.first
         self._notebook.shows(Step.COMPLETENESS, f"{found} entries, one after another")
-        if self._asked < question.until:
+        if self._found < question.until:
             self._notebook.fails(
                 Step.COMPLETENESS,
                 "entry_left_out",
-                f"of leaves {question.first} to {question.until - 1}, which are asked for, leaf {self._asked} is"
+                f"of leaves {question.first} to {question.until - 1}, which are asked for, leaf {self._found} is"
                 " not there",
             )
 

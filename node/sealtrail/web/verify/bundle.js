@@ -74,13 +74,14 @@ class Reading {
     this.chain = new ChainPart(this.notebook, this.trust, line.proof_block);
     this.members = new MembersPart(this.notebook, this.chain, this.network, line.proof_block);
     this.cosigners = new Cosigners(this.notebook, this.trust, this.members, this.network);
-    this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those that are asked for
+    this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those asked for, and not shown
   }
 
   noteAsked({ index }) {
     const { kind, member, until } = this.header.question;
     if (kind !== "log" || !equal(this.open.member, member)) return;
-    if (index === this.asked && index < until) this.asked++;
+    if (index === this.next && index < until) this.next++;
+    this.asked = Math.max(this.asked, this.next); // in one section, or they may be of two trees
   }
 
   closeChain() {
@@ -91,6 +92,7 @@ class Reading {
   async openSection(line, number) {
     await this.closeSection(number);
     if (this.sections.length === SECTIONS_MAX) throw badLine(number, "", "more sections than a bundle may have");
+    this.next = this.header.question.first ?? null;
     this.open = new Section(line, number, {
       notebook: this.notebook,
       trust: this.trust,
@@ -115,7 +117,21 @@ class Reading {
       const alone = byMember !== 0 || !(last.covered || section.covered);
       if (!ordered || !alone) throw badLine(number, "", "sections are not in order, or a covered one is not alone");
     }
+    this.compareLeaves(section);
     this.sections.push(section);
+  }
+
+  /** Note it where two sections of one log show different entries as one leaf: both trees can't be of that log. */
+  compareLeaves(section) {
+    const last = this.sections.at(-1);
+    if (!last || !equal(last.member, section.member)) this.leaves = new Map();
+    for (const { index, leaf } of section.entries) {
+      if (!this.leaves.has(index)) this.leaves.set(index, leaf);
+      else if (!equal(this.leaves.get(index), leaf)) {
+        const reason = "another section shows another entry there, under a checkpoint of the same log";
+        this.notebook.fails("logs", "log_contradicts_itself", reason, `leaf ${index}, ${section.place}`);
+      }
+    }
   }
 
   async sign(line, number, digest) {

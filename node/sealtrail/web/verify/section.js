@@ -87,7 +87,7 @@ export class Section {
     const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
     const isPassedOn = event !== null && (disclosed.outcome === HOLDS || NOT_CHECKED.has(disclosed.code));
     this.entries.push({
-      index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
+      index: line.index, leaf: line.leaf, unsure: isPassedOn ? unsure : null,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
       withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
       hides: isPassedOn && line.partial !== null && !COUNTING.every((part) => isShown(line.partial, part)),
