@@ -7,14 +7,25 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from bundle_story import Audited, Story
-from bundle_world import Member, answered, event, lines_of, signed, verify
+from bundle_story import GTIN, LOT, Audited, Story
+from bundle_world import (
+    PACK,
+    Member,
+    World,
+    answered,
+    commissioning,
+    event,
+    lines_of,
+    signed,
+    verify,
+)
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
     AnyQuestion,
     CompletenessGrade,
+    ItemQuestion,
     LogLine,
     LogQuestion,
     QueryQuestion,
@@ -23,7 +34,8 @@ from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.item_index import IndexHead, encode_index_document, index_root
-from sealtrail.signing import Kind, genesis_document, parse_leaf
+from sealtrail.membership.records import Role
+from sealtrail.signing import Kind, Reference, Relation, genesis_document, parse_leaf
 
 replace = msgspec.structs.replace
 
@@ -194,3 +206,91 @@ def test_auditors_are_named_only_by_who_claims_to_be_audited() -> None:
     story = Audited("named")
     report = read(story, claiming(story, "none", auditors=2))
     assert failures(report) == {("completeness", "auditors_not_claimed")}
+
+
+# -- questions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "https://id.gs1.org/01/9521234543213/21/7",
+        "https://id.gs1.org/01/09521234543213/10/L1/21/7",
+        "urn:epc:id:sgtin:9521234.054321.7",
+        PACK + "/",
+    ],
+)
+def test_another_spelling_under_which_nothing_is_listed_is_no_question(item: str) -> None:
+    story = Story("spelling")
+    recipe = story.recipe()
+    recipe.question = ItemQuestion(item=item)
+    recipe.items = sorted([(item, False), (GTIN, False)])
+    recipe.shown = {story.maker.member: []}
+    report = read(story, answered(story.world, lines_of(story.world, recipe)))
+    assert failures(report) == {("question", "item_not_canonical")}
+
+
+def test_no_leaf_of_a_log_is_no_question() -> None:
+    story = Story("no leaf")
+    question = LogQuestion(member=to_hex(story.maker.member), first=5, until=5)
+    report = read(story, claiming(story, "none", question=question))
+    assert failures(report) == {("question", "no_leaves_asked")}
+
+
+# -- recalls ----------------------------------------------------------------------------------------
+
+
+class Corrected(Story):
+    """A regulator, or the maker itself, recalls the pack; the maker corrects an event afterwards; both anchor more."""
+
+    def __init__(self, name: str, *, by_maker: bool = False) -> None:
+        self.world = World(name)
+        self.maker = Member(self.world, f"Maker of {name}")
+        self.agency = Member(
+            self.world, f"Agency of {name}", gln="9521234000020", roles=Role.REGULATOR
+        )
+        self.by = self.maker if by_maker else self.agency
+        self.maker.append(commissioning(5))
+        wrong = self.maker.append(event(6))
+        self.maker.seal()
+        self.by.append(event(7, step="holding", disposition="recalled"))
+        self.by.seal()
+        self.world.empty(6)
+        self.correct(wrong)
+        self.maker.seal()
+        self.world.empty(3)
+        self.agency.append(event(20, epcs=["urn:epc:id:sgtin:9521234.054321.99"]))
+        self.agency.seal()
+        self.world.empty(6)
+
+    def correct(self, wrong: int) -> None:
+        declared = {"declarationTime": "2026-03-01T08:30:00.000Z", "reason": "incorrect_data"}
+        corrects = Reference(Relation.CORRECTS, self.maker.entry_id(wrong))
+        self.maker.append(event(6, errorDeclaration=declared), references=(corrects,))
+
+    def codes(self) -> set[tuple[str, str]]:
+        recipe = self.recipe()
+        recipe.items = [(PACK, False), (GTIN, False), (LOT, False)]
+        recipe.logs = [self.maker, self.agency]
+        report = read(self, answered(self.world, lines_of(self.world, recipe)))
+        return {(str(s.name), p.code) for s in report.steps for p in s.problems}
+
+
+@pytest.mark.parametrize("by_maker", [False, True])
+def test_a_recall_does_not_come_later_by_leaving_its_first_checkpoint_out(by_maker: bool) -> None:
+    story = Corrected(f"recall {by_maker}", by_maker=by_maker)
+    assert story.codes() == {("verdicts", "corrected_after_recall")}
+    story.by.anchored = story.by.anchored[-1:]
+    assert story.codes() == {("verdicts", "recall_perhaps_earlier")}
+
+
+def test_a_correction_before_the_recall_is_none_after_it() -> None:
+    story = Story("before")
+    declared = {"declarationTime": "2026-03-01T08:30:00.000Z", "reason": "incorrect_data"}
+    corrects = Reference(Relation.CORRECTS, story.maker.entry_id(1))
+    story.maker.append(commissioning(5, errorDeclaration=declared), references=(corrects,))
+    story.maker.append(event(7, step="holding", disposition="recalled"))
+    story.maker.seal()
+    story.world.empty(6)
+    story.maker.anchored = story.maker.anchored[-1:]
+    assert {p.code for step in story.verified().steps for p in step.problems} == set()

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Judgement, Question, Recorded, classes_of, judge
-from sealtrail.custody.lifecycle import RECALLED
 from sealtrail.custody.stays import containers_of
+from sealtrail.evidence.bundle.after_recall import AfterRecall, Placed, find_after_recall
 from sealtrail.evidence.bundle.lines import (
     AnswerFinding,
     AnswerLine,
@@ -42,14 +42,14 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
     ``missing`` are the lists that completeness takes and a covered log has not: its member and the item.
     ``withheld_needed`` counts the entries on such lists that are not shown, or not enough of them.
-    ``corrected_after_recall`` are entry ids.
+    ``after_recall`` are corrections.
     """
 
     judgement: Judgement | None
     missing: tuple[tuple[bytes, str], ...]
     withheld: Withheld
     withheld_needed: int
-    corrected_after_recall: tuple[bytes, ...]
+    after_recall: AfterRecall
 
 
 def conclude_sections(
@@ -58,7 +58,12 @@ def conclude_sections(
     """Conclude from what the sections hold."""
     kept = [each for section in sections for each in section.kept]
     withheld = [k for k in kept if k.withheld]
-    history = tuple(recorded_of(k.verified) for k in kept if k.verified.event or k.verified.shown)
+    placed = [
+        Placed(recorded_of(k.verified), k.index, k.first_anchored)
+        for k in kept
+        if k.verified.event or k.verified.shown
+    ]
+    history = tuple(each.recorded for each in placed)
     counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
     if not isinstance(question, ItemQuestion):
         return Conclusion(
@@ -66,7 +71,7 @@ def conclude_sections(
             missing=(),
             withheld=counts,
             withheld_needed=0,
-            corrected_after_recall=(),
+            after_recall=AfterRecall(),
         )
     needed = needed_items(question.item, history)
     return Conclusion(
@@ -74,7 +79,7 @@ def conclude_sections(
         missing=_missing(sections, needed),
         withheld=counts,
         withheld_needed=_withheld_needed(sections, needed),
-        corrected_after_recall=_corrected_after_recall(history),
+        after_recall=find_after_recall(placed),
     )
 
 
@@ -177,26 +182,6 @@ def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, b
             if each.hides and not needed.isdisjoint(each.named)
         }
     return len(hidden)
-
-
-def _corrected_after_recall(history: Sequence[Recorded]) -> tuple[bytes, ...]:
-    """Return the entries of corrections that were anchored after a recall was."""
-    recalls = [r.anchor_time for r in history if _recalls(r) and r.anchor_time is not None]
-    if not recalls:
-        return ()
-    first = min(recalls)
-    return tuple(
-        r.entry_id
-        for r in history
-        if (r.corrects or r.event.error_declaration is not None)
-        and (r.anchor_time or first) > first
-    )
-
-
-def _recalls(recorded: Recorded) -> bool:
-    event = recorded.event
-    persistent = event.persistent_disposition.set if event.persistent_disposition else ()
-    return recorded.holds and RECALLED in {event.disposition, *persistent}
 
 
 def _verdicts(judgement: Judgement | None) -> AnswerVerdicts | None:

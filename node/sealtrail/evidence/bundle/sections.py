@@ -52,11 +52,15 @@ _ENTRIES, _INDEX = BundleStepName.ENTRIES, BundleStepName.ITEM_INDEX
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a question about an item: where it stands, and what was found; ``verified`` after its checkpoint."""
+    """An entry of a question about an item: where it stands, and what was found.
+
+    ``first_anchored``: the checkpoint before it is shown too, or there was none, so that no earlier one has the entry.
+    """
 
     index: int
     record: EntryRecord
     verified: VerifiedEntry
+    first_anchored: bool
 
     @property
     def withheld(self) -> bool:
@@ -150,6 +154,9 @@ class SectionReader:
         self._entries = 0
         self._last: tuple[int, EntryRecord, Statement] | None = None
         self._anchor: Anchor | None = None
+        self._follows = (
+            False  # it is the anchor after the one that was shown before it, or the member's first
+        )
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
             raise malformed(number, "", "a covered log without its item salt, or by paths")
@@ -369,6 +376,7 @@ class SectionReader:
                 f" {self._anchor.sequence} in block {self._anchor.block_number}",
                 place=place,
             )
+        self._follows = anchor.sequence == (self._anchor.sequence if self._anchor else 0) + 1
         self._anchor = anchor
 
     def _judge_keys(self, located: Located) -> None:
@@ -390,7 +398,14 @@ class SectionReader:
     def _conclude(self, located: Located) -> None:
         for index, record, statement in self._pending:
             verified = conclude(record, statement, located, self._steps, leaf_index=index)
-            self._kept.append(Kept(index=index, record=record, verified=verified))
+            self._kept.append(
+                Kept(
+                    index=index,
+                    record=record,
+                    verified=verified,
+                    first_anchored=located.anchor is not None and self._follows,
+                )
+            )
         self._pending = []
 
     # -- the item index ------------------------------------------------------------------------------

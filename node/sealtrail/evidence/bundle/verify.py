@@ -8,12 +8,13 @@ Source: docs/protocol.md section 20.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from sealtrail.errors import SealtrailError, VerificationError
+from sealtrail.evidence.bundle.after_recall import AfterRecall
 from sealtrail.evidence.bundle.answer import (
     AUDITED,
     NOT_CLAIMED,
@@ -49,10 +50,12 @@ from sealtrail.evidence.bundle.trust import TrustFile, network_of
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.verify import Statement
 from sealtrail.evidence.wire import from_hex, to_hex
+from sealtrail.gs1 import canonical
 from sealtrail.membership.records import Network, Purpose, Status
 from sealtrail.signing import verify_ed25519
 
 Step = BundleStepName
+_LISTED_MAX = 4
 
 Ahead: TypeAlias = Callable[[Iterator[SealedLine]], Iterable[tuple[SealedLine, Statement | None]]]
 """Gives the same lines in the same order, and of entries what :func:`read_statement` says, if it was asked already."""
@@ -187,7 +190,17 @@ class Reading:
         )
 
     def _check_question(self, line: HeaderLine) -> None:
-        asked = line.question.item if isinstance(line.question, ItemQuestion) else None
+        question = line.question
+        asked = question.item if isinstance(question, ItemQuestion) else None
+        if asked is not None and canonical(asked) != asked:
+            self._notebook.fails(
+                Step.QUESTION,
+                "item_not_canonical",
+                f"it is about {asked!r}, which no log lists; the item is {canonical(asked)}",
+                advice="that nothing is recorded under another spelling says nothing of the item",
+            )
+        if isinstance(question, LogQuestion) and question.first >= question.until:
+            self._notebook.fails(Step.QUESTION, "no_leaves_asked", "it is about no leaf of the log")
         self._notebook.shows(Step.QUESTION, describe_question(line))
         if self._item is not None and asked != self._item:
             self._notebook.fails(
@@ -473,13 +486,23 @@ class Reading:
                     f"the entries give other {name} than the answer has",
                 )
         self._check_members_known()
-        if conclusion.corrected_after_recall:
-            entries = ", ".join(to_hex(e) for e in conclusion.corrected_after_recall[:4])
-            note.fails(
+        self._check_after_recall(conclusion.after_recall)
+
+    def _check_after_recall(self, found: AfterRecall) -> None:
+        if found.surely:
+            self._notebook.fails(
                 Step.VERDICTS,
                 "corrected_after_recall",
-                f"events were corrected after a recall was anchored: {entries}",
+                f"events were corrected after a recall was anchored: {_listed(found.surely)}",
                 advice="judge by what stood before the recall, and ask who corrected it and why",
+            )
+        if found.perhaps:
+            self._notebook.unknown(
+                Step.VERDICTS,
+                "recall_perhaps_earlier",
+                "earlier checkpoints of a recall's log are not shown, so that these corrections may have been"
+                f" anchored after it: {_listed(found.perhaps)}",
+                advice="ask another node, or whoever recalled it, since when the recall is anchored",
             )
 
     def _check_members_known(self) -> None:
@@ -532,3 +555,7 @@ class Reading:
                 f"it claims that {claimed} members audited each log's item index; {found} did",
                 advice="take it as asserted by the logs' own members alone",
             )
+
+
+def _listed(entry_ids: Sequence[bytes]) -> str:
+    return ", ".join(to_hex(each) for each in entry_ids[:_LISTED_MAX])

@@ -13,6 +13,7 @@ import { verifyEd25519 } from "./ed25519.js";
 import { domainSeparator } from "./entry.js";
 import { wrong } from "./errors.js";
 import { badLine, readLines } from "./form.js";
+import { canonical } from "./gs1.js";
 import { MembersPart } from "./members_part.js";
 import { asNetwork, sameNetwork } from "./network.js";
 import { findKey, isValidAt, PURPOSE } from "./record.js";
@@ -71,10 +72,18 @@ class Reading {
     if (this.item !== null && (line.question.kind !== "item" || line.question.item !== this.item)) {
       this.notebook.fails("question", "another_item", `it is not about ${this.item}`);
     }
+    this.checkQuestion(line.question);
     this.chain = new ChainPart(this.notebook, this.trust, line.proof_block);
     this.members = new MembersPart(this.notebook, this.chain, this.network, line.proof_block);
     this.cosigners = new Cosigners(this.notebook, this.trust, this.members, this.network);
     this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those asked for, and not shown
+  }
+
+  checkQuestion({ kind, item, first, until }) {
+    if (kind === "item" && canonical(item) !== item) {
+      this.notebook.fails("question", "item_not_canonical", `it is about ${item}; the item is ${canonical(item)}`);
+    }
+    if (kind === "log" && first >= until) this.notebook.fails("question", "no_leaves_asked", "it is about no leaf of the log");
   }
 
   noteAsked({ index }) {
