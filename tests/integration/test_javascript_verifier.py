@@ -75,6 +75,7 @@ from sealtrail.membership.records import Role
 from sealtrail.signing import ZERO_SEED, Ed25519Signer, Kind, verify_ed25519
 from unit import (
     test_bundle_attacks,
+    test_bundle_claims,
     test_bundle_index_audits,
     test_bundle_mutations,
     test_bundle_queries,
@@ -444,6 +445,7 @@ def both(javascript: Javascript) -> Both:
 
 ATTACKS = (
     test_bundle_attacks,
+    test_bundle_claims,
     test_bundle_index_audits,
     test_bundle_queries,
     test_bundle_redaction,
@@ -462,7 +464,9 @@ def attacks() -> Iterator[Any]:
         marks = [m for m in getattr(attack, "pytestmark", []) if m.name == "parametrize"]
         several = bool(marks) and isinstance(marks[0].args[0], tuple)
         for n, value in enumerate(marks[0].args[1] if marks else [None]):
-            told = getattr(value[0], "__name__", n) if several else value
+            told = (
+                getattr(value[0], "__name__", n) if several else getattr(value, "__name__", value)
+            )
             given = list(value) if several else [value]
             yield pytest.param(attack, given if marks else [], id=f"{name[5:]}-{told}")
 

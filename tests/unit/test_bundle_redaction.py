@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection
 
 import msgspec
 import pytest
 
-from bundle_story import ITEMS, LOT, Story, shipping
+from bundle_story import ITEMS, LOT, Story, claim, shipping
 from bundle_world import CASE, PACK, Recipe, answered, bundle, event, lines_of, signed, verify
+from sealtrail.epcis import Part, read_content
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
+from sealtrail.evidence.bundle.partial import wire_partial
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
 from sealtrail.evidence.report import Outcome
+from sealtrail.evidence.wire import from_hex
+from sealtrail.signing.disclose import disclose
 
 GTIN = "https://id.gs1.org/01/09521234543213"
 ORDER = "urn:epcglobal:cbv:bt:9521234000013:secret-order"
@@ -135,6 +140,53 @@ def test_whatever_is_shown_nothing_fails(items: list[str]) -> None:
     recipe = story.redacted()
     recipe.shown_items = items
     assert failures(verify(bundle(story.world, recipe), story.world.trust(pinned=5))) == set()
+
+
+class Recalled(Story):
+    """The pack's lot, which only the master data of its commissioning tells, is recalled."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        lot = [{"epcClass": "urn:epc:class:lgtin:9521234.054321.L1"}]
+        recall = event(20, epcs=[], quantityList=lot, step="holding", disposition="recalled")
+        self.recall = self.maker.append(recall)
+        self.maker.seal()
+        self.world.empty(6)
+
+    def hiding(self, *parts: Part) -> list[AnyLine]:
+        """Return the lines without the recall, nor what would tell that the list of the lot is missing."""
+        recipe = self.recipe()
+        recipe.items = [each for each in ITEMS if each[0] != LOT]
+        size = len(self.maker.entries)
+        recipe.shown = {self.maker.member: [n for n in range(size) if n != self.recall]}
+        lines = lines_of(self.world, recipe)
+        at = next(n for n, x in enumerate(lines) if isinstance(x, EntryLine) and x.index == 1)
+        lines[at] = self.in_parts(lines[at], parts)
+        return lines
+
+    def in_parts(self, line: AnyLine, withheld: Collection[Part]) -> EntryLine:
+        assert isinstance(line, EntryLine)
+        assert line.content is not None
+        assert line.seed is not None
+        read = read_content(line.content, line.media_type)
+        salt = self.maker.item_salt
+        partial = disclose(read, from_hex(line.seed), [PACK], withhold=withheld, item_salt=salt)
+        return msgspec.structs.replace(
+            line, content=None, seed=None, item_keys=b"", partial=wire_partial(partial)
+        )
+
+
+@pytest.mark.parametrize("parts", [(Part.MASTER_DATA,), (Part.PARTIES, Part.MASTER_DATA)])
+def test_who_hides_the_packs_lot_can_not_claim_that_there_is_no_recall(
+    parts: tuple[Part, ...],
+) -> None:
+    story = Recalled(f"recalled {len(parts)}")
+    lines = answered(story.world, story.hiding(*parts))
+    trust = story.world.trust(pinned=5)
+    honest = verify(signed(lines, story.maker), trust)
+    assert (honest.completeness, honest.exit_code) == ("none", 3)
+    report = verify(signed(claim(lines, "index-asserted", 0), story.maker), trust)
+    assert failures(report) == {(BundleStepName.COMPLETENESS, "redacted_not_complete")}
 
 
 def test_an_unpacking_of_which_no_child_is_shown_is_not_taken_for_one_of_all() -> None:

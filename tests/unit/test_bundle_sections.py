@@ -8,15 +8,31 @@ import msgspec
 import pytest
 
 from bundle_story import Story
-from bundle_world import PACK, Member, Recipe, answered, event, lines_of, signed, verify
+from bundle_world import (
+    PACK,
+    REGISTRY,
+    Member,
+    Recipe,
+    World,
+    answered,
+    commissioning,
+    event,
+    lines_of,
+    signed,
+    verify,
+)
 from evidence_world import digest_of
 from sealtrail.errors import InputError
+from sealtrail.evidence.bundle.compose import section_lines
+from sealtrail.evidence.bundle.contracts import record_digest_slot
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
+    AnyQuestion,
     CheckpointLine,
     Completeness,
+    ItemQuestion,
     LogLine,
     LogQuestion,
     Withheld,
@@ -25,6 +41,7 @@ from sealtrail.evidence.bundle.partial import WirePartial
 from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import Cosignatures
+from sealtrail.evidence.record import EntryRecord
 from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.cosignature import cosign, with_cosignatures, witness_name
@@ -283,6 +300,61 @@ def test_an_entry_that_two_sections_show_is_anchored_as_of_the_earlier() -> None
     assert sum(size > correction for size in sizes) == 3
     report = verify(signed(lines, story.maker), story.world.trust(pinned=5))
     assert failures(report) == set()
+
+
+class Rewritten:
+    """A maker whose log had a recall at leaf 2, and has another entry there since the next checkpoint."""
+
+    def __init__(self, name: str) -> None:
+        self.world = World(name)
+        self.maker = Member(self.world, f"Maker of {name}")
+        self.maker.append(commissioning(5))
+        self.maker.append(event(6, step="holding", disposition="recalled"))
+        self.maker.seal()
+        self.before = list(self.maker.entries)
+        self.maker.entries[2] = self.entry(event(6, step="storing"))
+        self.maker.append(event(9))
+        self.maker.seal()
+        self.world.empty(6)
+
+    def entry(self, content: bytes) -> EntryRecord:
+        self.maker.append(content)
+        return self.maker.entries.pop()
+
+    def lines(self, question: AnyQuestion, *, again: bool) -> list[AnyLine]:
+        """Return the old log's section, and the new one's: of all its leaves, or of those that the old one has not."""
+        maker, world = self.maker, self.world
+        opening = LogLine(member=to_hex(maker.member), item_salt=to_hex(maker.item_salt))
+        old, new = maker.anchored
+        later = {n: e for n, e in enumerate(maker.entries) if again or n >= old.size}
+        after = list(section_lines(opening, later, [new], maker.node))
+        maker.entries = self.before
+        before = list(section_lines(opening, dict(enumerate(self.before)), [old], maker.node))
+        proof_block = len(world.blocks) - 3
+        places = [old.anchor, new.anchor, *(r.place for r in maker.member_line().records)]
+        slots = {REGISTRY: {record_digest_slot(maker.member)}}
+        header = lines_of(world, Recipe(issuer=maker, logs=[], question=question))[0]
+        blocks = world.block_lines(places, proof_block, slots)
+        return [header, *blocks, maker.member_line(), *before, *after]
+
+    def read(self, lines: list[AnyLine]) -> BundleReport:
+        return verify(signed(lines, self.maker), self.world.trust(pinned=5))
+
+
+def test_a_part_of_a_log_is_shown_by_one_section() -> None:
+    """Two of them could show two trees: what the log had, and what it has since it was rewritten."""
+    story = Rewritten("two trees")
+    until = len(story.maker.entries)
+    question = LogQuestion(member=to_hex(story.maker.member), first=0, until=until)
+    report = story.read([*story.lines(question, again=False), ANSWER])
+    assert failures(report) == {("completeness", "entry_left_out")}
+
+
+def test_a_log_with_two_entries_in_one_place_is_found() -> None:
+    story = Rewritten("two faces")
+    lines = story.lines(ItemQuestion(item=PACK), again=True)
+    report = story.read(answered(story.world, lines))
+    assert ("logs", "log_contradicts_itself") in failures(report)
 
 
 def test_item_keys_out_of_order_are_malformed() -> None:

@@ -8,12 +8,13 @@ Source: docs/protocol.md sections 18 and 20.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 import msgspec
 
 from sealtrail.custody import CLASS_SCHEMES, Judgement, Question, Recorded, classes_of, judge
-from sealtrail.custody.lifecycle import RECALLED
 from sealtrail.custody.stays import containers_of
+from sealtrail.evidence.bundle.after_recall import AfterRecall, Placed, find_after_recall
 from sealtrail.evidence.bundle.lines import (
     AnswerFinding,
     AnswerLine,
@@ -41,14 +42,15 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from the sections.
 
     ``missing`` are the lists that completeness takes and a covered log has not: its member and the item.
-    ``withheld_needed`` counts the entries on such lists that are not shown. ``corrected_after_recall`` are entry ids.
+    ``withheld_needed`` counts the entries on such lists that are not shown, or not enough of them.
+    ``after_recall`` are corrections.
     """
 
     judgement: Judgement | None
     missing: tuple[tuple[bytes, str], ...]
     withheld: Withheld
     withheld_needed: int
-    corrected_after_recall: tuple[bytes, ...]
+    after_recall: AfterRecall
 
 
 def conclude_sections(
@@ -57,7 +59,12 @@ def conclude_sections(
     """Conclude from what the sections hold."""
     kept = each_once(sections)
     withheld = [k for k in kept if k.withheld]
-    history = tuple(recorded_of(k.verified) for k in kept if k.verified.event or k.verified.shown)
+    placed = [
+        Placed(recorded_of(k.verified), k.index, k.first_anchored)
+        for k in kept
+        if k.verified.event or k.verified.shown
+    ]
+    history = tuple(each.recorded for each in placed)
     counts = Withheld(entries=len(withheld), parts=sum(k.verified.shown is not None for k in kept))
     if not isinstance(question, ItemQuestion):
         return Conclusion(
@@ -65,7 +72,7 @@ def conclude_sections(
             missing=(),
             withheld=counts,
             withheld_needed=0,
-            corrected_after_recall=(),
+            after_recall=AfterRecall(),
         )
     needed = needed_items(question.item, history)
     return Conclusion(
@@ -73,7 +80,7 @@ def conclude_sections(
         missing=_missing(sections, needed),
         withheld=counts,
         withheld_needed=_withheld_needed(sections, needed),
-        corrected_after_recall=_corrected_after_recall(history),
+        after_recall=find_after_recall(placed),
     )
 
 
@@ -91,11 +98,17 @@ def each_once(sections: Sequence[Section]) -> list[Kept]:
 
 def _either(first: Kept, second: Kept) -> Kept:
     more = max(first, second, key=lambda kept: kept.is_whole - kept.withheld)
-    anchors = [k.verified.anchor for k in (first, second) if k.verified.anchor is not None]
-    anchor = min(anchors, key=lambda each: each.block_number, default=None)
+    earlier = min(first, second, key=_anchor_block)
     return msgspec.structs.replace(
-        more, verified=msgspec.structs.replace(more.verified, anchor=anchor)
+        more,
+        verified=msgspec.structs.replace(more.verified, anchor=earlier.verified.anchor),
+        first_anchored=earlier.first_anchored,
     )
+
+
+def _anchor_block(kept: Kept) -> float:
+    anchor = kept.verified.anchor
+    return inf if anchor is None else anchor.block_number
 
 
 def needed_items(item: str, history: Iterable[Recorded]) -> frozenset[tuple[str, bool]]:
@@ -180,7 +193,7 @@ def _missing(
 
 
 def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, bool]]) -> int:
-    """Count the listed entries of which it is not shown that, and how, they name the item."""
+    """Count the entries of which it is not shown that, and how, they name the item, or not with what counts."""
     hidden = set()
     for section in sections:
         kept = {each.index: each for each in section.kept}
@@ -191,27 +204,12 @@ def _withheld_needed(sections: Sequence[Section], needed: frozenset[tuple[str, b
             for index in listed.indices
             if index in kept and not kept[index].names(listed.item, packs=listed.packs)
         }
+        hidden |= {
+            (section.member, each.index)
+            for each in section.kept
+            if each.hides and not needed.isdisjoint(each.named)
+        }
     return len(hidden)
-
-
-def _corrected_after_recall(history: Sequence[Recorded]) -> tuple[bytes, ...]:
-    """Return the entries of corrections that were anchored after a recall was."""
-    recalls = [r.anchor_time for r in history if _recalls(r) and r.anchor_time is not None]
-    if not recalls:
-        return ()
-    first = min(recalls)
-    return tuple(
-        r.entry_id
-        for r in history
-        if (r.corrects or r.event.error_declaration is not None)
-        and (r.anchor_time or first) > first
-    )
-
-
-def _recalls(recorded: Recorded) -> bool:
-    event = recorded.event
-    persistent = event.persistent_disposition.set if event.persistent_disposition else ()
-    return recorded.holds and RECALLED in {event.disposition, *persistent}
 
 
 def _verdicts(judgement: Judgement | None) -> AnswerVerdicts | None:

@@ -8,11 +8,12 @@ Source: docs/protocol.md sections 10, 18 and 20.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
 
+from sealtrail.epcis import Part
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.contracts import anchor_slots, parse_anchored
@@ -27,7 +28,7 @@ from sealtrail.evidence.bundle.times import Times
 from sealtrail.evidence.chain import ChainSteps, Located
 from sealtrail.evidence.package import PackageNetwork
 from sealtrail.evidence.record import EntryRecord
-from sealtrail.evidence.report import Outcome, Step, VerifiedEntry
+from sealtrail.evidence.report import Outcome, Step, StepName, VerifiedEntry
 from sealtrail.evidence.verify import Statement, conclude, read_statement
 from sealtrail.evidence.wire import from_hex, to_hex
 from sealtrail.log.checkpoint import Checkpoint, SignedCheckpoint, parse_note
@@ -45,15 +46,21 @@ _LOGS, _ANCHORS = BundleStepName.LOGS, BundleStepName.ANCHORS
 _NOT_GIVEN = frozenset(
     {"seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"}
 )
+# The lot that a recall is of, the expiry; who has it next. Documents and the rest change no verdict.
+_COUNTING = frozenset((Part.MASTER_DATA, Part.PARTIES))
 _ENTRIES, _INDEX = BundleStepName.ENTRIES, BundleStepName.ITEM_INDEX
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a question about an item: where it stands, and what was found; ``verified`` after its checkpoint."""
+    """An entry of a question about an item: where it stands, and what was found.
+
+    ``first_anchored``: the checkpoint before it is shown too, or there was none, so that no earlier one has the entry.
+    """
 
     index: int
     record: EntryRecord
     verified: VerifiedEntry
+    first_anchored: bool
 
     @property
     def is_whole(self) -> bool:
@@ -67,12 +74,21 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         shown = verified.event is not None or verified.shown is not None
         return not shown and verified.entry.kind in EVENT_KINDS
 
+    @property
+    def hides(self) -> bool:
+        """Tell whether an event is shown without what lots and verdicts are drawn from, beside its core and items."""
+        shown = self.verified.shown
+        return shown is not None and not _COUNTING.isdisjoint(shown.withheld)
+
+    @property
+    def named(self) -> Iterator[tuple[str, bool]]:
+        """Each item that what is shown of the entry names; True beside a lot that is named beside its packs."""
+        shown = self.verified.event or self.verified.shown
+        return ((m.item, m.place == "lot") for m in (shown.items if shown else ()))
+
     def names(self, item: str, *, packs: bool) -> bool:
         """Tell whether what is shown of the entry names the item: a lot in its own right, or beside its packs."""
-        shown = self.verified.event or self.verified.shown
-        return shown is not None and any(
-            m.item == item and (m.place == "lot") is packs for m in shown.items
-        )
+        return (item, packs) in self.named
 
 
 class ItemList(msgspec.Struct, frozen=True):
@@ -142,11 +158,14 @@ class SectionReader:
         self._kept_bytes = 0
         self._lists: list[ItemList] = []
         self._entries = 0
-        self._last: tuple[int, EntryRecord] | None = None
+        self._last: tuple[int, EntryRecord, Statement] | None = None
         self._anchor: Anchor | None = None
         # a log has one course, however many sections show parts of it
         same = after is not None and after.member == self.member
         self._anchor_before = after.anchor if after is not None and same else None
+        self._follows = (
+            False  # it is the anchor after the one that was shown before it, or the member's first
+        )
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
             raise malformed(number, "", "a covered log without its item salt, or by paths")
@@ -179,7 +198,7 @@ class SectionReader:
         self._note_steps(line.index, record, statement.steps)
         self._check_covers(line.index, record, statement)
         self._entries += 1
-        self._last = (line.index, record)
+        self._last = (line.index, record, statement)
         self._times.entry(self.member, line.index, signed.entry)
         if statement.signer is not None:
             count, first = self._signers.get(statement.signer, (0, line.index))
@@ -367,6 +386,7 @@ class SectionReader:
                 place=place,
                 advice="the log was set back; ask its member why, and an auditor for what both checkpoints held",
             )
+        self._follows = anchor.sequence == (self._anchor.sequence if self._anchor else 0) + 1
         self._anchor = anchor
 
     def _judge_keys(self, located: Located) -> None:
@@ -388,7 +408,14 @@ class SectionReader:
     def _conclude(self, located: Located) -> None:
         for index, record, statement in self._pending:
             verified = conclude(record, statement, located, self._steps, leaf_index=index)
-            self._kept.append(Kept(index=index, record=record, verified=verified))
+            self._kept.append(
+                Kept(
+                    index=index,
+                    record=record,
+                    verified=verified,
+                    first_anchored=located.anchor is not None and self._follows,
+                )
+            )
         self._pending = []
 
     # -- the item index ------------------------------------------------------------------------------
@@ -419,16 +446,14 @@ class SectionReader:
         self._lists.append(ItemList(line.item, line.packs, indices))
 
     def _index_head(self) -> IndexHead | None:
-        """Return what the section's last leaf says of the item index."""
+        """Return what the section's last leaf says of the item index, if that is shown to be what was signed."""
         if self._last is None or self._last[0] != self._tree.size - 1:
             return None
-        record = self._last[1]
-        try:
-            if parse_leaf(record.leaf).entry.kind is not Kind.INDEX or record.content is None:
-                return None
-            return parse_index_document(record.content)
-        except InputError:
+        _, record, statement = self._last
+        if statement.entry.kind is not Kind.INDEX or not _says_what_was_signed(statement.steps):
             return None
+        assert record.content is not None  # or step 1 would not hold
+        return parse_index_document(record.content)
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -491,7 +516,10 @@ class SectionReader:
         head = self._index_head()
         if head is None:
             self._notebook.fails(
-                _INDEX, "index_entry_missing", "its last leaf is no index entry", place=place
+                _INDEX,
+                "index_entry_missing",
+                "its last leaf is no index entry, or not shown to be what was signed",
+                place=place,
             )
         elif head.covers != self._tree.size - 1:
             self._notebook.fails(
@@ -501,11 +529,11 @@ class SectionReader:
                 place=place,
             )
         shown = {each.index: each for each in self._kept}
-        if 0 not in shown or shown[0].verified.entry.kind is not Kind.GENESIS:
+        if 0 not in shown or not _commits_to_salt(shown[0].verified):
             self._notebook.fails(
                 _INDEX,
                 "genesis_missing",
-                "leaf 0, which commits the log to its item salt, is not shown",
+                "leaf 0, which commits the log to its item salt, is not shown whole",
                 place=place,
             )
         for each in self._lists:
@@ -544,3 +572,13 @@ class SectionReader:
 
     def _place(self, index: int) -> str:
         return f"leaf {index} of the log of {to_hex(self.member)}"
+
+
+def _says_what_was_signed(steps: Sequence[Step]) -> bool:
+    """Tell whether content and seed are shown and lead to what was signed; to withhold them is no failure."""
+    holding = {step.name for step in steps if step.outcome is Outcome.HOLDS}
+    return {StepName.CONTENT, StepName.DISCLOSURE_ROOT} <= holding
+
+
+def _commits_to_salt(verified: VerifiedEntry) -> bool:
+    return verified.entry.kind is Kind.GENESIS and _says_what_was_signed(verified.steps)

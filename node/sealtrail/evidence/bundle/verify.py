@@ -8,12 +8,13 @@ Source: docs/protocol.md section 20.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from sealtrail.errors import SealtrailError, VerificationError
+from sealtrail.evidence.bundle.after_recall import AfterRecall
 from sealtrail.evidence.bundle.answer import (
     AUDITED,
     NOT_CLAIMED,
@@ -33,6 +34,7 @@ from sealtrail.evidence.bundle.lines import (
     AnswerLine,
     BlockLine,
     CheckpointLine,
+    Completeness,
     HeaderLine,
     ItemQuestion,
     LogLine,
@@ -51,10 +53,12 @@ from sealtrail.evidence.bundle.trust import TrustFile, network_of
 from sealtrail.evidence.chain import ChainSteps
 from sealtrail.evidence.verify import Statement
 from sealtrail.evidence.wire import from_hex, to_hex
+from sealtrail.gs1 import canonical
 from sealtrail.membership.records import Network, Purpose, Status
 from sealtrail.signing import verify_ed25519
 
 Step = BundleStepName
+_LISTED_MAX = 4
 
 Ahead: TypeAlias = Callable[[Iterator[SealedLine]], Iterable[tuple[SealedLine, Statement | None]]]
 """Gives the same lines in the same order, and of entries what :func:`read_statement` says, if it was asked already."""
@@ -130,7 +134,9 @@ class Reading:
         self._header: HeaderLine | None = None
         self._chain_closed = False
         self._order: tuple[bytes, int] | None = None
-        self._asked = 0  # the next leaf of the part of a log that is asked for
+        self._asked = 0  # the next leaf of the part of a log that is asked for, in the open section
+        self._found = 0  # the same, in the section that has most
+        self._leaves: dict[int, bytes] = {}  # of one log, as its sections show them
 
     def take(self, sealed: SealedLine, statement: Statement | None = None) -> None:
         """Take up the next line; ``statement`` as of :data:`Ahead`."""
@@ -166,7 +172,7 @@ class Reading:
         self._network = network_of(line.network)
         self._keep = not isinstance(line.question, LogQuestion)
         if isinstance(line.question, LogQuestion):
-            self._asked = line.question.first
+            self._found = line.question.first
         if line.network != self._trust.network:
             self._notebook.fails(
                 Step.NETWORK,
@@ -187,7 +193,17 @@ class Reading:
         )
 
     def _check_question(self, line: HeaderLine) -> None:
-        asked = line.question.item if isinstance(line.question, ItemQuestion) else None
+        question = line.question
+        asked = question.item if isinstance(question, ItemQuestion) else None
+        if asked is not None and canonical(asked) != asked:
+            self._notebook.fails(
+                Step.QUESTION,
+                "item_not_canonical",
+                f"it is about {asked!r}, which no log lists; the item is {canonical(asked)}",
+                advice="that nothing is recorded under another spelling says nothing of the item",
+            )
+        if isinstance(question, LogQuestion) and question.first >= question.until:
+            self._notebook.fails(Step.QUESTION, "no_leaves_asked", "it is about no leaf of the log")
         self._notebook.shows(Step.QUESTION, describe_question(line))
         if self._item is not None and asked != self._item:
             self._notebook.fails(
@@ -212,6 +228,9 @@ class Reading:
         if len(self._sections) == self._limits.sections_max:
             raise malformed(number, "", "more sections than a bundle may have")
         self._times.begin()
+        assert self._header is not None
+        if isinstance(self._header.question, LogQuestion):
+            self._asked = self._header.question.first
         self._section = SectionReader(
             line,
             number,
@@ -238,7 +257,23 @@ class Reading:
         if self._order is not None and (order <= self._order or (same and not alone)):
             raise malformed(number, "", "sections are not in order, or a covered one is not alone")
         self._order = order
+        self._compare_leaves(section, fresh=not same)
         self._sections.append(section)
+
+    def _compare_leaves(self, section: Section, *, fresh: bool) -> None:
+        """Note it where two sections of one log show different entries as one leaf: both trees can't be of that log."""
+        if fresh:
+            self._leaves = {}
+        for each in section.kept:
+            leaf = each.record.leaf
+            if self._leaves.setdefault(each.index, leaf) != leaf:
+                self._notebook.fails(
+                    Step.LOGS,
+                    "log_contradicts_itself",
+                    "another section shows another entry there, under a checkpoint of the same log",
+                    place=f"leaf {each.index} of the log of {to_hex(section.member)}",
+                    advice="the member anchored two histories: keep this bundle, it proves that",
+                )
 
     def _note_asked(self, line: EntryLine) -> None:
         assert self._header is not None
@@ -246,9 +281,11 @@ class Reading:
         if not isinstance(question, LogQuestion):
             return
         if line.index != self._asked or line.index >= question.until:
-            return  # a leaf that two sections show counts once
+            return
         if self._open.member == from_hex(question.member):
             self._asked += 1
+            # in one section, or they may be of two trees
+            self._found = max(self._found, self._asked)
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -354,13 +391,7 @@ class Reading:
         claim = self._answer.completeness
         note = self._notebook
         question = self._header.question
-        if claim.grade != NOT_CLAIMED and not isinstance(question, ItemQuestion):
-            note.fails(
-                Step.COMPLETENESS,
-                "completeness_unfounded",
-                f"it claims to be {claim.grade}, which only an answer about an item can be shown to be",
-                advice="take it for the events that the issuer chose to show",
-            )
+        self._check_claimed(claim)
         if isinstance(question, LogQuestion):
             self._check_part_of_log(question)
             return
@@ -397,15 +428,42 @@ class Reading:
                 f"{conclusion.withheld_needed} entries on the item are withheld, and yet it claims to be complete",
             )
 
+    def _check_claimed(self, claim: Completeness) -> None:
+        """Check that a claim is made of an item only, and of some log."""
+        assert self._header is not None
+        note = self._notebook
+        if claim.auditors and claim.grade != AUDITED:
+            note.fails(
+                Step.COMPLETENESS,
+                "auditors_not_claimed",
+                f"it names {claim.auditors} auditors and does not claim to be audited",
+            )
+        if claim.grade == NOT_CLAIMED:
+            return
+        if not isinstance(self._header.question, ItemQuestion):
+            note.fails(
+                Step.COMPLETENESS,
+                "completeness_unfounded",
+                f"it claims to be {claim.grade}, which only an answer about an item can be shown to be",
+                advice="take it for the events that the issuer chose to show",
+            )
+        elif not any(section.covered for section in self._sections):
+            note.fails(
+                Step.COMPLETENESS,
+                "nothing_covered",
+                f"{claim.grade} is claimed, and no log is covered",
+                advice="ask for a bundle that covers the logs of who handled the item",
+            )
+
     def _check_part_of_log(self, question: LogQuestion) -> None:
         """Check that all of the log's entries that are asked for are there, one after another."""
-        found = self._asked - question.first
+        found = self._found - question.first
         self._notebook.shows(Step.COMPLETENESS, f"{found} entries, one after another")
-        if self._asked < question.until:
+        if self._found < question.until:
             self._notebook.fails(
                 Step.COMPLETENESS,
                 "entry_left_out",
-                f"of leaves {question.first} to {question.until - 1}, which are asked for, leaf {self._asked} is"
+                f"of leaves {question.first} to {question.until - 1}, which are asked for, leaf {self._found} is"
                 " not there",
             )
 
@@ -435,13 +493,23 @@ class Reading:
                     f"the entries give other {name} than the answer has",
                 )
         self._check_members_known()
-        if conclusion.corrected_after_recall:
-            entries = ", ".join(to_hex(e) for e in conclusion.corrected_after_recall[:4])
-            note.fails(
+        self._check_after_recall(conclusion.after_recall)
+
+    def _check_after_recall(self, found: AfterRecall) -> None:
+        if found.surely:
+            self._notebook.fails(
                 Step.VERDICTS,
                 "corrected_after_recall",
-                f"events were corrected after a recall was anchored: {entries}",
+                f"events were corrected after a recall was anchored: {_listed(found.surely)}",
                 advice="judge by what stood before the recall, and ask who corrected it and why",
+            )
+        if found.perhaps:
+            self._notebook.unknown(
+                Step.VERDICTS,
+                "recall_perhaps_earlier",
+                "earlier checkpoints of a recall's log are not shown, so that these corrections may have been"
+                f" anchored after it: {_listed(found.perhaps)}",
+                advice="ask another node, or whoever recalled it, since when the recall is anchored",
             )
 
     def _check_members_known(self) -> None:
@@ -494,3 +562,7 @@ class Reading:
                 f"it claims that {claimed} members audited each log's item index; {found} did",
                 advice="take it as asserted by the logs' own members alone",
             )
+
+
+def _listed(entry_ids: Sequence[bytes]) -> str:
+    return ", ".join(to_hex(each) for each in entry_ids[:_LISTED_MAX])

@@ -13,6 +13,7 @@ import { verifyEd25519 } from "./ed25519.js";
 import { domainSeparator } from "./entry.js";
 import { wrong } from "./errors.js";
 import { badLine, readLines } from "./form.js";
+import { canonical } from "./gs1.js";
 import { MembersPart } from "./members_part.js";
 import { asNetwork, sameNetwork } from "./network.js";
 import { findKey, isValidAt, PURPOSE } from "./record.js";
@@ -71,16 +72,25 @@ class Reading {
     if (this.item !== null && (line.question.kind !== "item" || line.question.item !== this.item)) {
       this.notebook.fails("question", "another_item", `it is not about ${this.item}`);
     }
+    this.checkQuestion(line.question);
     this.chain = new ChainPart(this.notebook, this.trust, line.proof_block);
     this.members = new MembersPart(this.notebook, this.chain, this.network, line.proof_block);
     this.cosigners = new Cosigners(this.notebook, this.trust, this.members, this.network);
-    this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those that are asked for
+    this.asked = line.question.kind === "log" ? line.question.first : null; // the next leaf of those asked for, and not shown
+  }
+
+  checkQuestion({ kind, item, first, until }) {
+    if (kind === "item" && canonical(item) !== item) {
+      this.notebook.fails("question", "item_not_canonical", `it is about ${item}; the item is ${canonical(item)}`);
+    }
+    if (kind === "log" && first >= until) this.notebook.fails("question", "no_leaves_asked", "it is about no leaf of the log");
   }
 
   noteAsked({ index }) {
     const { kind, member, until } = this.header.question;
     if (kind !== "log" || !equal(this.open.member, member)) return;
-    if (index === this.asked && index < until) this.asked++;
+    if (index === this.next && index < until) this.next++;
+    this.asked = Math.max(this.asked, this.next); // in one section, or they may be of two trees
   }
 
   closeChain() {
@@ -91,6 +101,7 @@ class Reading {
   async openSection(line, number) {
     await this.closeSection(number);
     if (this.sections.length === SECTIONS_MAX) throw badLine(number, "", "more sections than a bundle may have");
+    this.next = this.header.question.first ?? null;
     this.open = new Section(line, number, {
       notebook: this.notebook,
       trust: this.trust,
@@ -116,7 +127,21 @@ class Reading {
       const alone = byMember !== 0 || !(last.covered || section.covered);
       if (!ordered || !alone) throw badLine(number, "", "sections are not in order, or a covered one is not alone");
     }
+    this.compareLeaves(section);
     this.sections.push(section);
+  }
+
+  /** Note it where two sections of one log show different entries as one leaf: both trees can't be of that log. */
+  compareLeaves(section) {
+    const last = this.sections.at(-1);
+    if (!last || !equal(last.member, section.member)) this.leaves = new Map();
+    for (const { index, leaf } of section.entries) {
+      if (!this.leaves.has(index)) this.leaves.set(index, leaf);
+      else if (!equal(this.leaves.get(index), leaf)) {
+        const reason = "another section shows another entry there, under a checkpoint of the same log";
+        this.notebook.fails("logs", "log_contradicts_itself", reason, `leaf ${index}, ${section.place}`);
+      }
+    }
   }
 
   async sign(line, number, digest) {

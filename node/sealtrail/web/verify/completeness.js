@@ -76,9 +76,10 @@ function checkLists(notebook, sections, item) {
 function checkWithheld(notebook, sections, surely, perhaps) {
   const isSure = (list) => surely.some(([item, packs]) => list.item === item && list.packs === packs);
   const mayCount = (list) => perhaps.includes(list.item) && !list.packs;
-  const needed = hidden(sections, isSure);
+  const sure = surely.map(([item, packs = false]) => ({ item, packs }));
+  const needed = hidden(sections, sure, isSure);
   if (needed.size) notebook.fails(STEP, "redacted_not_complete", `${needed.size} entries on the item are withheld`);
-  if (hidden(sections, mayCount).size) {
+  if (hidden(sections, perhaps.map((item) => ({ item, packs: false })), mayCount).size) {
     notebook.unknown(STEP, "containers_not_followed", "entries on what it may have been in are withheld");
   }
   for (const code of unsureOf(sections, (list) => isSure(list) || mayCount(list))) {
@@ -86,12 +87,15 @@ function checkWithheld(notebook, sections, surely, perhaps) {
   }
 }
 
-/** Return the entries, on lists of that kind, that do not show to name the item. */
-function hidden(sections, wanted) {
+/** Return the entries, on lists of that kind, that do not show to name the item, and those that hide what counts. */
+function hidden(sections, lists, wanted) {
   const found = new Set();
   forListed(sections, wanted, (entry, list) => {
     if (!names(entry, list)) found.add(entry);
   });
+  for (const entry of sections.flatMap((each) => each.entries).filter((each) => each.hides)) {
+    if (lists.some((list) => names(entry, list))) found.add(entry);
+  }
   return found;
 }
 
@@ -177,13 +181,21 @@ function checkAsked(notebook, { first, until }, next) {
   notebook.fails(STEP, "entry_left_out", `${next - first} of the ${until - first} entries that are asked for are there`);
 }
 
+/** Check that a claim is made of an item only, and of some log. */
+function checkClaimed(notebook, { kind }, { grade, auditors }, sections) {
+  if (grade !== "index-audited" && auditors) {
+    notebook.fails(STEP, "auditors_not_claimed", `it names ${auditors} auditors and does not claim to be audited`);
+  }
+  if (grade === "none") return;
+  if (kind !== "item") notebook.fails(STEP, "completeness_unfounded", "only an answer about an item can be shown to be complete");
+  else if (!sections.some((each) => each.covered)) notebook.fails(STEP, "nothing_covered", `${grade}, and it covers no log`);
+}
+
 /** Step 13. */
 export function checkCompleteness({ notebook, header, answer, sections, trust, members, asked }) {
   const claim = answer.completeness;
+  checkClaimed(notebook, header.question, claim, sections);
   if (header.question.kind === "log") checkAsked(notebook, header.question, asked);
-  if (header.question.kind !== "item" && claim.grade !== "none") {
-    notebook.fails(STEP, "completeness_unfounded", "only an answer about an item can be shown to be complete");
-  }
   if (header.question.kind === "item") {
     if (claim.grade === "none") {
       notebook.unknown(STEP, "completeness_not_claimed", "the issuer does not claim that these are all events");

@@ -22,6 +22,8 @@ const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
 const ITEM_PROOFS_MAX = 10_000;
 // What this program does not check and another does.
 const NOT_CHECKED = new Set(["event_hash_not_computed", "schema_not_checked"]);
+// The parts that lots and verdicts are drawn from, beside core and items: parties, master data.
+const COUNTING = [1, 3];
 const OTHER_MEDIA_TYPE = "application/json";
 // A step that what was left out would have shown is counted as withheld, and no reason against the entry.
 const NOT_GIVEN = new Set(["seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"]);
@@ -71,7 +73,7 @@ export class Section {
       this.signers.set(toHex(found.signer), { signer: found.signer, first: line.index });
     }
     this.times.addEntry(line.index, entry.recordTimeMs);
-    this.index = entry.kind === KIND.index && line.content !== null ? indexOf(line.content) : null;
+    this.index = entry.kind === KIND.index && holds(found.steps, "disclosure_root") ? indexOf(line.content) : null;
     if (this.keep) this.hold(line, entry, found, number);
   }
 
@@ -85,9 +87,11 @@ export class Section {
     const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
     const isPassedOn = event !== null && (disclosed.outcome === HOLDS || NOT_CHECKED.has(disclosed.code));
     this.entries.push({
-      id: toHex(id), index: line.index, kind: entry.kind, unsure: isPassedOn ? unsure : null,
+      id: toHex(id), index: line.index, leaf: line.leaf, kind: entry.kind, unsure: isPassedOn ? unsure : null,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
       withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
+      hides: isPassedOn && line.partial !== null && !COUNTING.every((part) => isShown(line.partial, part)),
+      isCommitment: entry.kind === KIND.genesis && holds(steps, "content") && holds(steps, "disclosure_root"),
     });
   }
 
@@ -228,14 +232,14 @@ export class Section {
 
   checkLists() {
     const fails = (code, reason) => this.notebook.fails("item_index", code, reason, this.place);
-    if (this.index === null) fails("index_entry_missing", "its last leaf is no index entry");
+    if (this.index === null) fails("index_entry_missing", "its last leaf is no index entry that is shown whole");
     else if (BigInt(this.index.covers) !== this.note.size - 1n) {
       fails("index_entry_covers_less", `it covers ${this.index.covers} of ${this.note.size - 1n} leaves`);
     }
     const shown = new Map(this.entries.map((each) => [each.index, each]));
     const first = this.entries[0];
-    if (!first || first.index !== 0 || first.kind !== KIND.genesis) {
-      fails("genesis_missing", "leaf 0, which commits the log to its item salt, is not shown");
+    if (!first || first.index !== 0 || !first.isCommitment) {
+      fails("genesis_missing", "leaf 0, which commits the log to its item salt, is not shown whole");
     }
     for (const list of this.lists) {
       for (const index of list.indices) {
@@ -260,6 +264,8 @@ export class Section {
 export const names = (entry, { item, packs }) =>
   entry.items.some((each) => each.item === item && (each.place === "lot") === packs);
 
+const isShown = (partial, part) => partial.parts.some((each) => each.number === part);
+
 /** Check the form of what an entry's line shows. */
 function checkShown(line, number) {
   if (line.item_keys.length % 32) throw badLine(number, "/item_keys", "no whole number of keys");
@@ -278,6 +284,9 @@ function indexOf(content) {
     return null;
   }
 }
+
+/** Tell whether a step holds; of what is withheld it does not, and that is no failure of the entry. */
+const holds = (steps, name) => steps.find((step) => step.name === name).outcome === HOLDS;
 
 function itemsOrNone(event) {
   try {
