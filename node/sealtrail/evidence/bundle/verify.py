@@ -28,6 +28,7 @@ from sealtrail.evidence.bundle.compose import SIGNED_PREFIX
 from sealtrail.evidence.bundle.cosigned import Cosigners
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import BundleLimits, SealedLine, malformed, read_lines
+from sealtrail.evidence.bundle.held import Held
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
@@ -126,6 +127,7 @@ class Reading:
         self._limits = limits
         self.notebook = self._notebook = Notebook()
         self._times = Times(self._notebook, trust.anchor_delay_seconds)
+        self._held = Held(limits)
         self._section: SectionReader | None = None
         self._sections: list[Section] = []
         self._header: HeaderLine | None = None
@@ -239,7 +241,7 @@ class Reading:
             times=self._times,
             cosigners=self._cosigners,
             keep=self._keep,
-            limits=self._limits,
+            held=self._held,
         )
 
     def _close_section(self, number: int) -> None:
