@@ -73,11 +73,6 @@ class ChainPart:
         Raises:
             InputError: ``bundle_malformed``.
         """
-        self._bytes += len(line.header)
-        if len(self._blocks) == self._limits.blocks_max or (
-            self._bytes > self._limits.blocks_bytes_max
-        ):
-            raise malformed(number, "", "more blocks than a bundle may have")
         try:
             header = parse_header(line.header)
             digest = block_hash(header, self._form)
@@ -90,8 +85,16 @@ class ChainPart:
         proves = bool(line.receipts or line.accounts) or header.number == self._proof_block
         self._at[header.number] = len(self._blocks)
         self._blocks.append(_Block(header=header, hash=digest, proves=proves))
+        self._count(len(line.header), number)
         self._read_receipts(header, line, number)
         self._read_accounts(header, line.accounts, number)
+
+    def _count(self, size: int, number: int) -> None:
+        self._bytes += size
+        if self._bytes > self._limits.blocks_bytes_max or (
+            len(self._blocks) > self._limits.blocks_max
+        ):
+            raise malformed(number, "", "more blocks than a bundle may have")
 
     def _read_receipts(self, header: Header, line: BlockLine, number: int) -> None:
         indices = [each.index for each in line.receipts]
@@ -105,6 +108,7 @@ class ChainPart:
                 self._notebook.fails(_STEP, e.code, e.message, place=place)
             else:
                 self._logs[header.number, each.index] = receipt.logs
+                self._count(sum(_LOG_BYTES + len(log.payload) for log in receipt.logs), number)
 
     def _read_accounts(self, header: Header, accounts: Sequence[AccountProof], number: int) -> None:
         addresses = [each.address for each in accounts]
@@ -182,22 +186,30 @@ class ChainPart:
     def _sealed(self) -> set[int]:
         """Check the seals of each block that proves something; return the places of all that were needed for it."""
         used: set[int] = set()
-        for at, block in enumerate(self._blocks):
+        known = 0  # up to where places are in it
+        for at, (block, end) in enumerate(zip(self._blocks, self._ends_of_runs(), strict=True)):
             if block.proves:
-                used.update(range(at, at + self._check_sealed(at, block)))
+                until = at + self._check_sealed(at, block, end)
+                used.update(range(max(at, known), until))
+                known = max(known, until)
         return used
 
-    def _check_sealed(self, at: int, block: _Block) -> int:
-        """Check one block's seals; return how many headers, it and those on top, were needed for that."""
-        run = self._run(at, RUN_BLOCKS_MAX)
+    def _check_sealed(self, at: int, block: _Block, end: int) -> int:
+        """Check one block's seals; return how many headers, it and those on top, were needed for that.
+
+        Args:
+            end: the place behind the last block that follows it without a gap.
+        """
+        longest = min(end - at, RUN_BLOCKS_MAX)
         count = 1 if self._form.name != "clique" else self._needed_on_top(block.header.number) + 1
         while True:
             try:
-                finality = verify_final(run[:count], self._history)
+                run = [each.header for each in self._blocks[at : at + min(count, longest)]]
+                finality = verify_final(run, self._history)
             except (VerificationError, UnavailableError) as e:
-                if e.code != "seals_too_few" or count >= len(run):
+                if e.code != "seals_too_few" or count >= longest:
                     self._not_final(block, e)
-                    return len(run)  # one reason is enough
+                    return longest  # one reason is enough
                 count += 1  # some sealed twice
             else:
                 if block.header.number == self._proof_block:
@@ -210,7 +222,7 @@ class ChainPart:
     def _linked(self) -> set[int]:
         """Check that the blocks are one chain through the pinned one; return their places."""
         at = self._at.get(self._trust.pinned.block)
-        whole = self._blocks and len(self._run(0)) == len(self._blocks)
+        whole = self._blocks and self._ends_of_runs()[0] == len(self._blocks)
         if at is None or not whole:
             self._notebook.unknown(
                 _STEP,
@@ -225,16 +237,15 @@ class ChainPart:
                 self._notebook.error(_STEP, e, _place(block))
         return set(range(len(self._blocks)))
 
-    def _run(self, at: int, count_max: int | None = None) -> list[Header]:
-        """Return the header at that place and those that follow it without a gap, up to ``count_max`` of them."""
-        run = [self._blocks[at].header]
-        for n in range(at + 1, len(self._blocks)):
-            before, block = self._blocks[n - 1], self._blocks[n]
-            follows = block.header.number == before.header.number + 1
-            if not follows or block.header.parent_hash != before.hash or len(run) == count_max:
-                break
-            run.append(block.header)
-        return run
+    def _ends_of_runs(self) -> list[int]:
+        """Return for each block the place behind the last of those that follow it without a gap."""
+        blocks = self._blocks
+        ends = list(range(1, len(blocks) + 1))
+        for at in range(len(blocks) - 2, -1, -1):
+            header, following = blocks[at].header, blocks[at + 1].header
+            if following.number == header.number + 1 and following.parent_hash == blocks[at].hash:
+                ends[at] = ends[at + 1]
+        return ends
 
     def _not_final(self, block: _Block, error: SealtrailError) -> None:
         if block.header.number > self._trust.pinned.block and error.code in _OTHER_VALIDATORS:
@@ -295,6 +306,8 @@ class ChainPart:
 
 # Blocks on top that are looked at: with some of the signers away, the others seal in turn.
 RUN_BLOCKS_MAX = 2_048
+# A log that is kept takes so much beside what is in it.
+_LOG_BYTES = 256
 # What another set of validators looks like to who does not know of it: not one of them says that a seal is wrong.
 _OTHER_VALIDATORS = frozenset(
     {

@@ -69,8 +69,9 @@ class BundleLimits(msgspec.Struct, frozen=True, kw_only=True):
     members_bytes_max: int = 64 * 1024 * 1024
     sections_max: int = 10_000
     judged_entries_max: int = 50_000  # of a question about an item: they are judged together
-    judged_bytes_max: int = 256 * 1024 * 1024
+    judged_bytes_max: int = 512 * 1024 * 1024
     item_proofs_max: int = 10_000
+    listed_max: int = 2_000_000  # leaf indices in all of these together
 
 
 class SealedLine(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from sealtrail.evidence.bundle.chain import ChainPart
 from sealtrail.evidence.bundle.contracts import anchor_slots, parse_anchored
 from sealtrail.evidence.bundle.cosigned import Cosigners
 from sealtrail.evidence.bundle.entries import EntryLine, entry_record
-from sealtrail.evidence.bundle.form import BundleLimits, malformed
+from sealtrail.evidence.bundle.form import malformed
+from sealtrail.evidence.bundle.held import Held
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import CheckpointLine, LogLine
 from sealtrail.evidence.bundle.members import MembersPart
@@ -130,7 +131,7 @@ class SectionReader:
         times: Times,
         cosigners: Cosigners,
         keep: bool,
-        limits: BundleLimits,
+        held: Held,
         after: Section | None,
     ) -> None:
         self.member = from_hex(line.member)
@@ -147,7 +148,7 @@ class SectionReader:
         self._cosigned: tuple[Cosignature, ...] = ()
         self._note: SignedCheckpoint | None = None  # the last
         self._keep = keep
-        self._limits = limits
+        self._held = held
         self._by_paths = line.paths
         self._paths: list[tuple[int, bytes, tuple[bytes, ...]]] = []
         self._tree = SparseTree()
@@ -155,7 +156,6 @@ class SectionReader:
         # since the last checkpoint: count, first leaf
         self._signers: dict[bytes, tuple[int, int]] = {}
         self._kept: list[Kept] = []
-        self._kept_bytes = 0
         self._lists: list[ItemList] = []
         self._entries = 0
         self._last: tuple[int, EntryRecord, Statement] | None = None
@@ -203,19 +203,10 @@ class SectionReader:
         if statement.signer is not None:
             count, first = self._signers.get(statement.signer, (0, line.index))
             self._signers[statement.signer] = (count + 1, first)
+        if self._keep or self._by_paths:
+            self._held.entry(line, number)
         if self._keep:
-            self._hold(line, record, statement, number)
-
-    def _hold(
-        self, line: EntryLine, record: EntryRecord, statement: Statement, number: int
-    ) -> None:
-        self._kept_bytes += len(line.content or b"")
-        limits = self._limits
-        if self._kept_bytes > limits.judged_bytes_max or (
-            len(self._kept) + len(self._pending) >= limits.judged_entries_max
-        ):
-            raise malformed(number, "", "more entries than one question may have")
-        self._pending.append((line.index, record, statement))
+            self._pending.append((line.index, record, statement))
 
     def _record(self, line: EntryLine, number: int) -> EntryRecord:
         if len(line.item_keys) % HASH_BYTES:
@@ -426,8 +417,6 @@ class SectionReader:
         Raises:
             InputError: ``bundle_malformed``.
         """
-        if len(self._lists) == self._limits.item_proofs_max:
-            raise malformed(number, "", "more item proofs than a bundle may have")
         if not self.covered or self._salt is None:
             raise malformed(number, "", "an item proof of a log that is not covered")
         before = self._lists[-1] if self._lists else None
@@ -443,6 +432,7 @@ class SectionReader:
                 self._notebook.fails(
                     _INDEX, e.code, e.message, place=f"line {number}{e.pointer or ''}"
                 )
+        self._held.item_list(len(indices), number)
         self._lists.append(ItemList(line.item, line.packs, indices))
 
     def _index_head(self) -> IndexHead | None:

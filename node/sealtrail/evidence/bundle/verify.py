@@ -29,6 +29,7 @@ from sealtrail.evidence.bundle.compose import SIGNED_PREFIX
 from sealtrail.evidence.bundle.cosigned import Cosigners
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import BundleLimits, SealedLine, malformed, read_lines
+from sealtrail.evidence.bundle.held import Held
 from sealtrail.evidence.bundle.items import ItemProofLine
 from sealtrail.evidence.bundle.lines import (
     AnswerLine,
@@ -129,6 +130,7 @@ class Reading:
         self._limits = limits
         self.notebook = self._notebook = Notebook()
         self._times = Times(self._notebook, trust.anchor_delay_seconds)
+        self._held = Held(limits)
         self._section: SectionReader | None = None
         self._sections: list[Section] = []
         self._header: HeaderLine | None = None
@@ -242,7 +244,7 @@ class Reading:
             times=self._times,
             cosigners=self._cosigners,
             keep=self._keep,
-            limits=self._limits,
+            held=self._held,
             after=self._sections[-1] if self._sections else None,
         )
 

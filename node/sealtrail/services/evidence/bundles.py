@@ -144,7 +144,8 @@ class EvidenceService:
             wanted,
             after=None,
             limit=QUERIED_MAX,
-            contents_bytes_max=BundleLimits().judged_bytes_max,
+            contents_bytes_max=BundleLimits().judged_bytes_max
+            // 2,  # leaves, keys and paths count too
         )
         if more is not None:
             raise TooLargeError(

@@ -14,6 +14,7 @@ import { domainSeparator } from "./entry.js";
 import { wrong } from "./errors.js";
 import { badLine, readLines } from "./form.js";
 import { canonical } from "./gs1.js";
+import { Held } from "./held.js";
 import { MembersPart } from "./members_part.js";
 import { asNetwork, sameNetwork } from "./network.js";
 import { findKey, isValidAt, PURPOSE } from "./record.js";
@@ -29,6 +30,7 @@ class Reading {
     this.trust = trust;
     this.item = item;
     this.minBlock = minBlock;
+    this.held = new Held();
     this.sections = [];
     this.open = null;
     this.order = null;
@@ -112,6 +114,7 @@ class Reading {
       cosigners: this.cosigners,
       keep: this.header.question.kind !== "log",
       after: this.sections.at(-1) ?? null,
+      held: this.held,
     });
   }
 

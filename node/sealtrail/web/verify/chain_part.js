@@ -122,44 +122,47 @@ export class ChainPart {
     }
   }
 
-  /** Return the place behind the last of the headers that follow each other from a place on. */
-  endOfRun(at, countMax = Infinity) {
-    let end = at + 1;
-    while (end < this.blocks.length && end - at < countMax) {
-      const [before, block] = [this.blocks[end - 1], this.blocks[end]];
-      const follows = block.header.number === before.header.number + 1n;
-      if (!follows || !equal(block.header.parentHash, before.hash)) break;
-      end++;
+  /** Return for each block the place behind the last of those that follow it without a gap. */
+  endsOfRuns() {
+    const ends = this.blocks.map((_, at) => at + 1);
+    for (let at = ends.length - 2; at >= 0; at--) {
+      const [block, after] = [this.blocks[at], this.blocks[at + 1]];
+      const follows = after.header.number === block.header.number + 1n && equal(after.header.parentHash, block.hash);
+      if (follows) ends[at] = ends[at + 1];
     }
-    return end;
+    return ends;
   }
 
   /** Check the seals of each block that proves something; return the places of all that were needed for that. */
   sealed() {
     const used = new Set();
+    const ends = this.endsOfRuns();
+    let known = 0; // up to where places are in it
     this.blocks.forEach((block, at) => {
       if (!block.proves) return;
-      const count = this.checkSealed(block, at);
-      for (let n = at; n < at + count; n++) used.add(n);
+      const until = at + this.checkSealed(block, at, Math.min(ends[at] - at, RUN_BLOCKS_MAX));
+      for (let n = Math.max(at, known); n < until; n++) used.add(n);
+      known = Math.max(known, until);
     });
     return used;
   }
 
-  checkSealed(block, at) {
+  /** Return how many headers, this one and those on top, were needed; `longest`: how many follow each other. */
+  checkSealed(block, at, longest) {
     const { form, intervals } = this.trust;
-    const run = this.blocks.slice(at, this.endOfRun(at, RUN_BLOCKS_MAX)).map((each) => each.header);
     let count = 1;
     if (form.name === "clique") count += majorityOf(membersFor(intervals, block.header.number + 1n).length);
     for (;;) {
       try {
-        const finality = verifyFinal(run.slice(0, count), form, intervals);
+        const run = this.blocks.slice(at, at + Math.min(count, longest)).map((each) => each.header);
+        const finality = verifyFinal(run, form, intervals);
         if (block.header.number === this.proofBlock) this.finality = finality;
-        return Math.min(count, run.length);
+        return Math.min(count, longest);
       } catch (error) {
-        const more = error instanceof SealtrailError && error.code === "seals_too_few" && count < run.length;
+        const more = error instanceof SealtrailError && error.code === "seals_too_few" && count < longest;
         if (!more) {
           this.notFinal(block, error);
-          return run.length;
+          return longest;
         }
         count++; // some sealed twice
       }
@@ -177,7 +180,7 @@ export class ChainPart {
 
   /** Find whether the blocks are one chain through the pinned one; return their places. */
   linked() {
-    const whole = this.blocks.length > 0 && this.endOfRun(0) === this.blocks.length;
+    const whole = this.blocks.length > 0 && this.endsOfRuns()[0] === this.blocks.length;
     if (!whole || !this.byNumber.has(String(this.trust.pinned.block))) {
       const reason = `a chain without seals, and not linked to block ${this.trust.pinned.block}`;
       this.notebook.unknown("chain", "pinned_block_missing", reason);

@@ -17,9 +17,6 @@ import { anchorSlots, PURPOSE, readAnchored } from "./record.js";
 import { COULD_NOT_CHECK, DOES_NOT_HOLD, HOLDS } from "./report.js";
 import { Times } from "./times.js";
 
-const ENTRIES_MAX = 50_000; // of a question about items: they are looked at together
-const ENTRY_BYTES_MAX = 256 * 1024 * 1024;
-const ITEM_PROOFS_MAX = 10_000;
 // What this program does not check and another does.
 const NOT_CHECKED = new Set(["event_hash_not_computed", "schema_not_checked"]);
 // The parts that lots and verdicts are drawn from, beside core and items: parties, master data.
@@ -29,15 +26,15 @@ const OTHER_MEDIA_TYPE = "application/json";
 const NOT_GIVEN = new Set(["seed_withheld", "item_keys_withheld", "item_salt_withheld", "content_in_parts"]);
 
 export class Section {
-  /** @param parts `{ notebook, trust, network, separator, chain, members, cosigners, keep, after }`; `after`: the section before, or null. */
+  /** @param parts `{ notebook, trust, network, separator, chain, members, cosigners, keep, held, after }`; `after`: the section before, or null. */
   constructor(line, number, parts) {
     Object.assign(this, parts);
     this.member = line.member;
     this.salt = line.item_salt;
     this.covered = line.covered;
+    this.byPaths = line.paths;
     this.leaves = line.paths ? new LeavesByPaths() : new LeavesInOrder();
     this.entries = []; // if they are kept
-    this.bytes = 0;
     this.signers = new Map(); // since the last checkpoint: hex to { signer, first leaf }
     this.index = null; // what the last leaf says of the item index, if it is an index entry
     this.lists = [];
@@ -74,14 +71,11 @@ export class Section {
     }
     this.times.addEntry(line.index, entry.recordTimeMs);
     this.index = entry.kind === KIND.index && holds(found.steps, "disclosure_root") ? indexOf(line.content) : null;
-    if (this.keep) this.hold(line, entry, found, number);
+    if (this.keep || this.byPaths) this.held.addEntry(line, number);
+    if (this.keep) this.hold(line, entry, found);
   }
 
-  hold(line, entry, { id, event, steps }, number) {
-    this.bytes += line.content?.length ?? 0;
-    if (this.entries.length === ENTRIES_MAX || this.bytes > ENTRY_BYTES_MAX) {
-      throw badLine(number, "", "more entries than one question may have");
-    }
+  hold(line, entry, { id, event, steps }) {
     const disclosed = steps.find((step) => step.name === "disclosure_root");
     // Whether this is an event and what was signed, where this program can't tell.
     const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
@@ -181,7 +175,6 @@ export class Section {
   // -- item lists -----------------------------------------------------------------------------------
 
   addItemProof(line, number) {
-    if (this.lists.length === ITEM_PROOFS_MAX) throw badLine(number, "", "more item proofs than a bundle may have");
     if (!this.covered) throw badLine(number, "", "an item proof of a log that is not covered");
     const before = this.lists.at(-1);
     if (before && (compareItems(before.item, line.item) || before.packs - line.packs) >= 0) {
@@ -199,6 +192,7 @@ export class Section {
         this.notebook.error("item_index", error, `line ${number}`);
       }
     }
+    this.held.addList(indices.length, number);
     this.lists.push({ item: line.item, packs: line.packs, indices });
   }
 
