@@ -1,4 +1,4 @@
-"""Programs of others read and witness a node's log: what this project says of itself is not only its own word."""
+"""Programs of others read, copy and witness a node's log: what this project says of itself is not only its own word."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from conftest import TOOLS
 from peers_world import LOG_TOKEN, OTHER_TOKEN, Peer, PeersWorld, peers_world, until
@@ -53,11 +55,16 @@ async def world(tmp_path: Path) -> AsyncIterator[PeersWorld]:
 async def maker_with_a_long_log(world: PeersWorld, *sizes: int) -> Peer:
     maker = await world.peer(MAKER)
     for size in sizes:
-        new = range(maker.log.size, size - 1)  # the last is the index entry
-        packs = (f"urn:epc:id:sgtin:4012345.011122.F{n}" for n in new)
-        await maker.record(*(commissioning(MAKER, 10, each) for each in packs))
-        await maker.anchor()
+        await grow(maker, size)
     return maker
+
+
+async def grow(maker: Peer, size: int) -> None:
+    """Anchor the log at that size."""
+    new = range(maker.log.size, size - 1)  # the last is the index entry
+    packs = (f"urn:epc:id:sgtin:4012345.011122.F{n}" for n in new)
+    await maker.record(*(commissioning(MAKER, 10, each) for each in packs))
+    await maker.anchor()
 
 
 def log_verifier_key(world: PeersWorld) -> str:
@@ -65,15 +72,27 @@ def log_verifier_key(world: PeersWorld) -> str:
     return verifier_key(origin_of(world.domain, MAKER.member), public)
 
 
+def log_of(maker: Peer) -> str:
+    return f"{maker.url}/log/"
+
+
 async def run_fsck(
-    fsck: str, world: PeersWorld, maker: Peer, seconds: float, token: str = LOG_TOKEN
+    fsck: str, world: PeersWorld, log_url: str, seconds: float, token: str = LOG_TOKEN
 ) -> str:
     """Have fsck read the whole log; return what it said until it ended or its time was over."""
     key = world.folder / "log.pub"
     key.write_text(log_verifier_key(world))
-    process = await asyncio.create_subprocess_exec(
+    return await what_it_says(
         *(fsck, "-ui=false", "-v=1", "-logtostderr", "-N=2", f"-bearer_token={token}"),
-        *(f"-storage_url={maker.url}/log/", f"-public_key={key}"),
+        *(f"-storage_url={log_url}", f"-public_key={key}"),
+        seconds=seconds,
+    )
+
+
+async def what_it_says(*command: str, seconds: float) -> str:
+    """Run a program; return what it said until it ended or its time was over."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -98,7 +117,7 @@ async def test_tesseras_fsck_reads_the_whole_log_and_agrees_on_its_root(
     fsck: str, world: PeersWorld, sizes: tuple[int, ...]
 ) -> None:
     maker = await maker_with_a_long_log(world, *sizes)
-    said = await run_fsck(fsck, world, maker, READ_SECONDS_MAX)
+    said = await run_fsck(fsck, world, log_of(maker), READ_SECONDS_MAX)
     assert SUCCESS in said, said
     assert f"size {sizes[-1]}" in said, said
 
@@ -130,7 +149,7 @@ async def test_tesseras_fsck_does_not_pass_a_log_with_a_flipped_bit(
 ) -> None:
     maker = await maker_with_a_long_log(world, ENTRIES)
     flip(maker, column, row, at)
-    said = await run_fsck(fsck, world, maker, DOUBT_SECONDS)
+    said = await run_fsck(fsck, world, log_of(maker), DOUBT_SECONDS)
     assert SUCCESS not in said, said
     assert "fsck failed" in said or "(time over)" in said, said
 
@@ -140,9 +159,64 @@ async def test_tesseras_fsck_reads_nothing_with_a_token_of_another_scope(
     fsck: str, world: PeersWorld
 ) -> None:
     maker = await maker_with_a_long_log(world, 3)
-    said = await run_fsck(fsck, world, maker, READ_SECONDS_MAX, OTHER_TOKEN)
+    said = await run_fsck(fsck, world, log_of(maker), READ_SECONDS_MAX, OTHER_TOKEN)
     assert SUCCESS not in said
     assert "403" in said
+
+
+# -- Tessera's mirror ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def mirror() -> str:
+    """Tessera's mirror; skips where there is none."""
+    path = TOOLS / "bin" / "tessera-mirror"
+    if not path.exists():
+        pytest.skip("Tessera's mirror is not at hand: scripts/tools --logs builds it")
+    return str(path)
+
+
+@asynccontextmanager
+async def with_the_token(maker: Peer) -> AsyncIterator[str]:
+    """Serve the log to a program that sends no token, as an operator's proxy would; give its URL."""
+
+    async def forward(request: web.Request) -> web.Response:
+        coding = request.headers.get("Accept-Encoding", "identity")
+        headers = {"Authorization": f"Bearer {LOG_TOKEN}", "Accept-Encoding": coding}
+        async with session.get(maker.url + request.path, headers=headers) as response:
+            kept = {k: v for k, v in response.headers.items() if k.startswith("Content-")}
+            return web.Response(body=await response.read(), status=response.status, headers=kept)
+
+    application = web.Application()
+    application.add_routes([web.get("/log/{path:.+}", forward)])
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/log/"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.full
+async def test_tesseras_mirror_copies_a_log_as_it_grows_and_the_copy_holds(
+    mirror: str, fsck: str, world: PeersWorld
+) -> None:
+    copy = world.folder / "mirror"
+    maker = await world.peer(MAKER)
+    for size in (300, ENTRIES):
+        await grow(maker, size)
+        async with with_the_token(maker) as url:
+            said = await what_it_says(
+                *(mirror, "-logtostderr", "-num_workers=2"),
+                *(f"-storage_dir={copy}", f"-source_url={url}"),
+                seconds=READ_SECONDS_MAX,
+            )
+        assert "Log mirrored successfully" in said, said
+        said = await run_fsck(fsck, world, f"file://{copy}/", READ_SECONDS_MAX)
+        assert SUCCESS in said, said
+        assert f"size {size}" in said, said
 
 
 # -- litewitness ---------------------------------------------------------------------------------
@@ -261,10 +335,7 @@ async def test_litewitness_cosigns_a_nodes_checkpoints(litewitness: str, world: 
         )
         cosigning = await maker.ask_witnesses(witnesses)
         for size in (3, 256, 300):
-            new = range(maker.log.size, size - 1)  # the last is the index entry
-            packs = (f"urn:epc:id:sgtin:4012345.011122.L{n}" for n in new)
-            await maker.record(*(commissioning(MAKER, 10, each) for each in packs))
-            await maker.anchor()
+            await grow(maker, size)
             await until(lambda n=size: maker_cosigned(maker) == n, "the cosignature")
         assert (cosigning.received, cosigning.failed) == (3, 0)
         note = await maker.published.checkpoint()
