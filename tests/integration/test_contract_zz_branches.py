@@ -6,6 +6,7 @@ Comes last of its folder's contract tests: the in-process EVM has then recorded 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def branches(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The branches and their jumps; skips unless all of the contract tests run in this session."""
     chosen = {item.path for item in request.session.items}
     missing = sorted(path.name for path in HERE.glob("test_contract_*.py") if path not in chosen)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("branch coverage is of contract tests that ran in one process (without --jobs)")
     if missing or request.config.option.keyword:
         pytest.skip("branch coverage is of all contract tests together")
     found: dict[str, Any] = json.loads((ROOT / "contracts" / "branches.json").read_text())
