@@ -11,6 +11,7 @@ from bundle_world import CASE, PACK, event
 from evidence_world import JSON
 from sealtrail.custody import Recorded
 from sealtrail.custody.history import Mention
+from sealtrail.custody.nesting import NESTED_MAX, Nesting
 from sealtrail.custody.stays import containers_of, stays_of
 from sealtrail.epcis import read_content
 from sealtrail.evidence.report import Grade
@@ -103,3 +104,12 @@ def test_many_moves_are_followed_in_time(content: object) -> None:
     begun = time.process_time()
     assert containers_of(events, PACK)
     assert time.process_time() - begun < 2  # some 0.1 s; by the square it was half a minute
+
+
+def test_a_thing_is_nested_no_deeper_than_things_are() -> None:
+    nesting = Nesting()
+    for number in range(3 * NESTED_MAX):
+        assert nesting.put(str(number), str(number + 1))
+    assert nesting.chain("0") == tuple(str(n + 1) for n in range(NESTED_MAX))
+    nesting.put(str(3 * NESTED_MAX), "0")  # a cycle too long to be seen ends all the same
+    assert len(nesting.chain("0")) == NESTED_MAX
