@@ -11,6 +11,9 @@ from sealtrail.epcis.events import (
     TransactionEvent,
 )
 
+# Packs stand in cases, on pallets, in containers, on ships. Without a limit, events that nest ten thousand things
+# would each be compared with ten thousand.
+NESTED_MAX = 64
 NAMED = frozenset({"epc", "input", "output", "parent"})
 
 
@@ -22,10 +25,11 @@ class Nesting:
         self._children: dict[str, set[str]] = {}
 
     def chain(self, item: str) -> tuple[str, ...]:
-        """Return the containers of ``item``, innermost first."""
+        """Return the containers of ``item``, innermost first; no more than things are ever packed into."""
         found: list[str] = []
         parent = self._parent.get(item)
-        while parent is not None:  # ends: put() keeps the graph free of cycles
+        # put() keeps the graph free of cycles, but for those that are longer than this
+        while parent is not None and len(found) < NESTED_MAX:
             found.append(parent)
             parent = self._parent.get(parent)
         return tuple(found)

@@ -8,6 +8,7 @@ Source: docs/protocol.md sections 18 and 20.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import inf
 
 import msgspec
@@ -36,12 +37,13 @@ from sealtrail.membership.records import Network
 NOT_CLAIMED: CompletenessGrade = "none"
 ASSERTED: CompletenessGrade = "index-asserted"
 AUDITED: CompletenessGrade = "index-audited"
+_MISSING_MAX = 50  # lists of one log that are named
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from the sections.
 
-    ``missing`` are the lists that completeness takes and a covered log has not: its member and the item.
+    ``missing`` are lists that completeness takes and a covered log has not, some of them: its member and the item.
     ``withheld_needed`` counts the entries on such lists that are not shown, or not enough of them.
     ``after_recall`` are corrections.
     """
@@ -184,11 +186,14 @@ def _judge(
 def _missing(
     sections: Sequence[Section], needed: frozenset[tuple[str, bool]]
 ) -> tuple[tuple[bytes, str], ...]:
+    """Return the first few lists that each covered log has not: containers times logs can be more than fit anywhere."""
     missing = []
+    ordered = sorted(needed)
     for section in sections:
         if section.covered:
             listed = {(each.item, each.packs) for each in section.lists}
-            missing += [(section.member, item) for item, _ in sorted(needed - listed)]
+            absent = (item for item, packs in ordered if (item, packs) not in listed)
+            missing += [(section.member, item) for item in islice(absent, _MISSING_MAX)]
     return tuple(missing)
 
 
