@@ -6,7 +6,7 @@ What failed verification or was declared erroneous is set apart, and shown, but 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -38,8 +38,9 @@ def settle(history: Iterable[Recorded], question: Question, parameters: Paramete
     observed = [r for r in held if r.event.error_declaration is None]
     findings = [_does_not_hold(r) for r in refused] + [_withheld(r) for r in withheld]
     erroneous: set[bytes] = set()
+    declarable = _Declarable(observed)
     for declaration in declarations:
-        erroneous |= _apply(declaration, observed, parameters, findings)
+        erroneous |= _apply(declaration, declarable, parameters, findings)
     until = question.as_of_us
     return Timeline(
         events=tuple(r for r in observed if r.entry_id not in erroneous and _by(r, until)),
@@ -81,6 +82,8 @@ def _order(recorded: Recorded) -> tuple[int, int, int, bytes]:
     return recorded.time_us, _rank(recorded), recorded.record_time_ms, recorded.entry_id
 
 
+# An id is one event's, and nodes keep to that. Of many with the same, so many are compared with each declaration.
+SAME_ID_MAX = 32
 _STEP_RANK = {
     "commissioning": 0,
     "packing": 2,
@@ -110,18 +113,38 @@ def _rank(recorded: Recorded) -> int:
     return _STEP_RANK.get(event.biz_step or "", 9)
 
 
+class _Declarable:
+    """Events by what a declaration may name them by."""
+
+    def __init__(self, observed: Iterable[Recorded]) -> None:
+        self._by_id: dict[str, list[Recorded]] = {}
+        self._own: dict[tuple[str, bytes, Kind], list[Recorded]] = {}
+        self._by_entry: dict[bytes, Recorded] = {}
+        for each in observed:
+            self._by_id.setdefault(each.event_id, []).append(each)
+            self._own.setdefault((each.event_id, each.member, each.kind), []).append(each)
+            self._by_entry[each.entry_id] = each
+
+    def named_by(self, declaration: Recorded) -> list[Recorded]:
+        """Return the events that a declaration names, its member's own ones first, in order otherwise."""
+        event_id = declaration.event_id
+        own = self._own.get((event_id, declaration.member, declaration.kind), [])
+        found = [
+            *own[:SAME_ID_MAX],
+            *self._by_id.get(event_id, [])[:SAME_ID_MAX],
+            *(self._by_entry[each] for each in declaration.corrects if each in self._by_entry),
+        ]
+        return sorted({each.entry_id: each for each in found}.values(), key=_order)
+
+
 def _apply(
     declaration: Recorded,
-    observed: Sequence[Recorded],
+    declarable: _Declarable,
     parameters: Parameters,
     findings: list[Finding],
 ) -> set[bytes]:
     """Return the entries that a declaration takes out; add what is to be said about it to ``findings``."""
-    declared = [
-        r
-        for r in observed
-        if r.event_id == declaration.event_id or r.entry_id in declaration.corrects
-    ]
+    declared = declarable.named_by(declaration)
     shown = [declaration.entry_id, *(r.entry_id for r in declared)]
     if not declared:
         message = f"{declaration.event_id} is declared erroneous, and is not held here"

@@ -14,8 +14,8 @@ import { names } from "./section.js";
 const CLASSES = /^https:\/\/id\.gs1\.org\/01\/[0-9]{14}(?:\/10\/[^/]+)?$/;
 const STEP = "completeness";
 
-const lacks = (section, item, packs = false) =>
-  !section.lists.some((each) => each.item === item && each.packs === packs);
+const MISSING_MAX = 50; // lists of one log that are named
+const keyOf = (item, packs = false) => `${packs} ${item}`;
 
 /** Return the class of a numbered pack, or null. */
 function classOf(item) {
@@ -25,29 +25,38 @@ function classOf(item) {
 
 const isSerial = (item) => item.startsWith("https://id.gs1.org/01/") && item.includes("/21/");
 
-const standsIn = (entry, item, places) =>
-  entry.items.some((each) => each.item === item && places.includes(each.place));
-
 /** Return the lots and containers that the item, or what it was in, was ever named with. */
 function around(sections, item) {
-  const found = new Set();
-  const pending = [item];
   const entries = sections.flatMap((section) => section.entries);
+  const parents = parentsOf(entries.filter((entry) => entry.event?.type === "AggregationEvent"));
+  const found = new Set();
+  for (const { items } of entries.filter((entry) => entry.items.some((each) => each.item === item))) {
+    for (const each of items) if (each.place === "lot") found.add(each.item);
+  }
+  const pending = [item];
+  const seen = new Set(pending);
   while (pending.length) {
-    const inner = pending.pop();
-    for (const entry of entries) {
-      const aggregated = entry.event?.type === "AggregationEvent" && standsIn(entry, inner, ["epc"]);
-      for (const each of entry.items) {
-        const isLot = inner === item && each.place === "lot" && entry.items.some((other) => other.item === item);
-        if ((aggregated && each.place === "parent") || isLot) {
-          if (!found.has(each.item) && each.place === "parent") pending.push(each.item);
-          found.add(each.item);
-        }
-      }
+    for (const each of parents.get(pending.pop()) ?? []) {
+      found.add(each);
+      if (!seen.has(each)) pending.push(each);
+      seen.add(each);
     }
   }
   found.delete(item);
   return found;
+}
+
+/** Return what each thing was packed into, or seen in. */
+function parentsOf(aggregations) {
+  const parents = new Map();
+  for (const { items } of aggregations) {
+    const into = items.filter((each) => each.place === "parent").map((each) => each.item);
+    for (const { item } of items.filter((each) => each.place === "epc")) {
+      if (!parents.has(item)) parents.set(item, new Set());
+      into.forEach((each) => parents.get(item).add(each));
+    }
+  }
+  return parents;
 }
 
 function checkLists(notebook, sections, item) {
@@ -58,15 +67,16 @@ function checkLists(notebook, sections, item) {
   if (ofPack !== null && isSerial(item)) surely.push([ofPack, false]);
   else if (ofPack !== null) perhaps.push(ofPack);
   for (const section of sections.filter((each) => each.covered)) {
-    for (const [each, packs] of surely) {
-      if (lacks(section, each, packs)) {
-        notebook.fails(STEP, "item_list_missing", `no list of ${each}`, section.place);
-      }
+    const listed = new Set(section.lists.map((each) => keyOf(each.item, each.packs)));
+    for (const [each, packs] of surely.filter((wanted) => !listed.has(keyOf(...wanted)))) {
+      notebook.fails(STEP, "item_list_missing", `no list of ${each}${packs ? " beside its packs" : ""}`, section.place);
     }
+    let missing = 0; // containers times logs can be more than anybody waits for
     for (const each of perhaps) {
-      if (lacks(section, each)) {
-        notebook.unknown(STEP, "containers_not_followed", `no list of ${each}; it may not be needed`, section.place);
-      }
+      if (missing === MISSING_MAX) break;
+      if (listed.has(keyOf(each))) continue;
+      missing++;
+      notebook.unknown(STEP, "containers_not_followed", `no list of ${each}; it may not be needed`, section.place);
     }
   }
   checkWithheld(notebook, sections, surely, perhaps);
@@ -74,8 +84,9 @@ function checkLists(notebook, sections, item) {
 
 /** Check that each entry on a list is shown, and to name the item. */
 function checkWithheld(notebook, sections, surely, perhaps) {
-  const isSure = (list) => surely.some(([item, packs]) => list.item === item && list.packs === packs);
-  const mayCount = (list) => perhaps.includes(list.item) && !list.packs;
+  const isSure = (list) => surely.some(([item, packs = false]) => list.item === item && list.packs === packs);
+  const possible = new Set(perhaps);
+  const mayCount = (list) => possible.has(list.item) && !list.packs;
   const sure = surely.map(([item, packs = false]) => ({ item, packs }));
   const needed = hidden(sections, sure, isSure);
   if (needed.size) notebook.fails(STEP, "redacted_not_complete", `${needed.size} entries on the item are withheld`);
@@ -93,8 +104,9 @@ function hidden(sections, lists, wanted) {
   forListed(sections, wanted, (entry, list) => {
     if (!names(entry, list)) found.add(entry);
   });
+  const among = new Set(lists.map(({ item, packs }) => keyOf(item, packs)));
   for (const entry of sections.flatMap((each) => each.entries).filter((each) => each.hides)) {
-    if (lists.some((list) => names(entry, list))) found.add(entry);
+    if (entry.items.some((each) => among.has(keyOf(each.item, each.place === "lot")))) found.add(entry);
   }
   return found;
 }
