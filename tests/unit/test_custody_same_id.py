@@ -1,8 +1,6 @@
-"""Many events with one id: what a declaration takes out of them, and that it is told in time."""
+"""Many events with one id: what a declaration takes out of them, and that it is not told of each with each."""
 
 from __future__ import annotations
-
-import time
 
 from bundle_world import PACK, event
 from evidence_world import JSON
@@ -41,13 +39,10 @@ def test_a_members_correction_is_not_crowded_out_by_others() -> None:
     assert [r.entry_id for r in timeline.corrected] == [own.entry_id]
 
 
-def test_of_many_events_with_one_id_some_are_taken_out_in_time() -> None:
+def test_of_many_events_with_one_id_some_are_taken_out() -> None:
+    """Compared each with each, a thousand declarations named half a million entries."""
     events = [recorded(n) for n in range(1_000)]
     declarations = [recorded(1_000 + n, declares=True) for n in range(1_000)]
-    begun = time.process_time()
     timeline = settle([*events, *declarations], QUESTION, PARAMETERS)
-    assert (
-        time.process_time() - begun < 2
-    )  # each with each took 15 s, and named half a million entries
     assert len(timeline.corrected) == SAME_ID_MAX
     assert max(len(each.entries) for each in timeline.findings) <= 2 * SAME_ID_MAX + 1

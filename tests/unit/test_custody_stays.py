@@ -1,4 +1,4 @@
-"""Where an item stood, and when, told in time that grows with the events and not with their square."""
+"""Where an item stood, and when; many moves do not take the square of their number."""
 
 from __future__ import annotations
 
