@@ -278,7 +278,7 @@ async def test_the_seed_of_a_further_entry_over_the_same_content_goes_too(world:
     await maker.hand(wholesaler, [second])
     assert len(seeds(wholesaler, first, second)) == 2
     plan = erase(wholesaler, first)
-    assert (len(plan.events), plan.seconds) == (1, (second,))
+    assert (len(plan.events), plan.further) == (1, (second,))
     started = await again(wholesaler)
     assert seeds(started, first, second) == []
     tombstones = started.database.read_sync(lambda c: load_tombstones(c, [first, second]))

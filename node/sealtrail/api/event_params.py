@@ -13,7 +13,7 @@ import msgspec
 from multidict import MultiMapping
 
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
-from sealtrail.epcis.query import ASKING, PAGING, EventFilter, parse_filter, refusal
+from sealtrail.epcis.query import EventFilter, each_given_once, parse_filter, refusal
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import PageToken
 
@@ -36,12 +36,7 @@ def parse_query(parameters: MultiMapping[str]) -> EventQuery:
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_repeated``,
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
-    given = dict(parameters)
-    for name in given:
-        if name not in ASKING and name not in PAGING:
-            raise refusal("unknown", name, f"{name[:80]} is not known here, or not answered yet")
-        if len(parameters.getall(name)) > 1:
-            raise refusal("repeated", name, f"{name} is given twice; join values with |")
+    given = each_given_once(parameters.items())
     wanted = msgspec.structs.replace(parse_filter(given), **_order_of(given))
     digest = _digest(given)
     return EventQuery(

@@ -22,7 +22,6 @@ LINE_BYTES_MAX = 8190  # request line: method, address, version
 FIELD_BYTES_MAX = 8190  # one header field
 PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
-PARAMETER_VALUES_MAX = VALUES_MAX  # values of one query parameter
 KEEPALIVE_SECONDS = 75.0  # also for a connection that sends no whole header
 IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
 # Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.
@@ -159,7 +158,7 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
         "per_page_default": PER_PAGE_DEFAULT,
         "per_page_max": PER_PAGE_MAX,
         "page_contents_bytes_max": PAGE_CONTENTS_BYTES_MAX,
-        "parameter_values_max": PARAMETER_VALUES_MAX,
+        "parameter_values_max": VALUES_MAX,
     }
 
 

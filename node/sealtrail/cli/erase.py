@@ -108,7 +108,7 @@ def _show(plan: Plan) -> None:
         origin = "own" if event.leaf_index is not None else f"of 0x{event.member.hex()}"
         recorded = rfc3339_if_spelt(event.record_time_ms) or "?"
         say(f"  0x{event.entry_id.hex()}  {origin}, recorded {recorded}")
-    for entry_id in plan.seconds:
+    for entry_id in plan.further:
         say(f"  0x{entry_id.hex()}  a further entry over the same content: its seed")
     if plan.erased_before:
         say(f"{len(plan.erased_before)} were erased before")
@@ -132,7 +132,7 @@ def _report(plan: Plan, tombstones: list[Tombstone], as_json: bool) -> None:
 def _as_json(plan: Plan, tombstones: list[Tombstone]) -> dict[str, Any]:
     return {
         "planned": [_hex(event.entry_id) for event in plan.events],
-        "seconds": [_hex(each) for each in plan.seconds],
+        "further": [_hex(each) for each in plan.further],
         "erased_before": [_hex(each) for each in plan.erased_before],
         "related": [_hex(each) for each in plan.related],
         "shown_to": [_hex(each) for each in plan.shown_to],

@@ -31,7 +31,7 @@ class Stay(msgspec.Struct, frozen=True):
 
 def stays_of(history: Iterable[Recorded], item: str) -> list[Stay]:
     """Return each container that ``item`` was put into or seen in, and until when by the item's own events."""
-    moves = _Moves(r for r in history if r.holds and not r.withheld and _moves(r, item))
+    moves = _Moves(r for r in history if r.holds and not r.withheld and _is_move(r, item))
     return [
         Stay(parent, recorded.time_us, moves.until(n, parent))
         for n, (recorded, parent) in enumerate(zip(moves.ordered, moves.parents, strict=True))
@@ -125,7 +125,7 @@ class _Course:
         self._container = container
         self._named = named
         self._times = [r.time_us for r in named]
-        self._moves = [n for n, r in enumerate(named) if _moves(r, container)]
+        self._moves = [n for n, r in enumerate(named) if _is_move(r, container)]
         self._known_us = -_NEVER
         self._emptied_us = -_NEVER
         self.was_entered = False
@@ -153,7 +153,7 @@ class _Course:
         return [each for each in parts if each.since_us <= each.until_us]
 
 
-def _moves(recorded: Recorded, item: str) -> bool:
+def _is_move(recorded: Recorded, item: str) -> bool:
     return isinstance(recorded.event, AggregationEvent) and "epc" in recorded.places(item)
 
 

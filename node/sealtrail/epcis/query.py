@@ -8,7 +8,8 @@ Source: EPCIS 2.0 section 8.2.7.1; docs/protocol.md section 20 (step 6).
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -97,13 +98,23 @@ def filter_of_query(query: str) -> EventFilter:
         )
     except ValueError as e:  # not UTF-8, or too many
         raise refusal("invalid", "", f"no query string: {e}") from e
-    given = dict(pairs)
-    for name in given:
+    return parse_filter(each_given_once(pairs))
+
+
+def each_given_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters by their names.
+
+    Raises:
+        InputError: ``query_parameter_unknown``, ``query_parameter_repeated``, with the parameter in ``pointer``.
+    """
+    listed = list(pairs)
+    counts = Counter(name for name, _ in listed)
+    for name, count in counts.items():
         if name not in ASKING and name not in PAGING:
-            raise refusal("unknown", name, f"{name[:80]} is not known here")
-    if len(given) != len(pairs):
-        raise refusal("repeated", "", "a parameter is given twice")
-    return parse_filter(given)
+            raise refusal("unknown", name, f"{name[:80]} is not known here, or not answered yet")
+        if count > 1:
+            raise refusal("repeated", name, f"{name} is given twice; join values with |")
+    return dict(listed)
 
 
 def matches(wanted: EventFilter, recorded: RecordedEvent, record_time_ms: int) -> bool:
@@ -118,8 +129,10 @@ def matches(wanted: EventFilter, recorded: RecordedEvent, record_time_ms: int) -
         "biz_location": event.biz_location,
         "event_id": event.event_id or event_hash_uri(recorded.event_hash),
     }
-    if any(chosen and of_event[name] not in chosen for name, chosen in _chosen(wanted, of_event)):
-        return False
+    for name, value in of_event.items():
+        chosen: tuple[str, ...] = getattr(wanted, name)
+        if chosen and value not in chosen:
+            return False
     if wanted.is_declaration and event.error_declaration is None:
         return False
     named = {(each.item, each.place) for each in recorded.items}
@@ -131,10 +144,6 @@ def matches(wanted: EventFilter, recorded: RecordedEvent, record_time_ms: int) -
             for each in wanted.matches
         )
     )
-
-
-def _chosen(wanted: EventFilter, names: Mapping[str, object]) -> list[tuple[str, tuple[str, ...]]]:
-    return [(name, getattr(wanted, name)) for name in names]
 
 
 def _within(value: int, first: int | None, before: int | None) -> bool:

@@ -22,8 +22,8 @@ import msgspec
 
 from sealtrail.errors import InputError, NotFoundError
 from sealtrail.gs1 import item_of
+from sealtrail.services.further_entries import further_entries
 from sealtrail.services.retention import Candidate, Order, RetentionRules
-from sealtrail.services.second_entries import second_entries
 from sealtrail.store.disclosures import told_of
 from sealtrail.store.erasure import (
     Tombstone,
@@ -68,13 +68,13 @@ class Warrant(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be erased: the events that were named with all their copies.
 
-    ``seconds`` are further entries over the same contents, of which no more than the seeds are kept: these go too.
+    ``further`` are other entries of their members over the same contents: only the seeds are kept, and go too.
     ``erased_before`` were erased already. ``related`` are entries that are not erased, and hold much of the same: an
     error declaration repeats what it declares wrong. ``shown_to`` are members whose nodes were sent any of it.
     """
 
     events: tuple[StoredEvent, ...]
-    seconds: tuple[bytes, ...]
+    further: tuple[bytes, ...]
     erased_before: tuple[bytes, ...]
     related: tuple[bytes, ...]
     shown_to: tuple[bytes, ...]
@@ -108,7 +108,7 @@ class Erasure:
         going = tuple(event for event in events.values() if not event.erased)
         return Plan(
             events=going,
-            seconds=tuple(i for e in going for i in second_entries(self._connection, e)),
+            further=tuple(further_entries(self._connection, going)),
             erased_before=tuple(e.entry_id for e in events.values() if e.erased),
             related=self._related(going),
             shown_to=tuple(told_of(self._connection, [e.entry_id for e in going])),
@@ -130,7 +130,7 @@ class Erasure:
             for event in plan.events:
                 items = [i for i in self._items(event) if item_of(i).scheme in _SCHEMES_ERASED]
                 erase_event(connection, event, _tombstone(event.entry_id, warrant, now_ms), items)
-            for entry_id in plan.seconds:
+            for entry_id in plan.further:
                 erase_seed(connection, _tombstone(entry_id, warrant, now_ms))
         except BaseException:
             connection.execute("ROLLBACK")
@@ -139,7 +139,7 @@ class Erasure:
         scrub(connection)
         ids = [event.entry_id for event in plan.events]
         return list(
-            load_tombstones(connection, [*ids, *plan.seconds, *plan.erased_before]).values()
+            load_tombstones(connection, [*ids, *plan.further, *plan.erased_before]).values()
         )
 
     def require_erasable(self, plan: Plan, warrant: Warrant) -> None:

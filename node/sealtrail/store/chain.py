@@ -122,6 +122,19 @@ def find_anchor(
     return None if row is None else _anchor(row)
 
 
+def anchored_checkpoints(
+    connection: sqlite3.Connection, member: bytes, last_block: int
+) -> list[tuple[int, str, Anchor]]:
+    """Return size, note and anchor of a member's checkpoints that are anchored by ``last_block``, ascending."""
+    rows = connection.execute(
+        f"SELECT {_ANCHOR}, tree_size, note FROM chain_anchor"
+        " JOIN (SELECT checkpoint_hash, tree_size, note FROM checkpoint WHERE member = ?)"
+        " USING (checkpoint_hash) WHERE member = ? AND block_number <= ? ORDER BY tree_size",
+        (member, member, last_block),
+    )
+    return [(row[8], row[9], _anchor(row[:8])) for row in rows]
+
+
 def last_anchors(connection: sqlite3.Connection, last_block: int) -> dict[bytes, Anchor]:
     """Return member → its newest anchor in ``last_block`` or before, for those that have one.
 

@@ -161,11 +161,9 @@ class SectionReader:
         self._last: tuple[int, EntryRecord, Statement] | None = None
         self._anchor: Anchor | None = None
         # a log has one course, however many sections show parts of it
-        same = after is not None and after.member == self.member
-        self._anchor_before = after.anchor if after is not None and same else None
-        self._follows = (
-            False  # it is the anchor after the one that was shown before it, or the member's first
-        )
+        self._anchor_before = after.anchor if after and after.member == self.member else None
+        # whether it is the anchor after the one that was shown before it, or the member's first
+        self._follows = False
         self._sizes: list[int] = []
         if line.covered and (self._salt is None or line.paths):
             raise malformed(number, "", "a covered log without its item salt, or by paths")

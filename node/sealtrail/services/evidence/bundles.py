@@ -144,8 +144,8 @@ class EvidenceService:
             wanted,
             after=None,
             limit=QUERIED_MAX,
-            contents_bytes_max=BundleLimits().judged_bytes_max
-            // 2,  # leaves, keys and paths count too
+            # half of what a reader keeps: leaves, keys and paths count too
+            contents_bytes_max=BundleLimits().judged_bytes_max // 2,
         )
         if more is not None:
             raise TooLargeError(

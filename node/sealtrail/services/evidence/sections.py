@@ -36,6 +36,7 @@ from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.services.own_log.published_log import as_seen
 from sealtrail.services.records import load_provable
 from sealtrail.signing import EVENT_KINDS, Kind, genesis_document, item_key, parse_leaf
+from sealtrail.store import chain
 from sealtrail.store import item_index as stored_index
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity
@@ -92,30 +93,9 @@ class SectionSource:
 
     def checkpoints(self, connection: sqlite3.Connection, last_block: int) -> list[AnchoredNote]:
         """Return the own checkpoints that are anchored in ``last_block`` or before, ascending."""
-        rows = connection.execute(
-            "SELECT tree_size, note, chain_anchor.sequence, checkpoint_hash, suspended, block_number,"
-            " block_hash, block_time, transaction_hash"
-            " FROM checkpoint JOIN chain_anchor USING (checkpoint_hash)"
-            " WHERE checkpoint.member = ? AND chain_anchor.member = checkpoint.member"
-            " AND block_number <= ? ORDER BY tree_size",
-            (self._identity.member, last_block),
-        )
+        anchored = chain.anchored_checkpoints(connection, self._identity.member, last_block)
         return [
-            AnchoredNote(
-                size=row[0],
-                note=row[1],
-                anchor=Anchor(
-                    member=self._identity.member,
-                    sequence=row[2],
-                    checkpoint_hash=row[3],
-                    suspended=bool(row[4]),
-                    block_number=row[5],
-                    block_hash=row[6],
-                    block_time=row[7],
-                    transaction_hash=row[8],
-                ),
-            )
-            for row in rows
+            AnchoredNote(size=size, note=note, anchor=anchor) for size, note, anchor in anchored
         ]
 
     def own_history(

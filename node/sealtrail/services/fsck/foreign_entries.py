@@ -25,7 +25,7 @@ from sealtrail.services.fsck.events import (
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import NO_FAULT
 from sealtrail.services.fsck.scope import Scope
-from sealtrail.services.second_entries import is_over
+from sealtrail.services.further_entries import is_over
 from sealtrail.signing import (
     Entry,
     item_keys,

@@ -7,7 +7,7 @@ from typing import Any
 from sealtrail.errors import InputError, VerificationError
 from sealtrail.log.checkpoint import NoteSignature, is_key_name, parse_note
 from sealtrail.log.index_audit import IndexAuditor, index_audit_name, verify_index_audit
-from sealtrail.log.timed_signature import TIME_MAX, TIMED_SIGNATURE_BYTES
+from sealtrail.log.timed_signature import TIME_MAX, TIMED_SIGNATURE_BYTES, signing_time
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings, Key
 from sealtrail.services.fsck.scope import Scope
@@ -66,7 +66,7 @@ def _check_said(
     is_known = _check_auditor(found, _SAID, key, auditors, name, public_key)
     if size < 1 or (delivered_ms is not None and not 0 < delivered_ms <= TIME_MS_MAX):
         found.add("column_differs", _SAID, key, "a size or time that can't be")
-    if len(signature) != TIMED_SIGNATURE_BYTES or int.from_bytes(signature[:8], "big") > TIME_MAX:
+    if len(signature) != TIMED_SIGNATURE_BYTES or signing_time(signature) > TIME_MAX:
         found.add("index_audit_wrong", _SAID, key, "no time and signature", column="signature")
     if note is not None:
         _check_size(found, key, note, size)
@@ -78,10 +78,8 @@ def _check_auditor(
     found: Findings, table: str, key: Key, auditors: dict[bytes, str], name: str, public: bytes
 ) -> bool:
     """Tell whether the key is registered under that name, as far as the chain was followed."""
-    if not auditors and is_key_name(
-        name
-    ):  # the chain was not followed, or is damaged: said elsewhere
-        return True
+    if not auditors and is_key_name(name):
+        return True  # the chain was not followed, or is damaged: said elsewhere
     if auditors.get(public) == name:
         return True
     message = f"that key is {auditors.get(public, 'no registered witness')!r}"

@@ -79,34 +79,31 @@ function checkLists(notebook, sections, item) {
       notebook.unknown(STEP, "containers_not_followed", `no list of ${each}; it may not be needed`, section.place);
     }
   }
-  checkWithheld(notebook, sections, surely, perhaps);
+  const sure = new Set(surely.map((each) => keyOf(...each)));
+  const possible = new Set(perhaps.map((each) => keyOf(each)));
+  checkWithheld(notebook, sections, sure, possible);
 }
 
-/** Check that each entry on a list is shown, and to name the item. */
-function checkWithheld(notebook, sections, surely, perhaps) {
-  const isSure = (list) => surely.some(([item, packs = false]) => list.item === item && list.packs === packs);
-  const possible = new Set(perhaps);
-  const mayCount = (list) => possible.has(list.item) && !list.packs;
-  const sure = surely.map(([item, packs = false]) => ({ item, packs }));
-  const needed = hidden(sections, sure, isSure);
+/** Check that each entry on a list is shown, and to name the item; `sure` and `possible` are keys of lists. */
+function checkWithheld(notebook, sections, sure, possible) {
+  const needed = hidden(sections, sure);
   if (needed.size) notebook.fails(STEP, "redacted_not_complete", `${needed.size} entries on the item are withheld`);
-  if (hidden(sections, perhaps.map((item) => ({ item, packs: false })), mayCount).size) {
+  if (hidden(sections, possible).size) {
     notebook.unknown(STEP, "containers_not_followed", "entries on what it may have been in are withheld");
   }
-  for (const code of unsureOf(sections, (list) => isSure(list) || mayCount(list))) {
+  for (const code of unsureOf(sections, new Set([...sure, ...possible]))) {
     notebook.unknown(STEP, code, "whether events on the lists are what was signed is not known");
   }
 }
 
-/** Return the entries, on lists of that kind, that do not show to name the item, and those that hide what counts. */
-function hidden(sections, lists, wanted) {
+/** Return the entries, on the lists that are wanted, that do not show to name the item, and those that hide what counts. */
+function hidden(sections, wanted) {
   const found = new Set();
   forListed(sections, wanted, (entry, list) => {
     if (!names(entry, list)) found.add(entry);
   });
-  const among = new Set(lists.map(({ item, packs }) => keyOf(item, packs)));
   for (const entry of sections.flatMap((each) => each.entries).filter((each) => each.hides)) {
-    if (entry.items.some((each) => among.has(keyOf(each.item, each.place === "lot")))) found.add(entry);
+    if (entry.items.some((each) => wanted.has(keyOf(each.item, each.place === "lot")))) found.add(entry);
   }
   return found;
 }
@@ -120,7 +117,7 @@ function unsureOf(sections, wanted) {
 function forListed(sections, wanted, act) {
   for (const section of sections) {
     const shown = new Map(section.entries.map((each) => [each.index, each]));
-    for (const list of section.lists.filter(wanted)) {
+    for (const list of section.lists.filter(({ item, packs }) => wanted.has(keyOf(item, packs)))) {
       for (const index of list.indices) if (shown.has(index)) act(shown.get(index), list);
     }
   }

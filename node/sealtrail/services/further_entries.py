@@ -6,6 +6,7 @@ A member that erased an event may record the same anew; one that means ill may d
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from sealtrail.errors import SealtrailError
 from sealtrail.signing import Entry, event_disclosure_root, parse_leaf
@@ -26,18 +27,24 @@ def is_over(
     return root == entry.disclosure_root
 
 
-def second_entries(connection: sqlite3.Connection, event: StoredEvent) -> list[bytes]:
-    """Return the ids of its member's further entries over an event's content, as far as their seeds are kept."""
-    if event.content is None:
-        return []
+def further_entries(connection: sqlite3.Connection, events: Iterable[StoredEvent]) -> list[bytes]:
+    """Return the ids of members' further entries over their events' contents, as far as their seeds are kept."""
+    by_member: dict[bytes, list[StoredEvent]] = {}
+    for event in events:
+        by_member.setdefault(event.member, []).append(event)
     return [
         entry_id
-        for entry_id, leaf, seed in foreign.without_event(connection, event.member)
-        if is_over(
-            parse_leaf(leaf).entry,
-            seed,
-            event.content,
-            content_hash=event.content_hash,
-            event_hash=event.event_hash,
-        )
+        for member, own in by_member.items()
+        for entry_id, leaf, seed in foreign.without_event(connection, member)
+        if any(_is_over_event(parse_leaf(leaf).entry, seed, event) for event in own)
     ]
+
+
+def _is_over_event(entry: Entry, seed: bytes, event: StoredEvent) -> bool:
+    return event.content is not None and is_over(
+        entry,
+        seed,
+        event.content,
+        content_hash=event.content_hash,
+        event_hash=event.event_hash,
+    )
