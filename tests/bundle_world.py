@@ -53,6 +53,7 @@ from sealtrail.evidence.bundle.trust import (
 )
 from sealtrail.evidence.bundle.verify import Reading, verify_bundle
 from sealtrail.evidence.record import EntryRecord
+from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import WireNetwork, to_hex
 from sealtrail.log.checkpoint import Checkpoint, sign_note
 from sealtrail.log.item_index import (
@@ -613,6 +614,21 @@ def bundle(world: World, recipe: Recipe) -> bytes:
 
 def verify(data: bytes, trust: TrustFile, **more: Any) -> BundleReport:
     return verify_bundle(data.splitlines(keepends=True), trust, **more)
+
+
+def problems(report: BundleReport, outcome: Outcome) -> set[tuple[str, str]]:
+    """Return step and code of what came out so."""
+    return {
+        (str(step.name), problem.code)
+        for step in report.steps
+        for problem in step.problems
+        if problem.outcome is outcome
+    }
+
+
+def failures(report: BundleReport) -> set[tuple[str, str]]:
+    """Return step and code of what does not hold."""
+    return problems(report, Outcome.DOES_NOT_HOLD)
 
 
 def _salt_of(line: EntryLine, members: Iterable[Member]) -> bytes:

@@ -17,6 +17,7 @@ from bundle_world import (
     answered,
     bundle,
     event,
+    failures,
     lines_of,
     signed,
     verify,
@@ -27,20 +28,10 @@ from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, ItemQuestion
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
 from sealtrail.evidence.bundle.trust import KnownMember, encode_trust, parse_trust
-from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.membership.encoding import encode_record
 from sealtrail.membership.records import Purpose, Status, registered_form
 from sealtrail.signing import EventSigner
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (step.name, problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 def assert_fails(report: BundleReport, step: BundleStepName, code: str) -> None:

@@ -15,6 +15,7 @@ from bundle_world import (
     answered,
     commissioning,
     event,
+    failures,
     lines_of,
     signed,
     verify,
@@ -31,22 +32,12 @@ from sealtrail.evidence.bundle.lines import (
     QueryQuestion,
 )
 from sealtrail.evidence.bundle.report import BundleReport
-from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.item_index import IndexHead, encode_index_document, index_root
 from sealtrail.membership.records import Role
 from sealtrail.signing import Kind, Reference, Relation, genesis_document, parse_leaf
 
 replace = msgspec.structs.replace
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (str(step.name), problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 def read(story: Story, lines: list[AnyLine]) -> BundleReport:

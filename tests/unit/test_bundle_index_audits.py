@@ -8,23 +8,12 @@ import msgspec
 import pytest
 
 from bundle_story import Audited, claim
-from bundle_world import Member, answered, lines_of
+from bundle_world import Member, answered, failures, lines_of
 from sealtrail.cli.verify_words import log_words
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import AnswerLine, CheckpointLine, LogLine
-from sealtrail.evidence.bundle.report import BundleReport
-from sealtrail.evidence.report import Outcome
 from sealtrail.log.checkpoint import NoteSignature, with_signatures
 from sealtrail.membership.records import Purpose, Role
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (str(step.name), problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bundle_story import GTIN, Story, claim
-from bundle_world import PACK, Recipe, answered, event, lines_of, signed, verify
+from bundle_world import PACK, Recipe, answered, event, failures, lines_of, problems, signed, verify
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.lines import (
@@ -56,19 +56,6 @@ class Queried(Story):
 
     def asked(self, query: str, shown: Sequence[int]) -> BundleReport:
         return self.read(self.lines(query, shown))
-
-
-def problems(report: BundleReport, outcome: Outcome) -> set[tuple[str, str]]:
-    return {
-        (str(step.name), problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is outcome
-    }
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return problems(report, Outcome.DOES_NOT_HOLD)
 
 
 NOT_MATCHING = {("question", "event_not_matching")}

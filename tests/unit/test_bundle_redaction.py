@@ -10,13 +10,23 @@ import msgspec
 import pytest
 
 from bundle_story import ITEMS, LOT, Story, claim, shipping
-from bundle_world import CASE, PACK, Recipe, answered, bundle, event, lines_of, signed, verify
+from bundle_world import (
+    CASE,
+    PACK,
+    Recipe,
+    answered,
+    bundle,
+    event,
+    failures,
+    lines_of,
+    signed,
+    verify,
+)
 from sealtrail.epcis import Part, read_content
 from sealtrail.evidence.bundle.entries import EntryLine
 from sealtrail.evidence.bundle.form import AnyLine
 from sealtrail.evidence.bundle.partial import wire_partial
 from sealtrail.evidence.bundle.report import BundleReport, BundleStepName
-from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import from_hex
 from sealtrail.signing.disclose import disclose
 
@@ -40,15 +50,6 @@ class Shipment(Story):
         recipe = self.recipe()
         recipe.shown_items = list(SHOWN)
         return recipe
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (step.name, problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 def told(data: bytes) -> str:

@@ -17,6 +17,7 @@ from bundle_world import (
     answered,
     commissioning,
     event,
+    failures,
     lines_of,
     signed,
     verify,
@@ -42,7 +43,6 @@ from sealtrail.evidence.bundle.redact import redacted
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import Cosignatures
 from sealtrail.evidence.record import EntryRecord
-from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.cosignature import cosign, with_cosignatures, witness_name
 from sealtrail.log.ed25519 import Ed25519Signer
@@ -51,15 +51,6 @@ from sealtrail.membership.records import Key, Purpose
 from sealtrail.signing import origin_of
 
 ANSWER = AnswerLine(completeness=Completeness(grade="none"), withheld=Withheld())
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (str(step.name), problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 def part_of_log(story: Story, *, first: int = 0, until: int = 7) -> list[AnyLine]:

@@ -8,13 +8,12 @@ import msgspec
 import pytest
 
 from bundle_story import ITEMS, Audited, Story, claim
-from bundle_world import GENESIS_TIME, Member, Recipe, answered, lines_of, signed, verify
+from bundle_world import GENESIS_TIME, Member, Recipe, answered, failures, lines_of, signed, verify
 from evidence_world import digest_of
 from sealtrail.errors import InputError
 from sealtrail.evidence.bundle.lines import CheckpointLine
 from sealtrail.evidence.bundle.report import BundleReport
 from sealtrail.evidence.bundle.trust import Cosignatures, KnownWitness, encode_trust, parse_trust
-from sealtrail.evidence.report import Outcome
 from sealtrail.evidence.wire import to_hex
 from sealtrail.log.cosignature import cosign, with_cosignatures, witness_name
 from sealtrail.log.ed25519 import Ed25519Signer
@@ -80,15 +79,6 @@ class Witnessed(Story):
         ]
         demand = Cosignatures(needed=needed, witnesses=known)
         return verify(data, self.world.trust(pinned=5, cosignatures=demand))
-
-
-def failures(report: BundleReport) -> set[tuple[str, str]]:
-    return {
-        (str(step.name), problem.code)
-        for step in report.steps
-        for problem in step.problems
-        if problem.outcome is Outcome.DOES_NOT_HOLD
-    }
 
 
 TOO_FEW = {("cosignatures", "cosignatures_too_few")}
