@@ -126,7 +126,7 @@ class _Declarable:
             self._by_entry[each.entry_id] = each
 
     def named_by(self, declaration: Recorded) -> list[Recorded]:
-        """Return the events that a declaration names, its member's own ones first, in order otherwise."""
+        """Return the events that a declaration names, in order; others' with its id crowd out none of its member's."""
         event_id = declaration.event_id
         own = self._own.get((event_id, declaration.member, declaration.kind), [])
         found = [
