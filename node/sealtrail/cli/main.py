@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
+    "scan": Entry("sealtrail.cli.scan", "scan_command", "Say what a scan means; needs no node."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),
     "trust": Entry(
         "sealtrail.cli.trust", "trust_group", "Make the file that evidence is read with."

@@ -88,15 +88,26 @@ def encode_link(elements: Mapping[str, str], stem: str = DIGITAL_LINK) -> str:
     key = next((ai for ai in elements if ai in _QUALIFIERS), None)
     if key is None:
         raise InputError("link_without_key", "No element is a key that a Digital Link begins with.")
-    sequence = next((s for s in _QUALIFIERS[key] if any(ai in elements for ai in s)), ())
-    path = (key, *(ai for ai in sequence if ai in elements))
+    path = tuple(path_of({key: elements[key], **elements}))
     attributes = [ai for ai in elements if ai not in path]
     for ai in attributes:
         _check_attribute(ai, (key,) if any(ai in s for s in _QUALIFIERS[key]) else path)
     attributes.sort(key=lambda ai: predefined_length(ai) is None)
     query = "&".join(f"{ai}={_escape(elements[ai])}" for ai in attributes)
-    link = stem.rstrip("/") + "".join(f"/{ai}/{_escape(elements[ai])}" for ai in path)
+    link = stem.rstrip("/") + encode_path({ai: elements[ai] for ai in path})
     return f"{link}?{query}" if query else link
+
+
+def encode_path(path: Mapping[str, str]) -> str:
+    """Return a key and its qualifiers, in their order, as the path of a Digital Link."""
+    return "".join(f"/{ai}/{_escape(value)}" for ai, value in path.items())
+
+
+def path_of(elements: Mapping[str, str]) -> Elements:
+    """Return the key and the qualifiers that the elements of a link have in its path."""
+    key = next(iter(elements))
+    sequence = next((s for s in _QUALIFIERS[key] if any(ai in elements for ai in s)), ())
+    return {key: elements[key]} | {ai: elements[ai] for ai in sequence if ai in elements}
 
 
 def check_link(uri: str) -> Elements:
