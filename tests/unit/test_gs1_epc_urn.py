@@ -10,6 +10,7 @@ import pytest
 
 from sealtrail.errors import InputError
 from sealtrail.gs1 import NO_PREFIXES, CompanyPrefixes, require_urn, to_digital_link, to_urn
+from sealtrail.services.answers.company_prefixes import configured_lengths, published_length
 
 PREFIXES = CompanyPrefixes.of(["0614141", "4012345", "123456789012", "952"])
 BASE = "https://id.gs1.org/"
@@ -155,3 +156,26 @@ def test_urns_of_the_openepcis_translator_convert_up_to_escapes(shared: Path) ->
             assert unquote(ours) == unquote(link), urn
     # the grammar of URNs has `" % & / < > ?` only escaped; a CPI has a reference
     assert all(set(urn) & set('"%&/<>?') or urn.endswith("..*") for urn in refused)
+
+
+def test_where_the_translator_asks_gs1_s_table_ours_says_the_same(shared: Path) -> None:
+    table = json.loads((shared / "vectors" / "identifiers-openepcis.json").read_text())
+    prefixes, other = CompanyPrefixes({}, published_length), set()
+    for _, method, link, length, urn in table["vectors"]:
+        if method.startswith("toURN") and not length:
+            link, urn = (text.replace('\\"', '"') for text in (link, urn))
+            ours = to_urn(link, prefixes)
+            if ours is None or unquote(ours) != unquote(urn):
+                other.add(link)
+    # GS1 gave 302241 away in prefixes of twelve digits since
+    assert other <= EXCEPTIONS.keys() | {"https://hp.com/laptop/8018/302241753828392832"}
+
+
+def test_what_is_configured_counts_before_the_table() -> None:
+    digits = "4012345678901"
+    assert CompanyPrefixes({}, published_length).length(digits) == 7
+    assert CompanyPrefixes(configured_lengths(["401234567"]), published_length).length(digits) == 9
+    assert CompanyPrefixes(configured_lengths(["40:10"]), published_length).length(digits) == 10
+    assert published_length("") is None
+    assert published_length("40x") is None
+    assert published_length("0415003752864") is None

@@ -10,7 +10,7 @@ import click
 
 from sealtrail.cli.output import common_options, print_json
 from sealtrail.gs1 import CompanyPrefixes
-from sealtrail.services.answers.company_prefixes import configured_lengths
+from sealtrail.services.answers.company_prefixes import configured_lengths, published_length
 from sealtrail.services.answers.scan_view import scan_view
 
 _TEXT_BYTES_MAX = 4096
@@ -23,7 +23,7 @@ _TEXT_BYTES_MAX = 4096
     "prefixes",
     multiple=True,
     metavar="DIGITS",
-    help="A company prefix, so that URNs can be shown; may be repeated.",
+    help="A company prefix that GS1's table has not, for URNs; may be repeated.",
 )
 @common_options
 def scan_command(text: str, prefixes: tuple[str, ...], as_json: bool) -> int:
@@ -37,7 +37,7 @@ def scan_command(text: str, prefixes: tuple[str, ...], as_json: bool) -> int:
         text = sys.stdin.buffer.read(_TEXT_BYTES_MAX).decode("utf-8", "replace")
     view = scan_view(
         text,
-        prefixes=CompanyPrefixes(configured_lengths(prefixes)),
+        prefixes=CompanyPrefixes(configured_lengths(prefixes), published_length),
         today=datetime.now(UTC).date(),
     )
     if as_json:

@@ -1,14 +1,14 @@
 """Where a company prefix ends: what a Digital Link leaves out and an EPC URN needs.
 
-The lengths are facts about who was given which digits. GS1 publishes them in a table that is not ours to ship, so
-they are an argument: the members' numbering rights, and what the operator configured.
+The lengths are facts about who was given which digits, so they are an argument: what the operator configured, the
+members' numbering rights, and the table that GS1 publishes.
 
 Source: GS1 General Specifications, section 1.4.4; Tag Data Standard, section 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sealtrail.errors import InputError
 
@@ -19,8 +19,15 @@ DIGITS_MIN, DIGITS_MAX = 6, 12
 class CompanyPrefixes:
     """Lengths of company prefixes, by the digits that they begin with; the longest that fits counts."""
 
-    def __init__(self, lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        lengths: Mapping[str, int],
+        otherwise: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
         """Take the length of each prefix by its leading digits.
+
+        Args:
+            otherwise: tells the length of a prefix that ``lengths`` has not, of the digits that begin with it.
 
         Raises:
             InputError: ``company_prefix_invalid``: no digits, or a length that no prefix has.
@@ -37,6 +44,7 @@ class CompanyPrefixes:
                     f"the prefixes of {leading} have {DIGITS_MIN} to {DIGITS_MAX} digits, not {length}",
                 )
         self._lengths = dict(lengths)
+        self._otherwise = otherwise
         self._sizes = sorted({len(leading) for leading in lengths}, reverse=True)
 
     @classmethod
@@ -49,7 +57,8 @@ class CompanyPrefixes:
         for size in self._sizes:
             if (length := self._lengths.get(digits[:size])) is not None:
                 return length
-        return None
+        length = self._otherwise(digits)
+        return length if length is not None and DIGITS_MIN <= length <= DIGITS_MAX else None
 
 
 NO_PREFIXES = CompanyPrefixes({})
