@@ -50,6 +50,9 @@ _SHOWN = {
 _shown = re.compile("|".join(map(re.escape, _SHOWN)))
 _envelope = re.compile(r"\[\)>\x1e(0[56])\x1d(.+?)\x1e?\x04?", re.DOTALL).fullmatch
 _any_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
+_tag = re.compile(
+    r"(?i:urn:epc:tag:(sgtin|sscc|sgln|grai|giai|gsrnp|gsrn|gdti|sgcn|cpi|itip)-[0-9a-z]+):[0-7]\.(.+)"
+).fullmatch
 _digits = re.compile(r"[0-9]+").fullmatch
 _BLANK = " \t\r\n\u00a0"
 _GTIN_SIZES = (8, 12, 13, 14)
@@ -144,6 +147,10 @@ def _read(text: str) -> Scan:
 
 def _named(text: str) -> Scan:
     """A text that is an identifier, and nothing else."""
+    if (
+        tag := _tag(text)
+    ) is not None:  # TDS section 12: without its filter value, a tag's URI is the identity's
+        text = f"urn:epc:id:{tag[1].lower()}:{tag[2]}"
     if is_epc_urn(text):
         return Scan(kind="urn", identifier=text)
     if (link := read_link(text)) is not None:
