@@ -9,6 +9,7 @@ Source: GS1 General Specifications, sections 5 and 7.8; ISO/IEC 15424 (symbology
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -32,7 +33,7 @@ from sealtrail.gs1.items import (
 )
 from sealtrail.gs1.lost_fnc1 import read_without_fnc1
 from sealtrail.gs1.national import elements_of_data_identifiers, parse_data_identifiers
-from sealtrail.gs1.scan_hints import with_hints
+from sealtrail.gs1.scan_hints import hints_for, with_hints
 from sealtrail.gs1.urn import is_epc_urn
 
 # Symbology identifiers whose data are an element string; GS1-128, DataBar and composites, Data Matrix, QR, DotCode
@@ -59,17 +60,20 @@ _GTIN_SIZES = (8, 12, 13, 14)
 _SSCC_SIZE = 18
 
 
+Kind = Literal["element_string", "digital_link", "number", "envelope", "urn", "uri"]
+
+
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """What a text says.
 
-    ``kind``: element_string, digital_link, number (a bare GTIN or SSCC), envelope, urn, uri.
+    ``kind``: ``number`` is a bare GTIN or SSCC, ``uri`` one that GS1 does not define.
     ``symbology``: the scanner's symbology identifier, such as ``]d2``.
     ``elements``: by Application Identifier, in their order. ``data_identifiers``: an envelope's fields.
     ``identifier``: the URN or URI that it is. ``notes``: ``fnc1_missing``: it can be read in one way only, though no
     FNC1 divides it; ``ntin_of_ppn``: its GTIN is the one that IFA gives to the PPN's PZN.
     """
 
-    kind: str
+    kind: Kind
     symbology: str | None = None
     elements: dict[str, str] = {}
     data_identifiers: dict[str, str] = {}
@@ -91,7 +95,10 @@ def read_scan(text: str) -> Scan:
     try:
         return _read(text)
     except InputError as error:
-        raise with_hints(error, text, _reads) from error
+        hints = hints_for(text, _reads)
+        if not hints:
+            raise
+        raise with_hints(error, hints) from error
 
 
 def parse_item(text: str) -> Item:
