@@ -22,7 +22,7 @@ from sealtrail.epcis.xml.places import (
     QUERY_1,
     QUERY_2,
     at,
-    elements_of,
+    only_elements,
     path_of,
     refuse,
     split_tag,
@@ -200,18 +200,18 @@ def _events(listed: Element, version: str) -> Iterator[tuple[Element, str, froze
     outer, inner, innermost = _PLACES[version]
     counts: dict[str, int] = {}
     base = path_of(listed)
-    for child in elements_of(listed):
+    for child in only_elements(listed):
         step = step_of(child)
         counts[step] = counts.get(step, 0) + 1
         path = f"{base}/{step[:100]}[{counts[step]}]"
         if standard_name(str(child.tag)) != "extension":
             yield child, path, outer
             continue
-        for wrapped in elements_of(child):
+        for wrapped in only_elements(child) or [child]:
             if standard_name(str(wrapped.tag)) != "extension":
                 yield wrapped, f"{path}/{step_of(wrapped)[:100]}", inner
                 continue
-            for deep in elements_of(wrapped):
+            for deep in only_elements(wrapped) or [wrapped]:
                 yield deep, f"{path}/extension/{step_of(deep)[:100]}", innermost
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TypeAlias
 
 from lxml import etree
@@ -15,9 +14,7 @@ from sealtrail.errors import InputError, TooLargeError
 Element: TypeAlias = "etree._Element"
 
 _declarations = re.compile(rb"xmlns").finditer
-_find_crowded: Callable[[Element], list[Element]] = etree.XPath(
-    f"(//*[@*[{XML_ATTRIBUTES_MAX + 1}]])[1]"
-)
+_crowded = etree.XPath(f"(//*[@*[{XML_ATTRIBUTES_MAX + 1}]])[1]")
 
 
 def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tuple[Element, bytes]:
@@ -52,8 +49,8 @@ def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tup
         root = etree.fromstring(octets, parser)
     except etree.XMLSyntaxError as error:
         raise _malformed(error) from None
-    for crowded in _find_crowded(root):
-        line = crowded.sourceline
+    if crowded := _crowded(root):
+        line = getattr(crowded[0], "sourceline", None) if isinstance(crowded, list) else None
         raise TooLargeError(
             "too_many_attributes",
             f"Line {line}: an element has more than {XML_ATTRIBUTES_MAX} attributes.",

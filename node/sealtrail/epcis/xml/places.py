@@ -12,6 +12,8 @@ QUERY_2 = "urn:epcglobal:epcis-query:xsd:2"
 QUERY_1 = "urn:epcglobal:epcis-query:xsd:1"
 STANDARD = frozenset((EPCIS_2, EPCIS_1, QUERY_2, QUERY_1))
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+BLANKS = " \t\r\n"
+"""What is layout in XML (XML 1.0 section 2.3)."""
 _SHOWN_MAX = 100
 
 
@@ -45,6 +47,19 @@ def elements_of(parent: Element) -> list[Element]:
         # comments are gone, and entities with the document types that declare them
         if not isinstance(child.tag, str):
             raise InputError("xml_instruction_refused", "A processing instruction stands here.")
+    return children
+
+
+def only_elements(parent: Element) -> list[Element]:
+    """Return the child elements of one that has no text.
+
+    Raises:
+        InputError: ``xml_text_misplaced``, ``xml_instruction_refused``; without a place.
+    """
+    children = elements_of(parent)
+    texts = [parent.text, *(child.tail for child in children)]
+    if any(text is not None and text.strip(BLANKS) for text in texts):
+        raise InputError("xml_text_misplaced", "Text stands where only elements do.")
     return children
 
 
