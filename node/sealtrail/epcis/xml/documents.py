@@ -21,7 +21,6 @@ from sealtrail.epcis.xml.places import (
     EPCIS_2,
     QUERY_1,
     QUERY_2,
-    at,
     only_elements,
     path_of,
     refuse,
@@ -141,23 +140,20 @@ _DOCUMENTS = frozenset((
 
 
 def _document(root: Element, name: str, version: str, limits: Limits) -> XmlDocument:
-    try:
-        header, body = Header(), None
-        for child in standard_children(root, _DOCUMENT):
-            part = standard_name(str(child.tag))
-            if part == "EPCISHeader":
-                header = read_header(child, limits.nesting_levels_max)
-            elif part == "EPCISBody":
-                body = child
-        if body is None:
-            raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
-        if name == "EPCISDocument":
-            listed = _only(body, ("EventList", "extension"), "EventList")
-        else:
-            listed, header = _results(body, header, limits)
-        events = [] if listed is None else list(_events(listed, version))
-    except InputError as error:
-        raise error if error.pointer is not None else at(error, root) from None
+    header, body = Header(), None
+    for child in standard_children(root, _DOCUMENT):
+        part = standard_name(str(child.tag))
+        if part == "EPCISHeader":
+            header = read_header(child, limits.nesting_levels_max)
+        elif part == "EPCISBody":
+            body = child
+    if body is None:
+        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    if name == "EPCISDocument":
+        listed = _only(body, ("EventList", "extension"), "EventList")
+    else:
+        listed, header = _results(body, header, limits)
+    events = [] if listed is None else list(_events(listed, version))
     return XmlDocument(
         type=name,
         events=events,

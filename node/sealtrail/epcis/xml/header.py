@@ -173,8 +173,10 @@ def _element(element: Element, extensions: Extensions) -> dict[str, Any]:
 
 
 def _id(element: Element) -> str:
-    for child in only_elements(element):
-        raise refuse(child, "field_unknown", "There is no element in this place.")
+    for child in element:
+        raise refuse(
+            element, "field_unknown", f"There is no {str(child.tag)[:100]!r} in this place."
+        )
     return (element.text or "").strip(BLANKS)
 
 

@@ -50,19 +50,6 @@ def elements_of(parent: Element) -> list[Element]:
     return children
 
 
-def only_elements(parent: Element) -> list[Element]:
-    """Return the child elements of one that has no text.
-
-    Raises:
-        InputError: ``xml_text_misplaced``, ``xml_instruction_refused``; without a place.
-    """
-    children = elements_of(parent)
-    texts = [parent.text, *(child.tail for child in children)]
-    if any(text is not None and text.strip(BLANKS) for text in texts):
-        raise InputError("xml_text_misplaced", "Text stands where only elements do.")
-    return children
-
-
 def attributes_of(element: Element) -> dict[str, str]:
     """Return an element's attributes but for XML Schema's own (``xsi:type`` and the like), which say nothing new."""
     attributes = element.attrib
@@ -117,3 +104,19 @@ def at(
         error.message = f"Line {line}: {error.message}"
         error.args = (error.message,)
     return error
+
+
+def only_elements(parent: Element, *, top: Element | None = None) -> list[Element]:
+    """Return the child elements of one that has no text.
+
+    Raises:
+        InputError: ``xml_text_misplaced``, ``xml_instruction_refused``; with line, and path below ``top``.
+    """
+    try:
+        children = elements_of(parent)
+        texts = [parent.text, *(child.tail for child in children)]
+        if any(text is not None and text.strip(BLANKS) for text in texts):
+            raise InputError("xml_text_misplaced", "Text stands where only elements do.")
+    except InputError as error:
+        raise at(error, parent, top=top) from None
+    return children

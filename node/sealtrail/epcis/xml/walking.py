@@ -22,10 +22,7 @@ def fault(element: Element, extensions: Extensions, code: str, message: str) -> 
 
 def children_of(parent: Element, extensions: Extensions) -> list[Element]:
     """Return the child elements of one that has no text of its own."""
-    try:
-        return only_elements(parent)
-    except InputError as error:
-        raise at(error, parent, top=extensions.event) from None
+    return only_elements(parent, top=extensions.event)
 
 
 def unknown_element(element: Element, extensions: Extensions) -> InputError:
