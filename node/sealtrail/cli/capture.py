@@ -81,8 +81,8 @@ def capture_command(
 ) -> int:
     """Send EPCIS documents to a node; `-` reads standard input.
 
-    A file is a document, or one a line, or an archive of documents (.zip, .tar, .tar.gz, .gz). Of a folder, the
-    documents (.json, .jsonl, .ndjson, .jsonld, .xml) and archives in it and below it are sent.
+    A file is a document in JSON or XML, or one in JSON a line, or an archive of documents (.zip, .tar, .tar.gz, .gz).
+    Of a folder, the documents (.json, .jsonl, .ndjson, .jsonld, .xml) and archives in it and below it are sent.
 
     With --watch, what arrives in a folder is sent, and moved into its folder done, or refused with the reason beside
     it. While the node is away, files wait where they are.

@@ -84,7 +84,7 @@ class Sender:
         answer = self._client.post(
             f"/capture?kind={self._kind}",
             part.document,
-            Content_Type="application/json",
+            Content_Type=part.media_type,
             GS1_Capture_Error_Behaviour=self._behaviour,
             Prefer="return=representation",
         )
@@ -135,6 +135,8 @@ def problems_of(error: SealtrailError) -> list[dict[str, Any]]:
 
 def _shifted(problem: dict[str, Any], part: Part) -> dict[str, Any]:
     """Return a problem whose pointer leads into the file, not into the part that was sent."""
+    if part.xml is not None:
+        return part.xml.shifted(problem)
     pointer = problem.get("pointer")
     problem = {**problem, "line": part.line} if part.line else dict(problem)
     if isinstance(pointer, str) and pointer.startswith(part.list_pointer + "/"):
