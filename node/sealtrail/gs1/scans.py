@@ -13,9 +13,8 @@ import re
 import msgspec
 
 from sealtrail.errors import InputError
-from sealtrail.gs1.application_identifiers import ai_at, application_identifier, check_value
+from sealtrail.gs1.application_identifiers import ai_at, check_check_digit
 from sealtrail.gs1.check_digit import has_check_digit
-from sealtrail.gs1.digital_link import parse_digital_link
 from sealtrail.gs1.elements import (
     CHARACTERS_MAX,
     FNC1,
@@ -23,7 +22,14 @@ from sealtrail.gs1.elements import (
     parse_bracketed,
     parse_element_string,
 )
-from sealtrail.gs1.items import ADVICE, Item, item_of_elements, item_of_link, item_of_urn
+from sealtrail.gs1.items import (
+    ADVICE,
+    Item,
+    item_of_elements,
+    item_of_link,
+    item_of_urn,
+    read_link,
+)
 from sealtrail.gs1.lost_fnc1 import read_without_fnc1
 from sealtrail.gs1.national import elements_of_data_identifiers, parse_data_identifiers
 from sealtrail.gs1.scan_hints import with_hints
@@ -140,9 +146,7 @@ def _named(text: str) -> Scan:
     """A text that is an identifier, and nothing else."""
     if is_epc_urn(text):
         return Scan(kind="urn", identifier=text)
-    if (link := parse_digital_link(text)) is not None:
-        if (entry := application_identifier(link.ai)) is not None:
-            check_value(entry, link.value)
+    if (link := read_link(text)) is not None:
         return Scan(
             kind="digital_link",
             elements={link.ai: link.value, **link.qualifiers},
@@ -226,9 +230,7 @@ def _gtin(digits: str, sizes: tuple[int, ...]) -> Elements:
             f"Expected a GTIN of {' or '.join(map(str, sizes))} digits, found {digits[:40]!r}.",
         )
     gtin = digits.zfill(14)
-    entry = application_identifier("01")
-    if entry is not None:
-        check_value(entry, gtin)
+    check_check_digit("01", gtin)
     return {"01": gtin}
 
 
