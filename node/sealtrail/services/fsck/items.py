@@ -73,6 +73,28 @@ def finish(scope: Scope, carried: Mapping[str, Sequence[bytes]]) -> Findings:
     return found
 
 
+def _check_erased(scope: Scope, found: Findings) -> None:
+    """An erased event is found by nothing but what its item keys stand for; by how much of that, nothing says."""
+    rows = scope.connection.execute(
+        "SELECT event_row, coalesce(own.item_keys, f.item_keys), CASE WHEN own.leaf IS NULL THEN l.item_salt END,"
+        " own.leaf IS NOT NULL, content_hash = event.entry_id FROM event"
+        " LEFT JOIN entry AS own ON own.leaf_index = event.leaf_index"
+        " LEFT JOIN foreign_entry AS f ON f.entry_id = event.entry_id"
+        " LEFT JOIN foreign_log AS l ON l.member = event.member WHERE content IS NULL"
+    ).fetchall()
+    stored = _stored_items(scope, [row[0] for row in rows])
+    for event_row, item_keys, log_salt, is_own, erased in rows:
+        salt = scope.item_salt if is_own else log_salt
+        if salt is None or item_keys is None:
+            continue
+        keys = set(split_hashes(item_keys))
+        items = stored.get(event_row, set())
+        named = {each for each in items if item_key(salt, each[0], packs=each[1] == "lot") in keys}
+        if not erased:  # lost, which is said elsewhere: what it was found by may be right
+            named |= {each for each in items if each[1] in (TERM, VALUE)}
+        _name(found, event_row, items, named)
+
+
 def _check_gap(scope: Scope, found: Findings) -> None:
     """How far events of an earlier version are taken in: too little does no harm, too much would hide some."""
     last = scope.count("SELECT coalesce(max(event_row), 0) FROM event")
