@@ -17,6 +17,8 @@ from sealtrail.gs1.digital_link import DIGITAL_LINK
 
 _PATTERN = "urn:epc:idpat:"
 _HEAD = len(DIGITAL_LINK)
+_LOTS = ("urn:epc:class:lgtin:", "urn:epc:classpat:lgtin:")
+_ANY = "%2A"  # "*" in a canonical identifier
 _digits = re.compile(r"[0-9]+").fullmatch
 _LEADS = "0123456789"
 # scheme → the AI of its key, what stands between the AI and the company prefix, and the key's size and what follows it
@@ -81,16 +83,14 @@ def read_match(values: Iterable[str], places: tuple[str, ...]) -> ItemMatch | No
 
 def _add_identifier(wanted: _Wanted, value: str) -> None:
     wanted.items[canonical(value)] = None
-    # a lot "*" is one as well, and begins so
-    if value.startswith(("urn:epc:class:lgtin:", "urn:epc:classpat:lgtin:")) and value.endswith(
-        ".*"
-    ):
-        item = canonical("urn:epc:class:lgtin:" + value.rpartition("lgtin:")[2])
-        wanted.patterns[Pattern(item.removesuffix("*"))] = None
-    elif value.endswith("/*") and value[:4].lower() == "http":
-        item = canonical(value)
-        if item.endswith("/*"):
-            wanted.patterns[Pattern(item.removesuffix("*"))] = None
+    # Of classes with a lot, and of links, the standard has no patterns: a last "*" is taken for one, and for itself.
+    if value.startswith(_LOTS) and value.endswith(".*"):
+        value = _LOTS[0] + value.rpartition("lgtin:")[2]
+    elif not (value.endswith("/*") and value[:4].lower() == "http"):
+        return
+    item = canonical(value)
+    if item.endswith(_ANY):
+        wanted.patterns[Pattern(item.removesuffix(_ANY))] = None
 
 
 def _add_pattern(

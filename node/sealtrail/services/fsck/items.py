@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sealtrail.epcis import read_content
 from sealtrail.errors import SealtrailError
+from sealtrail.log.tree import split_hashes
 from sealtrail.services.fsck import foreign_entries, own_entries
 from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.counting import MODULUS, Counting, Sums, decode_sums
 from sealtrail.services.fsck.events import TERM, VALUE, found_by, term_pair, value_pair
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
+from sealtrail.signing import item_key
 from sealtrail.store.contents import parse_content
 
 _NAMED_MAX = 500  # events
