@@ -30,6 +30,8 @@ from sealtrail.errors import InputError
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared/standards/epcis-2.0-query-schema.json"
 OPENAPI = Path(__file__).resolve().parents[3] / "shared/standards/epcis-2.0-openapi.json"
+F = "https://example.com/ns#f"
+LOTS = "urn:epcglobal:cbv:mda"
 NS = {"ex": "https://example.com/ns/"}
 PLACE = "urn:epc:id:sgln:4012345.00001.0"
 CANONICAL_PLACE = "https://id.gs1.org/414/4012345000016"
@@ -68,7 +70,11 @@ def condition(name: str, value: str) -> Any:
         ("GE_eventTime", "2026-03-01T12:00+02:00", TimeRange(of="eventTime", start=TIME_US)),
         ("LT_recordTime", "2026-03-01T10:00:00.0005Z", TimeRange(of="recordTime", end=TIME_US // 1000 + 1)),
         ("GT_quantity", "5.0", Compared("quantity", "number", "gt", 5)),
-        ("EQ_quantity", "5|6.5", AnyOf((Compared("quantity", "number", "eq", 5), Compared("quantity", "number", "eq", 6.5)))),
+        (
+            "EQ_quantity",
+            "5|6.5",
+            AnyOf((Compared("quantity", "number", "eq", 5), Compared("quantity", "number", "eq", 6.5))),
+        ),
         ("LE_quantity_GRM", "5000", Compared("quantity_kg", "number", "le", 5)),
         ("GE_value_CEL", "8", Compared("value_K", "number", "ge", 281.15)),
         ("GE_value_FAH", "46.4", Compared("value_K", "number", "ge", 281.15)),
@@ -80,24 +86,32 @@ def condition(name: str, value: str) -> Any:
         ("EQ_booleanValue", "false", Has("booleanValue", ("false",))),
         ("LT_startTime", TIME, Compared("startTime", "time", "lt", TIME_US)),
         ("EXISTS_sensorElementList", "", Has("sensorElementList")),
-        ("EQ_ex:f", "a", Has("https://example.com/ns#f", ("a",))),
-        ("EQ_https://example.com/ns#f", "a", Has("https://example.com/ns#f", ("a",))),
-        ("EQ_https://example.com/ns/f", "a", Has("https://example.com/ns#f", ("a",))),
+        ("EQ_ex:f", "a", Has(F, ("a",))),
+        ("EQ_https://example.com/ns#f", "a", Has(F, ("a",))),
+        ("EQ_https://example.com/ns/f", "a", Has(F, ("a",))),
         ("EQ_urn:example:ns:f", "a", Has("urn:example:ns#f", ("a",))),
-        ("EQ_ex:f", "007", Has("https://example.com/ns#f", ("007",))),
-        ("EQ_ex:f", "7", AnyOf((Has("https://example.com/ns#f", ("7",)), Compared("https://example.com/ns#f", "number", "eq", 7)))),
-        ("GT_ex:f", TIME, Compared("https://example.com/ns#f", "time", "gt", TIME_US)),
+        ("EQ_ex:f", "007", Has(F, ("007",))),
+        ("EQ_ex:f", "7", AnyOf((Has(F, ("7",)), Compared(F, "number", "eq", 7)))),
+        ("GT_ex:f", TIME, Compared(F, "time", "gt", TIME_US)),
         ("EQ_ILMD_cbvmda:lotNumber", "L1", Has("ILMD_urn:epcglobal:cbv:mda#lotNumber", ("L1",))),
-        ("GE_ILMD_cbvmda:itemExpirationDate", "2026-03-01", Compared("ILMD_urn:epcglobal:cbv:mda#itemExpirationDate", "time", "ge", TIME_US - 36_000_000_000)),
+        (
+            "GE_ILMD_cbvmda:itemExpirationDate",
+            "2026-03-01",
+            Compared(f"ILMD_{LOTS}#itemExpirationDate", "time", "ge", TIME_US - 36_000_000_000),
+        ),
         ("EQ_INNER_ILMD_ex:f_g", "a", Has("INNER_ILMD_https://example.com/ns#f_g", ("a",))),
         ("EQ_INNER_plain", "a", Has("INNER_#plain", ("a",))),
         ("EXISTS_INNER_SENSORREPORT_ex:f", "", Has("INNER_SENSORREPORT_https://example.com/ns#f")),
         ("EQ_readPoint_ex:f", "a", Has("readPoint_https://example.com/ns#f", ("a",))),
         ("EXISTS_ERROR_DECLARATION_ex:f", "", Has("ERROR_DECLARATION_https://example.com/ns#f")),
         ("HASATTR_bizLocation", "urn:x#city", WithAttribute(field="bizLocation", attributes=("urn:x#city",))),
-        ("EQATTR_bizLocation_urn:x#city_name", "Köln", WithAttribute(field="bizLocation", attributes=("urn:x#city_name",), values=("Köln",))),
+        (
+            "EQATTR_bizLocation_urn:x#city_name",
+            "Köln",
+            WithAttribute(field="bizLocation", attributes=("urn:x#city_name",), values=("Köln",)),
+        ),
         ("EQ_ATTR_readPoint_city", "Köln", WithAttribute(field="readPoint", attributes=("city",), values=("Köln",))),
-        ("EQATTR_ex:f_city", "a", WithAttribute(field="https://example.com/ns#f", attributes=("city",), values=("a",))),
+        ("EQATTR_ex:f_city", "a", WithAttribute(field=F, attributes=("city",), values=("a",))),
     ],
 )  # fmt: skip
 def test_a_parameter_becomes_a_condition(name: str, value: str, expected: Any) -> None:
