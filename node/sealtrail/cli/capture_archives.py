@@ -102,7 +102,8 @@ def read_members(file: IO[bytes], archive: str) -> Iterator[Member]:
 def _zip(file: IO[bytes], archive: str) -> Iterator[Member]:
     with zipfile.ZipFile(file) as opened:
         for info in opened.infolist():
-            if info.is_dir() or not _is_taken(info.filename, archive):
+            # a folder's name ends so; a name may be empty, which zipfile's own test does not expect
+            if info.filename.endswith("/") or not _is_taken(info.filename, archive):
                 continue
             if info.flag_bits & 1:
                 raise InputError("archive_encrypted", f"{archive} is encrypted", pointer=archive)
