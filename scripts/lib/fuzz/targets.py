@@ -7,9 +7,13 @@ Seeds are the project's own vectors: coverage grows from what is nearly right.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import tarfile
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +24,7 @@ from fuzz import events
 from fuzz.mutations import Choices, mutated
 from fuzz.target import Target, check
 from sealtrail.chainproof.headers import encode_header, parse_header
+from sealtrail.cli.capture_archives import ARCHIVE_SUFFIXES, read_members
 from sealtrail.config.load import parse_config
 from sealtrail.epcis.query import parse_filter
 from sealtrail.evidence import parse_package
@@ -108,6 +113,29 @@ def _header(data: bytes) -> None:
     check(encode_header(parse_header(data)) == data, "a header has two forms")
 
 
+def _archive(data: bytes) -> None:
+    """Read an archive of the kind that the first byte says."""
+    name = f"a{ARCHIVE_SUFFIXES[data[0] % len(ARCHIVE_SUFFIXES)]}" if data else "a.zip"
+    for member in read_members(BytesIO(data[1:]), name):
+        check(member.name.startswith(name), "a member that is not named by its archive")
+
+
+def _archives() -> list[bytes]:
+    found = []
+    for number, suffix in enumerate(ARCHIVE_SUFFIXES):
+        packed = BytesIO()
+        if suffix == ".zip":
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("in/a.json", b"{}")
+        elif suffix == ".gz":
+            packed.write(gzip.compress(b"{}"))
+        else:
+            with tarfile.open(fileobj=packed, mode="w" if suffix == ".tar" else "w:gz") as tar:
+                tar.addfile(tarfile.TarInfo("in/a.json"))
+        found.append(bytes([number]) + packed.getvalue())
+    return found
+
+
 def _vectors(name: str, *path: str | int) -> Callable[[], list[bytes]]:
     """Return what reads texts and Base64 of a vector file's cases as seeds."""
 
@@ -167,6 +195,7 @@ TARGETS: dict[str, Target] = {
     ),
     "item": Target("identifiers in any spelling", _item, lambda: [i.encode() for i in _ITEMS]),
     "scan": Target("what scanners send", _scan, lambda: [s.encode() for s in (*_SCANS, *_ITEMS)]),
+    "archive": Target("archives of documents", _archive, _archives),
     "package": Target("packages from other nodes", _package, _packages),
     "section": Target(
         "lines of a bundle's section",
