@@ -6,7 +6,7 @@ What is asked of an event, :mod:`sealtrail.epcis.query` reads.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
@@ -63,7 +63,8 @@ def parse_query(
         conditions = (*parse_filter(also).conditions, *wanted.conditions)
         wanted = msgspec.structs.replace(wanted, conditions=conditions)
     asked = {name: text for name, text in given.items() if name not in PAGING}
-    digest = query_digest([*asked.items(), *(also or {}).items(), *(prefixes or {}).items()])
+    # as it was written: what prefixes stand for in recorded events may change from page to page
+    digest = _digest(msgspec.json.encode([asked, also or {}, prefixes or {}], order="sorted"))
     return EventQuery(
         wanted=wanted,
         per_page=min(_number("perPage", given.get("perPage", str(PER_PAGE_DEFAULT))), PER_PAGE_MAX),
@@ -79,9 +80,13 @@ def names_prefixes(parameters: MultiMapping[str]) -> bool:
     return any(":" in name for name in parameters) or ":" in parameters.get("orderBy", "")
 
 
-def query_digest(asked: Iterable[tuple[str, str]]) -> bytes:
-    """Return what binds page tokens to a query."""
-    return sha256(msgspec.json.encode(sorted(asked))).digest()[:12]
+def query_digest(wanted: EventFilter) -> bytes:
+    """Return what binds page tokens to a query that is kept."""
+    return _digest(msgspec.json.encode(wanted))
+
+
+def _digest(asked: bytes) -> bytes:
+    return sha256(asked).digest()[:12]
 
 
 def encode_page_token(token: PageToken, digest: bytes) -> str:
