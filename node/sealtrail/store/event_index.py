@@ -15,6 +15,7 @@ from sealtrail.epcis.query import Value
 from sealtrail.store.bulk import insert_rows
 
 PREFIXES_MAX = 1_000
+_NAMESPACES_MAX = 8  # of one prefix, in a query that does not define it
 _INSERT_TERM = "INSERT OR IGNORE INTO event_term (term, event_row)"
 _INSERT_VALUE = "INSERT OR IGNORE INTO event_value (name, value, event_row)"
 
@@ -101,6 +102,7 @@ def load_prefixes(connection: sqlite3.Connection) -> dict[str, list[str]]:
         "SELECT prefix, namespace FROM extension_prefix ORDER BY prefix, namespace"
     ):
         found.setdefault(prefix, []).append(namespace)
+        del found[prefix][_NAMESPACES_MAX:]
     return found
 
 
