@@ -65,7 +65,7 @@ def values_at_most(octets: bytes) -> int:
     An element is an object and its text at the most, an attribute a text.
     """
     elements = octets.count(b"<") - octets.count(b"</")
-    return 2 * elements + octets.count(b'="') + octets.count(b"='") + 1
+    return 2 * elements + octets.count(b"=") + 1
 
 
 def _require_namespaces_fit(octets: bytes) -> None:
