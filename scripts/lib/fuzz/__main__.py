@@ -60,7 +60,7 @@ def _held(name: str, arguments: argparse.Namespace) -> bool:
     ended = subprocess.run(
         [
             sys.executable, "-m", "fuzz.one", name,
-            f"-runs={arguments.cases}", f"-max_total_time={arguments.seconds}",
+            f"-runs={1 if arguments.input else arguments.cases}", f"-max_total_time={arguments.seconds}",
             f"-timeout={arguments.timeout}", f"-rss_limit_mb={arguments.memory}",
             f"-max_len={arguments.bytes}", f"-seed={arguments.seed}",
             f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=0",
