@@ -18,8 +18,16 @@ from bundle_story import Story
 from bundle_world import bundle
 from fuzz.mutations import Choices, mutated
 from sealtrail.chainproof.headers import encode_header, parse_header
+from sealtrail.cli.xml_documents import split_xml
 from sealtrail.config.load import parse_config
-from sealtrail.epcis import RecordedEvent, divide, parse_document, read_content
+from sealtrail.epcis import (
+    MEDIA_TYPE,
+    XML_MEDIA_TYPE,
+    RecordedEvent,
+    divide,
+    parse_document,
+    read_content,
+)
 from sealtrail.epcis.query import parse_filter
 from sealtrail.evidence import parse_package
 from sealtrail.evidence.audit_export import parse_export
@@ -73,13 +81,26 @@ def check(holds: bool, what: str) -> None:
         raise AssertionError(what)
 
 
-def _document(data: bytes) -> None:
-    for event in parse_document(data).events:
+def _document(data: bytes, media_type: str = MEDIA_TYPE) -> None:
+    for event in parse_document(data, media_type=media_type).events:
         if isinstance(event, RecordedEvent):
             again = read_content(event.content, event.media_type)
             check(again.event_hash == event.event_hash, "the content has another event hash")
             check(again.items == event.items, "the content names other items")
-            divide(event.content)
+            check(divide(event.content) == divide(event.content, event.form), "other parts")
+
+
+def _xml(data: bytes) -> None:
+    _document(data, XML_MEDIA_TYPE)
+    for part in split_xml(data, 1):
+        check(part.events <= 1, "a part has more events than it may")
+
+
+def _xml_documents() -> Iterator[bytes]:
+    for path in sorted((VECTORS / "xml").glob("*.xml")):
+        yield path.read_bytes()
+        for case in json.loads(path.with_suffix(".json").read_text())["events"]:
+            yield case["content"].encode()
 
 
 def _documents() -> Iterator[bytes]:
@@ -187,6 +208,7 @@ def _nothing() -> list[bytes]:
 
 TARGETS: dict[str, Target] = {
     "document": Target("EPCIS documents in JSON", _document, _documents),
+    "xml": Target("EPCIS documents in XML", _xml, _xml_documents),
     "tree": Target("EPCIS documents, changed as JSON", _tree, lambda: [bytes(8)]),
     "bundle": Target("evidence bundles with a changed line", _bundle, lambda: [bytes(8)]),
     "query": Target(
