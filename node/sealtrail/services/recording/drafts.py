@@ -219,4 +219,5 @@ def event_row(
         [(mention.item, mention.place) for mention in recorded.items],
         list(index.terms),
         list(index.values),
+        list(recorded.prefixes),
     )
