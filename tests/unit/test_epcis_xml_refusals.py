@@ -100,6 +100,7 @@ def refused(data: bytes, limits: Limits = DEFAULT) -> InputError:
         ("<x:a><?run it?></x:a>", "xml_instruction_refused", "/x:a"),
         ("<x:größe/>", "name_malformed", "/x:größe"),
         ("<a xmlns='relative'/>", "xml_namespace_malformed", "/a"),
+        ("<x:a xmlns:y='relative'/>", "xml_namespace_malformed", ""),
         (f"<x:a{'><x:a' * 40}/>{'</x:a>' * 40}", "xml_too_deep", "/x:a" * 33),
     ],
 )  # fmt: skip

@@ -47,7 +47,10 @@ class Texts:
         if not isinstance(value, str):
             if isinstance(value, bool):
                 return "true" if value else "false"
-            return "None" if value is None else self.number(value)
+            if value is None:
+                self.doubts.add(Ambiguity.NULL_VALUE)
+                return "None"
+            return self.number(value)
         text = self.free(value).strip() if value in STANDARD_WORDS else value.strip()
         folded = self.value(text)
         if folded != text and text[:1] not in ("h", "u") and ":" not in text:
@@ -111,8 +114,8 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
         if name.endswith("List"):
             # the JSON binding drops the element name inside a list; it is the list's without "List"
             elements = value if isinstance(value, list) else (value,)
-            if elements is not value or any(isinstance(element, list) for element in elements):
-                texts.doubts.add(Ambiguity.LIST_NAME)  # in XML, no element name is added to these
+            if elements is not value:
+                texts.doubts.add(Ambiguity.LIST)  # in XML, no element name is added to this
             inner = sorted(_element(name[:-4], element, texts) for element in elements)
             if inner:
                 entries.append(name + "".join(inner))
@@ -133,6 +136,7 @@ def _element(name: str, value: Any, texts: Texts) -> str:
         children = "".join(sorted(element_texts(value, texts)))
         return f"{name}={text}{children}" if text else name + children
     if isinstance(value, list):
+        texts.doubts.add(Ambiguity.LIST)  # a list in a list, which XML does not have
         return name + "".join(sorted(_element("", element, texts) for element in value))
     text = texts.scalar(value)
     return f"{name}={text}" if text else name

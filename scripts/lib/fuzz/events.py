@@ -30,7 +30,7 @@ def read_document(data: bytes, media_type: str = JSON) -> None:
             again = read_content(event.content, event.media_type)
             check(again.event_hash == event.event_hash, "the content has another event hash")
             check(again.items == event.items, "the content names other items")
-            divide(event.content)
+            check(divide(event.content) == divide(event.content, event.form), "other parts")
 
 
 def read_xml(data: bytes) -> None:

@@ -54,11 +54,21 @@ def form_event(element: Element, version: str | None, limits: Limits) -> XmlEven
 
 
 def encode_content(element: Element) -> bytes:
-    """Return the content of an event's element. The record time is taken out of it, with the blanks behind it."""
+    """Return the content of an event's element. The record time is taken out of it, with the blanks behind it.
+
+    Raises:
+        InputError: ``xml_namespace_malformed``.
+    """
     for child in element:
         if isinstance(child.tag, str) and standard_name(child.tag) == "recordTime":
             element.remove(child)
-    encoded: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    try:
+        encoded: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    except etree.C14NError:  # Canonical XML 1.0 section 1.3: not of documents with such
+        raise InputError(
+            "xml_namespace_malformed",
+            "A namespace that is declared here, or around the event, is no absolute URI.",
+        ) from None
     return encoded
 
 
