@@ -25,7 +25,7 @@ from sealtrail.epcis.views import (
     write_event,
     write_query_document,
 )
-from sealtrail.gs1.urn import digital_link_of_urn
+from sealtrail.gs1 import CompanyPrefixes, to_digital_link, to_urn
 
 CREATED = "2026-03-01T10:00:00Z"
 OWN = [*CONTEXT, {"ext": "https://ext.example.org/"}]
@@ -102,10 +102,6 @@ def test_a_document_is_the_same_written_piece_by_piece(form: Form) -> None:
     )
 
 
-def convert(identifier: str) -> str:
-    return digital_link_of_urn(identifier) or identifier
-
-
 PACK, PACK_LINK = "urn:epc:id:sgtin:4012345.011111.1", "https://id.gs1.org/01/04012345111118/21/1"
 PLACE, PLACE_LINK = "urn:epc:id:sgln:4012345.00001.0", "https://id.gs1.org/414/4012345000016"
 CLASS, CLASS_LINK = (
@@ -172,8 +168,15 @@ def test_identifiers_are_translated_where_the_standard_has_them(
 ) -> None:
     given = {"type": "ObjectEvent", field: value}
     before = copy.deepcopy(given)
-    assert translate(given, convert) == {"type": "ObjectEvent", field: expected}
+    assert translate(given, to_digital_link) == {"type": "ObjectEvent", field: expected}
     assert given == before
+
+
+def test_a_wrong_check_digit_is_not_mended_on_the_way() -> None:
+    prefixes = CompanyPrefixes({"4": 7})
+    right, wrong = PACK_LINK, PACK_LINK.replace("04012345111118", "04012345111119")
+    found = translate({"epcList": [right, wrong]}, lambda i: to_urn(i, prefixes) or i)
+    assert found == {"epcList": [PACK, wrong]}
 
 
 def test_translation_does_not_change_the_event_hash() -> None:
@@ -186,7 +189,7 @@ def test_translation_does_not_change_the_event_hash() -> None:
     given = view(1, **fields)
     documents = [
         write_capture_document([each], form="json-2.0", created=CREATED)
-        for each in (given, translate(given, convert))
+        for each in (given, translate(given, to_digital_link))
     ]
     recorded = [parse_document(each).events[0] for each in documents]
     hashes = [r.event_hash for r in recorded if not isinstance(r, Exception)]

@@ -1,7 +1,8 @@
 """Identifiers of a view in the form asked for (``GS1-EPC-Format``): EPC URNs or GS1 Digital Links.
 
 Translated is what names things, places, parties, documents and devices in fields of the standard; addresses
-where something can be fetched (``rawData``, ``deviceMetadata``, …), ids of events, and extensions are left alone.
+where something can be fetched (``rawData``, ``deviceMetadata``, …), ids of events, and extensions are left alone. So is
+what would come out as the name of something else: a URN has no check digit, and one that is wrong must not be mended.
 
 Source: EPCIS 2.0 section 12.
 """
@@ -11,16 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from sealtrail.gs1 import canonical
+
 Convert: TypeAlias = Callable[[str], str]
 """Gives an identifier in another form; one that has no other form comes back as it is."""
 
 
 def translate(event: dict[str, Any], convert: Convert) -> dict[str, Any]:
     """Return the JSON form of an accepted event with each identifier converted; ``event`` is left as it is."""
+
+    def convert_safely(identifier: str) -> str:
+        other = convert(identifier)
+        same = other == identifier or canonical(other) == canonical(identifier)
+        return other if same else identifier
+
     found = dict(event)
     for name, change in _PLACES.items():
         if name in event:
-            found[name] = change(event[name], convert)
+            found[name] = change(event[name], convert_safely)
     return found
 
 
