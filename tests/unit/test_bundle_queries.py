@@ -126,6 +126,35 @@ def test_a_query_that_is_not_understood_is_said_to_be_open(query: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        "WD_readPoint=urn%3Aepc%3Aid%3Asgln%3A9521234.00001.0",
+        "HASATTR_bizLocation=city",
+        "EQATTR_bizLocation_city=Ghent&EQ_bizStep=storing",
+    ],
+)
+def test_a_query_that_master_data_decides_is_said_to_be_open(query: str) -> None:
+    report = Queried().asked(query, [COMMISSIONED])
+    assert failures(report) == set()
+    assert problems(report, Outcome.COULD_NOT_CHECK) == {("question", "match_needs_master_data")}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "fails"),
+    [
+        ("EQ_bizTransaction_po=urn%3Aepcglobal%3Acbv%3Abt%3A9521234000013%3A1", STORED, False),
+        ("EQ_bizTransaction_inv=urn%3Aepcglobal%3Acbv%3Abt%3A9521234000013%3A1", STORED, True),
+        ("MATCH_anyEPC=urn%3Aepc%3Aidpat%3Asgtin%3A9521234.054321.*", COMMISSIONED, False),
+        ("MATCH_anyEPC=urn%3Aepc%3Aidpat%3Asgtin%3A9521234.099999.*", COMMISSIONED, True),
+        ("EXISTS_https%3A%2F%2Fexample.com%2Fns%23f=", COMMISSIONED, True),
+    ],
+)
+def test_what_is_shown_is_held_against_every_parameter(query: str, shown: int, fails: bool) -> None:
+    report = Queried().asked(query, [shown])
+    assert failures(report) == ({("question", "event_not_matching")} if fails else set())
+
+
+@pytest.mark.parametrize(
     ("grade", "covered"),
     [("index-asserted", False), ("index-asserted", True), ("index-audited", True)],
 )

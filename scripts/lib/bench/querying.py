@@ -176,6 +176,7 @@ def _day(chance: random.Random, _: int) -> dict[str, Any]:
 
 ASKED: dict[str, Ask] = {
     "one pack (MATCH_anyEPC)": lambda r, n: _one_pack(r.randrange(n)),
+    "every pack of a product (pattern)": lambda r, _: {"MATCH_anyEPC": [r.choice(_PRODUCTS)]},
     "a business step": lambda r, _: {"EQ_bizStep": [r.choice(["shipping", "receiving", "commissioning"])]},
     "two business steps at a place": lambda r, _: {
         "EQ_bizStep": ["shipping", "receiving"], "EQ_readPoint": [r.choice(SITES)]
