@@ -43,6 +43,8 @@ SIGNER = EventSigner(EVENT_KEY)
 ITEM_SALT = b"\x44" * 32
 ANCHOR_DELAY_MS = 60_000
 TOKEN = "all-scopes"
+# For a client that would rather have receipts than events back
+RECEIPTS = {"Accept": "application/vnd.sealtrail.receipt+json, */*;q=0.9"}
 SCOPES = ["capture", "query", "provenance", "status", "audit"]
 IDENTITY = Identity(
     chain_id=DOMAIN.chain_id,

@@ -14,7 +14,7 @@ import pytest
 import rfc8785
 
 from capture_events import CONTEXT, bare, declaration, document, event
-from capture_node import SIGNER, TOKEN, CaptureNode, capture_node
+from capture_node import RECEIPTS, SIGNER, TOKEN, CaptureNode, capture_node
 
 JSON = {"Content-Type": "application/json"}
 
@@ -27,7 +27,7 @@ async def node(tmp_path: Path) -> AsyncIterator[CaptureNode]:
 
 @pytest.fixture
 async def client(node: CaptureNode) -> AsyncIterator[aiohttp.ClientSession]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"Authorization": f"Bearer {TOKEN}", **RECEIPTS}
     async with aiohttp.ClientSession(node.url, headers=headers) as session:
         yield session
 
@@ -316,7 +316,7 @@ async def test_an_unknown_job_is_404(client: aiohttp.ClientSession) -> None:
         assert response.status == 404
         problem = await response.json(content_type="application/problem+json")
     assert problem["code"] == "capture_job_unknown"
-    assert problem["type"] == "epcisException:NoSuchResourceException"
+    assert problem["type"] == "epcisException:NoSuchNameException"
 
 
 async def test_imported_history_is_asked_for_by_its_kind(client: aiohttp.ClientSession) -> None:

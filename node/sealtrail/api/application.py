@@ -9,12 +9,14 @@ from aiohttp import web
 
 from sealtrail.api import capture as capture_routes
 from sealtrail.api import events as event_routes
+from sealtrail.api import resources as resource_routes
 from sealtrail.api import status as status_routes
 from sealtrail.api.audited import Audited
 from sealtrail.api.auth import Tokens
 from sealtrail.api.gate import make_gate
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
+from sealtrail.api.paging import PageTokens
 from sealtrail.api.status import MetricsSource, ReadinessSource, StatusSource
 from sealtrail.config import HttpSettings, TokenSettings
 from sealtrail.services.answers.queries import QueryService
@@ -44,8 +46,11 @@ def make_application(
     admission, http_metrics = Admission(settings), HttpMetrics()
     gate = make_gate(Tokens(tokens), admission, http_metrics, Audited(audit), time.perf_counter)
     application = web.Application(middlewares=[gate], client_max_size=settings.body_bytes_max)
-    application.add_routes(capture_routes.routes(capture, queries, admission))
-    application.add_routes(event_routes.routes(queries))
+    pages = PageTokens(time.time)
+    listing = event_routes.EventListing(queries, pages)
+    application.add_routes(capture_routes.routes(capture, queries, admission, pages))
+    application.add_routes(event_routes.routes(listing))
+    application.add_routes(resource_routes.routes(listing, pages))
     application.add_routes(
         status_routes.routes(
             status=status,

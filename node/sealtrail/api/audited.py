@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from sealtrail.api.discovery import COLLECTIONS
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import NOBODY, Action, Ending, check_reason
 from sealtrail.services.audit_trail.note import AuditNote
@@ -26,6 +27,16 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("OPTIONS", "/events"): None,
     ("GET", "/events/{event_id}"): Action.READ_EVENT,
     ("OPTIONS", "/events/{event_id}"): None,
+    ("OPTIONS", "/capture/{job_id}"): None,
+    ("GET", "/"): None,
+    ("OPTIONS", "/"): None,
+    ("DELETE", "/nextPageToken/{token}"): None,
+    **{
+        (method, path): action
+        for kind in COLLECTIONS
+        for path in (f"/{kind}", f"/{kind}/{{value}}", f"/{kind}/{{value}}/events")
+        for method, action in (("GET", Action.QUERY), ("OPTIONS", None))
+    },
     ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,

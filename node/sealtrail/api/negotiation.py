@@ -1,44 +1,49 @@
-"""What client and node agree on: media types, EPCIS and CBV versions (EPCIS 2.0 section 12)."""
+"""What client and node agree on: media types, forms, EPCIS and CBV versions (EPCIS 2.0 section 12)."""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Literal, TypeVar, get_args
 
+import msgspec
 from aiohttp import web
 
+from sealtrail.api.accept import choose
+from sealtrail.epcis.fields import is_uri
 from sealtrail.errors import InputError, NotAcceptableError, UnsupportedMediaError
+from sealtrail.services.answers.presentation import CbvFormat, EpcFormat, Form, Presentation
 from sealtrail.signing import Kind
 
-EPCIS_VERSION = "2.0.0"
-CBV_VERSION = "2.0.0"
-VERSION_HEADERS = {
-    "GS1-EPCIS-Version": EPCIS_VERSION,
-    "GS1-CBV-Version": CBV_VERSION,
-    "GS1-Extensions": "sealtrail=https://sealtrail.org/epcis/",
+Format = TypeVar("Format", EpcFormat, CbvFormat)
+
+_is_prefix = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}").fullmatch
+_READ = ("application/json", "application/ld+json")
+_XML = ("application/xml", "text/xml")
+# In this order where a client would take either; the forms of a media type by what is produced of them.
+_PRODUCED: dict[str, Form] = {
+    "application/json": "json-2.0",
+    "application/ld+json": "json-2.0",
 }
-DISCOVERY_HEADERS = {
-    **VERSION_HEADERS,
-    "GS1-EPCIS-Min": EPCIS_VERSION,
-    "GS1-EPCIS-Max": EPCIS_VERSION,
-    "GS1-CBV-Min": CBV_VERSION,
-    "GS1-CBV-Max": CBV_VERSION,
-    "GS1-EPC-Format": "Never_Translates",
-}
-
-_JSON = frozenset({"application/json", "application/ld+json"})
-_ACCEPTABLE = _JSON | {"*/*", "application/*", ""}
-_XML = frozenset({"application/xml", "text/xml"})
+_EPC_FORMATS: tuple[EpcFormat, ...] = ("No_Preference", "Never_Translates")
+_CBV_FORMATS: tuple[CbvFormat, ...] = get_args(CbvFormat)
 
 
-def check_body(request: web.Request) -> None:
-    """Refuse a body that isn't JSON in UTF-8, or is of another EPCIS version.
+class Agreed(msgspec.Struct, frozen=True):
+    """What an answer is to be: its media type, and the form of the events in it."""
+
+    media_type: str
+    presentation: Presentation
+
+
+def check_body(request: web.Request) -> str:
+    """Return the media type of a body; refuse one that isn't JSON in UTF-8, or is of another EPCIS version.
 
     Raises:
         UnsupportedMediaError: ``media_type_unsupported``.
         NotAcceptableError: ``epcis_version_unsupported``.
     """
     given = request.content_type if "Content-Type" in request.headers else "none"
-    if given not in _JSON:
+    if given not in _READ:
         later = "; EPCIS XML is not read yet" if given in _XML else ""
         raise UnsupportedMediaError(
             "media_type_unsupported",
@@ -49,28 +54,48 @@ def check_body(request: web.Request) -> None:
     if charset is not None and charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaError("media_type_unsupported", f"charset {charset}, expected utf-8")
     check_versions(request)
+    return given
 
 
-def check_accept(request: web.Request) -> None:
-    """Refuse a request that accepts nothing that can be produced here.
+def agree(request: web.Request, offered: tuple[str, ...] = tuple(_PRODUCED)) -> Agreed:
+    """Return what the answer is to be, as the request's headers ask.
+
+    Args:
+        offered: media types that the resource has, the preferred one first.
 
     Raises:
-        NotAcceptableError: ``media_type_unavailable``, ``epcis_version_unsupported``.
+        NotAcceptableError: nothing that is produced here is accepted (``media_type_unavailable``,
+            ``epc_format_unavailable``, ``cbv_format_unavailable``, ``epcis_version_unsupported``).
     """
-    ranges = [each.strip() for each in request.headers.get("Accept", "").split(",")]
-    if not any(_accepts_json(each) for each in ranges):
+    media_type = choose(accepted(request), offered)
+    if media_type is None:
         raise NotAcceptableError(
             "media_type_unavailable",
-            "only application/json is produced here; XML comes later",
-            advice="send the header Accept: application/json",
-        )
-    wanted = request.headers.get("GS1-EPC-Format", "No_Preference")
-    if wanted not in ("No_Preference", "Never_Translates"):
-        raise NotAcceptableError(
-            "epc_format_unavailable",
-            f"GS1-EPC-Format {wanted}: identifiers are given as recorded (Never_Translates)",
+            f"produced here: {', '.join(offered)}",
+            advice=f"send the header Accept: {offered[0]}",
         )
     check_versions(request)
+    presentation = Presentation(
+        form=_PRODUCED.get(media_type, "json-2.0"),
+        epc_format=_format(request, "GS1-EPC-Format", _EPC_FORMATS, "epc_format_unavailable"),
+        cbv_format=_format(request, "GS1-CBV-XML-Format", _CBV_FORMATS, "cbv_format_unavailable"),
+    )
+    return Agreed(media_type, presentation)
+
+
+def accepted(request: web.Request) -> str:
+    """Return the request's ``Accept`` header, all its lines as one."""
+    return ",".join(request.headers.getall("Accept", ()))
+
+
+def extension_prefixes(request: web.Request) -> dict[str, str]:
+    """Return prefix → namespace of the request's ``GS1-Extensions``; what is no such pair has no effect."""
+    pairs = ",".join(request.headers.getall("GS1-Extensions", ())).split(",")
+    found = {}
+    for prefix, _, namespace in (each.strip().partition("=") for each in pairs):
+        if _is_prefix(prefix) and is_uri(namespace):
+            found[prefix] = namespace
+    return found
 
 
 def check_versions(request: web.Request) -> None:
@@ -128,11 +153,10 @@ def capture_kind(request: web.Request) -> Kind:
     return kind
 
 
-def wants_representation(request: web.Request) -> bool:
-    """Tell whether the client asked for the result in the answer (RFC 7240)."""
+def prefers(request: web.Request, preference: str) -> bool:
+    """Tell whether the client has a preference, such as ``return=representation`` (RFC 7240)."""
     return any(
-        each.strip().lower() == "return=representation"
-        for each in request.headers.get("Prefer", "").split(",")
+        each.strip().lower() == preference for each in request.headers.get("Prefer", "").split(",")
     )
 
 
@@ -156,7 +180,11 @@ def _speaks(name: str, version: tuple[int, ...]) -> bool:
     return version in ((2,), (2, 0))
 
 
-def _accepts_json(media_range: str) -> bool:
-    name, _, parameters = media_range.partition(";")
-    refused = any(part.strip() in ("q=0", "q=0.0") for part in parameters.split(";"))
-    return name.strip().lower() in _ACCEPTABLE and not refused
+def _format(request: web.Request, header: str, produced: tuple[Format, ...], code: str) -> Format:
+    wanted = request.headers.get(header, "No_Preference")
+    for each in produced:
+        if each == wanted:
+            return each
+    raise NotAcceptableError(
+        code, f"{header} {wanted[:40]}: produced here are {', '.join(produced)}"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
@@ -34,8 +35,19 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
     return view
 
 
-def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
-    """Return an EPCISQueryDocument of the events, as JSON.
+def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
+    """Return one event with its context, as JSON.
+
+    Raises:
+        NotFoundError, IntegrityError: the content is erased, or damaged.
+    """
+    return orjson.dumps(event_view(event))
+
+
+def query_document(
+    events: Sequence[StoredEvent], presentation: Presentation, *, now_ms: int
+) -> bytes:
+    """Return an EPCISQueryDocument of the events, in the form asked for.
 
     A context that all of them share stands at the document; otherwise each keeps its own.
     """
