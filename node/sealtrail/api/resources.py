@@ -24,10 +24,10 @@ from sealtrail.api.paging import PageTokens, check_only_paging, page_size
 from sealtrail.api.responses import json_response
 from sealtrail.epcis.query import parse_filter
 from sealtrail.epcis.reader import EVENT_TYPES
+from sealtrail.epcis.views import STANDARD_CONTEXT
 from sealtrail.epcis.vocabulary import BIZ_STEP, DISPOSITION
 from sealtrail.errors import InputError, NotFoundError
 from sealtrail.services.answers.queries import QueryService
-from sealtrail.services.answers.views import STANDARD_CONTEXT
 
 _TOP_LEVEL = ("events", *COLLECTIONS, "capture", "queries")
 _OFFERED = ("application/json", "application/ld+json")

@@ -10,13 +10,12 @@ from typing import Any
 
 import orjson
 
+from sealtrail.epcis.views import translate, write_query_document
 from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
-SCHEMA_VERSION = "2.0"
-# EPCIS 2.0.1, the normative address of the JSON-LD context
-STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+QUERY_NAME = "SimpleEventQuery"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
-    return orjson.dumps(event_view(event))
+    return orjson.dumps(translate(event_view(event), presentation.convert))
 
 
 def query_document(
@@ -49,26 +48,14 @@ def query_document(
 ) -> bytes:
     """Return an EPCISQueryDocument of the events, in the form asked for.
 
-    A context that all of them share stands at the document; otherwise each keeps its own.
+    Raises:
+        NotFoundError, IntegrityError: a content is erased, or damaged.
+        NotAcceptableError: the form has no words for one of them.
     """
-    views = [event_view(event) for event in events]
-    contexts = {orjson.dumps(view.get("@context")) for view in views}
-    context: Any = STANDARD_CONTEXT
-    if len(contexts) == 1 and views[0].get("@context"):
-        context = views[0]["@context"]
-        for view in views:
-            del view["@context"]
-    return orjson.dumps(
-        {
-            "@context": context,
-            "type": "EPCISQueryDocument",
-            "schemaVersion": SCHEMA_VERSION,
-            "creationDate": rfc3339(now_ms),
-            "epcisBody": {
-                "queryResults": {
-                    "queryName": "SimpleEventQuery",
-                    "resultsBody": {"eventList": views},
-                }
-            },
-        }
+    return write_query_document(
+        [translate(event_view(event), presentation.convert) for event in events],
+        form=presentation.form,
+        query_name=QUERY_NAME,
+        created=rfc3339(now_ms),
+        cbv_format=presentation.cbv_format,
     )
