@@ -41,6 +41,7 @@ COMMANDS = {
         "sealtrail.cli.export", "export_command", "Write recorded events as EPCIS documents."
     ),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
+    "scan": Entry("sealtrail.cli.scan", "scan_command", "Say what a scan means; needs no node."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),
     "trust": Entry(
         "sealtrail.cli.trust", "trust_group", "Make the file that evidence is read with."
