@@ -24,6 +24,7 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.config import AuditSettings, HttpSettings, TokenSettings
 from sealtrail.epcis import Limits
+from sealtrail.gs1 import CompanyPrefixes
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.beat import AuditBeat
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -53,6 +54,11 @@ IDENTITY = Identity(
     member=SIGNER.address,
     item_salt=ITEM_SALT,
 )
+
+
+async def company_prefixes() -> CompanyPrefixes:
+    """Return where the company prefixes of the tests' identifiers end."""
+    return CompanyPrefixes({"4012345": 7}, lambda _: None)
 
 
 def token(name: str, text: str, scopes: list[Any]) -> TokenSettings:
@@ -186,6 +192,7 @@ async def capture_node(
             readiness=readiness,
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
             audit=trail,
+            prefixes=company_prefixes,
             more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
         )
         runner = make_runner(application, settings or HttpSettings())

@@ -8,6 +8,7 @@ from pathlib import Path
 from sealtrail.api import resources
 from sealtrail.api.audited import ACTIONS
 from sealtrail.api.events import EventListing
+from sealtrail.api.negotiation import Negotiator, no_prefixes
 from sealtrail.api.paging import PageTokens
 from sealtrail.peers import client
 from sealtrail.services.answers.queries import QueryService
@@ -30,9 +31,10 @@ def routes() -> set[tuple[str, str]]:
 
 def routes_of_collections() -> set[tuple[str, str]]:
     """Return the routes whose addresses are put together from the collections' names."""
-    pages = PageTokens(lambda: 0.0)
-    listing = EventListing(QueryService.__new__(QueryService), pages)
-    return {(route.method, nameless(route.path)) for route in resources.routes(listing, pages)}
+    listing = EventListing(
+        QueryService.__new__(QueryService), PageTokens(lambda: 0.0), Negotiator(no_prefixes)
+    )
+    return {(route.method, nameless(route.path)) for route in resources.routes(listing)}
 
 
 def documented() -> set[tuple[str, str]]:

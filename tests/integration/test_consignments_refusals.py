@@ -413,9 +413,9 @@ async def test_an_absurd_record_time_that_is_stored_already_breaks_no_answer(pai
     (stored,) = wholesaler.database.read_sync(
         lambda c: load_by_entries(c, [maker.id_of(later)]).values()
     )
-    (shown,) = orjson.loads(query_document([stored], AS_RECORDED, now_ms=0))["epcisBody"]["queryResults"][
-        "resultsBody"
-    ]["eventList"]
+    (shown,) = orjson.loads(query_document([stored], AS_RECORDED, now_ms=0))["epcisBody"][
+        "queryResults"
+    ]["resultsBody"]["eventList"]
     assert "recordTime" not in shown
     journey = (await wholesaler.view(PACK))["journey"]
     (step,) = (each for each in journey if each["content_hash"])

@@ -640,6 +640,114 @@ async def test_the_media_type_that_weighs_most_is_produced(
     assert headers["Content-Type"].partition(";")[0] == media_type
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/xml", "application/xml"),
+        ("text/xml", "text/xml"),
+        ("application/json;q=0.1, text/xml", "text/xml"),
+        ("application/xml, application/json;q=0.9", "application/xml"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path",
+    ["/events", "/bizSteps/shipping/events", "/epcs/urn:epc:id:sgtin:4012345.011111.1/events"],
+)
+async def test_events_come_as_the_standards_xml(
+    client: aiohttp.ClientSession, path: str, accept: str, media_type: str, shared: Path
+) -> None:
+    status, found, headers = await get(client, path, Accept=accept)
+    assert status == 200
+    assert headers["Content-Type"].partition(";")[0] == media_type
+    assert headers["GS1-EPCIS-Version"] == "2.0.0"
+    root = etree.fromstring(found)
+    assert root.tag == "{urn:epcglobal:epcis-query:xsd:2}EPCISQueryDocument"
+    schema = etree.XMLSchema(file=shared / "standards/xsd-2.0/EPCglobal-epcis-query-2_0.xsd")
+    schema.assertValid(root)
+    asked_as_json = await events(client, path)
+    assert len(root.findall(".//EventList/*")) == len(asked_as_json)
+
+
+async def test_one_event_comes_as_the_standards_xml(client: aiohttp.ClientSession) -> None:
+    (shown,) = await events(client, "/events?EQ_bizStep=shipping")
+    path = f"/events/{escaped(shown['eventID'])}"
+    status, found, _ = await get(client, path, Accept="application/xml")
+    assert status == 200
+    assert etree.fromstring(found).findtext(".//eventID") == shown["eventID"]
+
+
+async def test_a_client_of_epcis_1_2_gets_epcis_1_2_with_urns(
+    client: aiohttp.ClientSession, shared: Path
+) -> None:
+    sent = event(80, epcList=["https://id.gs1.org/01/04012345111118/21/80"], readPoint=None)
+    async with client.post("/events", data=bare(sent), headers=JSON) as response:
+        assert response.status == 201
+    headers = {"Accept": "application/xml", "GS1-EPCIS-Max": "1.2", "GS1-CBV-Max": "1.2.2"}
+    status, found, answered = await get(client, f"/events?MATCH_epc={pack(80)}", **headers)
+    assert status == 200
+    assert answered["GS1-EPCIS-Version"].startswith("1.2")
+    root = etree.fromstring(found)
+    schema = etree.XMLSchema(file=shared / "standards/xsd-1.2/EPCglobal-epcis-query-1_2.xsd")
+    schema.assertValid(root)
+    assert root.findtext(".//epc") == pack(80)
+    assert root.findtext(".//bizStep") == "urn:epcglobal:cbv:bizstep:commissioning"
+
+
+@pytest.mark.parametrize(
+    ("asked", "epc", "place"),
+    [
+        ("Always_GS1_Digital_Link", "https://id.gs1.org/01/04012345111118/21/SHIPPED",
+         "https://id.gs1.org/414/4012345000016"),
+        ("Always_EPC_URN", pack("SHIPPED"), DOCK),
+        ("Never_Translates", pack("SHIPPED"), DOCK),
+        ("No_Preference", pack("SHIPPED"), DOCK),
+        (None, pack("SHIPPED"), DOCK),
+    ],
+)  # fmt: skip
+async def test_identifiers_come_in_the_format_asked_for(
+    client: aiohttp.ClientSession, asked: str | None, epc: str, place: str
+) -> None:
+    headers = {"GS1-EPC-Format": asked} if asked else {}
+    for path in ("/events?EQ_bizStep=shipping", "/bizSteps/shipping/events"):
+        _, found, _ = await get(client, path, **headers)
+        (shown,) = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        assert shown["epcList"] == [epc]
+        assert shown["readPoint"] == {"id": place}
+
+
+async def test_digital_links_come_as_urns_where_that_is_asked_for(
+    client: aiohttp.ClientSession,
+) -> None:
+    links = ["https://id.gs1.org/01/04012345111118/21/81", "https://elsewhere.example/no/gs1/key"]
+    async with client.post(
+        "/events",
+        data=bare(event(81, epcList=links)),
+        headers={**JSON, "GS1-EPC-Format": "Always_EPC_URN"},
+    ) as response:
+        answer = await response.json()
+    assert answer["epcList"] == [pack(81), links[1]], "what has no URN stays as it is"
+    status, found, _ = await get(client, f"/events/{escaped(answer['eventID'])}")
+    assert status == 200
+    (shown,) = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    assert shown["epcList"] == links, "what is recorded is not changed"
+    assert pack(81) in await members(client, "/epcs", **{"GS1-EPC-Format": "Always_EPC_URN"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "step"),
+    [
+        ("Always_URN", "urn:epcglobal:cbv:bizstep:shipping"),
+        ("Always_Web_URI", "https://ref.gs1.org/cbv/BizStep-shipping"),
+    ],
+)
+async def test_standard_words_come_in_xml_in_the_format_asked_for(
+    client: aiohttp.ClientSession, asked: str, step: str
+) -> None:
+    headers = {"Accept": "application/xml", "GS1-CBV-XML-Format": asked}
+    _, found, _ = await get(client, "/bizSteps/shipping/events", **headers)
+    assert etree.fromstring(found).findtext(".//bizStep") == step
+
+
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "application/json;q=0", "*/*;q=0.0"])
 @pytest.mark.parametrize("path", ["/events", "/epcs", "/", "/capture", "/bizSteps/shipping/events"])
 async def test_what_is_not_produced_is_406(

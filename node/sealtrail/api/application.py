@@ -16,6 +16,7 @@ from sealtrail.api.auth import Tokens
 from sealtrail.api.gate import make_gate
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
+from sealtrail.api.negotiation import Negotiator, Prefixes, no_prefixes
 from sealtrail.api.paging import PageTokens
 from sealtrail.api.status import MetricsSource, ReadinessSource, StatusSource
 from sealtrail.config import HttpSettings, TokenSettings
@@ -33,12 +34,14 @@ def make_application(
     status: StatusSource,
     readiness: ReadinessSource,
     metrics: MetricsSource,
+    prefixes: Prefixes = no_prefixes,
     more_routes: Iterable[web.RouteDef] = (),
     audit: AuditTrail | None = None,
 ) -> web.Application:
     """Return the node's HTTP application; run it with :func:`sealtrail.api.limits.make_runner`.
 
     Args:
+        prefixes: gives where company prefixes end, for whoever wants EPC URNs.
         more_routes: routes of other modules (provenance, peers); their handlers carry a scope mark of
             :mod:`sealtrail.api.auth` and raise only errors of our tree.
         audit: records what is asked and answered; without one nothing is recorded.
@@ -46,11 +49,10 @@ def make_application(
     admission, http_metrics = Admission(settings), HttpMetrics()
     gate = make_gate(Tokens(tokens), admission, http_metrics, Audited(audit), time.perf_counter)
     application = web.Application(middlewares=[gate], client_max_size=settings.body_bytes_max)
-    pages = PageTokens(time.time)
-    listing = event_routes.EventListing(queries, pages)
-    application.add_routes(capture_routes.routes(capture, queries, admission, pages))
+    listing = event_routes.EventListing(queries, PageTokens(time.time), Negotiator(prefixes))
+    application.add_routes(capture_routes.routes(capture, admission, listing))
     application.add_routes(event_routes.routes(listing))
-    application.add_routes(resource_routes.routes(listing, pages))
+    application.add_routes(resource_routes.routes(listing))
     application.add_routes(
         status_routes.routes(
             status=status,

@@ -13,35 +13,40 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
-from sealtrail.api.discovery import VERSION_HEADERS, capture_limits, discovery
+from sealtrail.api.discovery import capture_limits, discovery
+from sealtrail.api.events import EventListing
 from sealtrail.api.gate import PROBLEM_HEADERS
 from sealtrail.api.limits import Admission
 from sealtrail.api.negotiation import (
+    EVENTS_OFFERED,
+    JSON_OFFERED,
+    VERSION_HEADERS,
     agree,
     capture_kind,
+    check_accept,
     check_body,
     error_behaviour,
     prefers,
 )
-from sealtrail.api.paging import PageTokens, check_only_paging, page_size
+from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
 from sealtrail.api.xml_answers import job_xml
 from sealtrail.errors import InputError
-from sealtrail.services.answers.queries import QueryService, job_view
+from sealtrail.services.answers.queries import job_view
 from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Receipt
 from sealtrail.services.recording.capture import Captured, CaptureService
 
 RECEIPT = "application/vnd.sealtrail.receipt+json"
 """What ``POST /events`` answers with to whoever accepts this rather than the event."""
-_EVENT_ANSWERS = ("application/json", "application/ld+json", RECEIPT)
-_JOB_BINDINGS = ("application/json", "application/ld+json", "application/xml", "text/xml")
+_EVENT_ANSWERS = (*JSON_OFFERED, RECEIPT)
 
 
 def routes(
-    capture: CaptureService, queries: QueryService, admission: Admission, pages: PageTokens
+    capture: CaptureService, admission: Admission, listing: EventListing
 ) -> list[web.RouteDef]:
     """Return the capture routes."""
+    queries, pages, negotiator = listing.queries, listing.pages, listing.negotiator
     limits = capture_limits(admission.settings)
     settings = {**limits, "GS1-Capture-Error-Behaviour": "all"}
 
@@ -61,7 +66,8 @@ def routes(
     async def post_event(request: web.Request) -> web.Response:
         request[PROBLEM_HEADERS] = limits
         check_body(request)
-        agreed, kind = agree(request, _EVENT_ANSWERS), capture_kind(request)
+        agreed = await negotiator.agree(request, _EVENT_ANSWERS)
+        kind = capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
             receipt, duplicate = await capture.capture_event(body, kind=kind, note=note)
@@ -78,10 +84,10 @@ def routes(
 
     @needs("capture")
     async def get_job(request: web.Request) -> web.Response:
-        agreed = agree(request, _JOB_BINDINGS)
+        agreed = agree(request, EVENTS_OFFERED)
         job, receipts = await queries.job(request.match_info["job_id"])
         note_of(request).job = job.job_id
-        in_xml = agreed.media_type in _JOB_BINDINGS[2:]
+        in_xml = agreed.media_type not in JSON_OFFERED
         view = job_view(job)
         return json_response(
             job_xml(view) if in_xml else _with_receipts(view, receipts),
@@ -91,7 +97,7 @@ def routes(
 
     @needs("capture")
     async def list_jobs(request: web.Request) -> web.Response:
-        agreed = agree(request)
+        media_type = check_accept(request)
         check_only_paging(request)
         place = pages.place(request)
         jobs, more = await queries.jobs(
@@ -101,7 +107,7 @@ def routes(
         if more is not None:
             headers.update(pages.next_page(request, str(more)))
         views = [job_view(job) for job in jobs]
-        return json_response(views, headers=headers, media_type=agreed.media_type)
+        return json_response(views, headers=headers, media_type=media_type)
 
     return [
         web.options("/capture", discovery("GET", "POST", headers=settings)),

@@ -10,35 +10,12 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sealtrail import __version__
 from sealtrail.api.auth import any_token
+from sealtrail.api.negotiation import DISCOVERY_HEADERS
 from sealtrail.config import HttpSettings
-
-EPCIS_VERSION = "2.0.0"
-CBV_VERSION = "2.0.0"
-EXTENSION_NAMESPACE = "https://sealtrail.org/epcis/"
 
 COLLECTIONS = ("eventTypes", "epcs", "bizSteps", "bizLocations", "readPoints", "dispositions")
 """The top-level resources that are of one kind each, with the events of each of them below it."""
-
-VERSION_HEADERS: Mapping[str, str] = {
-    "GS1-EPCIS-Version": EPCIS_VERSION,
-    "GS1-CBV-Version": CBV_VERSION,
-    "GS1-Extensions": f"sealtrail={EXTENSION_NAMESPACE}",
-}
-"""On every answer of the binding."""
-
-DISCOVERY_HEADERS: Mapping[str, str] = {
-    **VERSION_HEADERS,
-    "GS1-EPCIS-Min": EPCIS_VERSION,
-    "GS1-EPCIS-Max": EPCIS_VERSION,
-    "GS1-CBV-Min": CBV_VERSION,
-    "GS1-CBV-Max": CBV_VERSION,
-    "GS1-EPC-Format": "Never_Translates",
-    "GS1-CBV-XML-Format": "Never_Translates",
-    "GS1-Vendor-Version": f"sealtrail-{__version__}",
-}
-"""On every answer to ``OPTIONS``."""
 
 
 def capture_limits(settings: HttpSettings) -> dict[str, str]:

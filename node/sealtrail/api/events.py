@@ -11,10 +11,10 @@ from multidict import MultiDict
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
-from sealtrail.api.discovery import VERSION_HEADERS, discovery
+from sealtrail.api.discovery import discovery
 from sealtrail.api.event_params import encode_page_token, parse_query
 from sealtrail.api.gate import caller_of
-from sealtrail.api.negotiation import agree
+from sealtrail.api.negotiation import Negotiator
 from sealtrail.api.paging import PageTokens
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
@@ -26,9 +26,10 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class EventListing:
     """Answers event queries, for every resource that is one: page by page, in the form asked for."""
 
-    def __init__(self, queries: QueryService, pages: PageTokens) -> None:
+    def __init__(self, queries: QueryService, pages: PageTokens, negotiator: Negotiator) -> None:
         self.queries = queries
-        self._pages = pages
+        self.pages = pages
+        self.negotiator = negotiator
 
     async def answer(
         self, request: web.Request, *, also: Mapping[str, str] = _NOTHING
@@ -40,10 +41,10 @@ class EventListing:
 
         Raises:
             InputError: as :func:`parse_query`; ``query_parameter_conflict``, a parameter that the address says already.
-            NotAcceptableError: as :func:`agree`.
+            NotAcceptableError: as :func:`agree`; the form has no words for an event.
         """
-        agreed, note = agree(request), note_of(request)
-        query = parse_query(_joined(self._pages.query(request), also))
+        agreed, note = await self.negotiator.agree(request), note_of(request)
+        query = parse_query(_joined(self.pages.query(request), also))
         note.asked_for([item for match in query.wanted.matches for item in match.items])
         body, token = await self.queries.events(
             query.wanted,
@@ -54,10 +55,10 @@ class EventListing:
             showed=note.showed,
             presentation=agreed.presentation,
         )
-        headers = dict(VERSION_HEADERS)
+        headers = agreed.headers
         if token is not None:
             place = encode_page_token(token, query.digest)
-            headers.update(self._pages.next_page(request, place))
+            headers.update(self.pages.next_page(request, place))
         return json_response(body, headers=headers, media_type=agreed.media_type)
 
 
@@ -81,13 +82,13 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
 
     @needs("query")
     async def get_event(request: web.Request) -> web.Response:
-        agreed = agree(request)
+        agreed = await listing.negotiator.agree(request)
         body = await queries.events_with_id(
             _event_name(request),
             showed=note_of(request).showed,
             presentation=agreed.presentation,
         )
-        return json_response(body, headers=VERSION_HEADERS, media_type=agreed.media_type)
+        return json_response(body, headers=agreed.headers, media_type=agreed.media_type)
 
     @needs("query")
     async def get_content(request: web.Request) -> web.Response:

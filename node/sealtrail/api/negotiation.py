@@ -3,36 +3,99 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeVar, get_args
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from aiohttp import web
 
+from sealtrail import __version__
 from sealtrail.api.accept import choose
 from sealtrail.epcis.fields import is_uri
+from sealtrail.epcis.views import CbvFormat, Form
 from sealtrail.errors import InputError, NotAcceptableError, UnsupportedMediaError
-from sealtrail.services.answers.presentation import CbvFormat, EpcFormat, Form, Presentation
+from sealtrail.gs1 import NO_PREFIXES, CompanyPrefixes
+from sealtrail.services.answers.presentation import EpcFormat, Presentation
 from sealtrail.signing import Kind
 
 Format = TypeVar("Format", EpcFormat, CbvFormat)
 
 _is_prefix = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}").fullmatch
-_READ = ("application/json", "application/ld+json")
-_XML = ("application/xml", "text/xml")
-# In this order where a client would take either; the forms of a media type by what is produced of them.
-_PRODUCED: dict[str, Form] = {
-    "application/json": "json-2.0",
-    "application/ld+json": "json-2.0",
+EPCIS_VERSION = "2.0.0"
+CBV_VERSION = "2.0.0"
+EXTENSION_NAMESPACE = "https://sealtrail.org/epcis/"
+
+VERSION_HEADERS: Mapping[str, str] = {
+    "GS1-EPCIS-Version": EPCIS_VERSION,
+    "GS1-CBV-Version": CBV_VERSION,
+    "GS1-Extensions": f"sealtrail={EXTENSION_NAMESPACE}",
 }
-_EPC_FORMATS: tuple[EpcFormat, ...] = ("No_Preference", "Never_Translates")
-_CBV_FORMATS: tuple[CbvFormat, ...] = get_args(CbvFormat)
+"""On every answer of the binding."""
+
+DISCOVERY_HEADERS: Mapping[str, str] = {
+    **VERSION_HEADERS,
+    "GS1-EPCIS-Min": "1.2.0",
+    "GS1-EPCIS-Max": EPCIS_VERSION,
+    "GS1-CBV-Min": "1.2.0",
+    "GS1-CBV-Max": CBV_VERSION,
+    "GS1-EPC-Format": "No_Preference",
+    "GS1-CBV-XML-Format": "No_Preference",
+    "GS1-Vendor-Version": f"sealtrail-{__version__}",
+}
+"""On every answer to ``OPTIONS``."""
+
+_XML = ("application/xml", "text/xml")
+JSON_OFFERED = ("application/json", "application/ld+json")
+EVENTS_OFFERED = (*JSON_OFFERED, *_XML)
+"""Media types of answers with events; the first one where a client would take either."""
+_FORMS_OF_JSON: tuple[Form, ...] = ("json-2.0",)
+_FORMS_OF_XML: tuple[Form, ...] = ("xml-2.0", "xml-1.2")
+# No standard says how the node is to spell identifiers that nobody asked about: see docs/decisions/0126
+_UNASKED = "No_Preference"
+
+Prefixes: TypeAlias = Callable[[], Awaitable[CompanyPrefixes]]
+"""Gives where company prefixes end, as far as it is known by now."""
+
+
+async def no_prefixes() -> CompanyPrefixes:
+    """Return that none is known."""
+    return NO_PREFIXES
 
 
 class Agreed(msgspec.Struct, frozen=True):
-    """What an answer is to be: its media type, and the form of the events in it."""
+    """What an answer is to be: its media type, the form of the events in it, and the headers that say so."""
 
     media_type: str
     presentation: Presentation
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The versions of the answer."""
+        if self.presentation.form == "xml-1.2":
+            return {**VERSION_HEADERS, "GS1-EPCIS-Version": "1.2.0", "GS1-CBV-Version": "1.2.2"}
+        return dict(VERSION_HEADERS)
+
+
+class Negotiator:
+    """Agrees with clients on the form of events."""
+
+    def __init__(self, prefixes: Prefixes) -> None:
+        self._prefixes = prefixes
+
+    async def agree(
+        self, request: web.Request, offered: tuple[str, ...] = EVENTS_OFFERED
+    ) -> Agreed:
+        """Return what :func:`agree` does, with the company prefixes that EPC URNs need.
+
+        Raises:
+            NotAcceptableError: as :func:`agree`.
+        """
+        agreed = agree(request, offered)
+        if agreed.presentation.epc_format != "Always_EPC_URN":
+            return agreed
+        known = await self._prefixes()
+        presentation = msgspec.structs.replace(agreed.presentation, prefixes=known)
+        return msgspec.structs.replace(agreed, presentation=presentation)
 
 
 def check_body(request: web.Request) -> str:
@@ -43,7 +106,7 @@ def check_body(request: web.Request) -> str:
         NotAcceptableError: ``epcis_version_unsupported``.
     """
     given = request.content_type if "Content-Type" in request.headers else "none"
-    if given not in _READ:
+    if given not in JSON_OFFERED:
         later = "; EPCIS XML is not read yet" if given in _XML else ""
         raise UnsupportedMediaError(
             "media_type_unsupported",
@@ -57,7 +120,7 @@ def check_body(request: web.Request) -> str:
     return given
 
 
-def agree(request: web.Request, offered: tuple[str, ...] = tuple(_PRODUCED)) -> Agreed:
+def agree(request: web.Request, offered: tuple[str, ...]) -> Agreed:
     """Return what the answer is to be, as the request's headers ask.
 
     Args:
@@ -65,7 +128,7 @@ def agree(request: web.Request, offered: tuple[str, ...] = tuple(_PRODUCED)) -> 
 
     Raises:
         NotAcceptableError: nothing that is produced here is accepted (``media_type_unavailable``,
-            ``epc_format_unavailable``, ``cbv_format_unavailable``, ``epcis_version_unsupported``).
+            ``epc_format_unknown``, ``cbv_format_unknown``, ``epcis_version_unsupported``).
     """
     media_type = choose(accepted(request), offered)
     if media_type is None:
@@ -74,13 +137,29 @@ def agree(request: web.Request, offered: tuple[str, ...] = tuple(_PRODUCED)) -> 
             f"produced here: {', '.join(offered)}",
             advice=f"send the header Accept: {offered[0]}",
         )
-    check_versions(request)
-    presentation = Presentation(
-        form=_PRODUCED.get(media_type, "json-2.0"),
-        epc_format=_format(request, "GS1-EPC-Format", _EPC_FORMATS, "epc_format_unavailable"),
-        cbv_format=_format(request, "GS1-CBV-XML-Format", _CBV_FORMATS, "cbv_format_unavailable"),
+    form = _form(request, _FORMS_OF_XML if media_type in _XML else _FORMS_OF_JSON)
+    epc_format = _format(request, "GS1-EPC-Format", get_args(EpcFormat), "epc_format_unknown")
+    if form == "xml-1.2" and epc_format == "No_Preference":
+        epc_format = "Always_EPC_URN"  # EPCIS 1.2 came before Digital Links
+    return Agreed(
+        media_type,
+        Presentation(
+            form=form,
+            epc_format=epc_format,
+            cbv_format=_format(
+                request, "GS1-CBV-XML-Format", get_args(CbvFormat), "cbv_format_unknown"
+            ),
+        ),
     )
-    return Agreed(media_type, presentation)
+
+
+def check_accept(request: web.Request) -> str:
+    """Return the media type for an answer that only JSON has.
+
+    Raises:
+        NotAcceptableError: ``media_type_unavailable``, ``epcis_version_unsupported``.
+    """
+    return agree(request, JSON_OFFERED).media_type
 
 
 def accepted(request: web.Request) -> str:
@@ -104,18 +183,7 @@ def check_versions(request: web.Request) -> None:
     Raises:
         NotAcceptableError: ``epcis_version_unsupported``.
     """
-    for name in _VERSION_NAMES:
-        given = request.headers.get(name)
-        if given is None:
-            continue
-        try:
-            version = tuple(int(part) for part in given.split("."))[:2]
-        except ValueError:
-            version = ()
-        if not _speaks(name, version):
-            raise NotAcceptableError(
-                "epcis_version_unsupported", f"{name} is {given}, this node speaks 2.0"
-            )
+    _form(request, _FORMS_OF_JSON)
 
 
 def error_behaviour(request: web.Request) -> Literal["rollback", "proceed"]:
@@ -160,31 +228,54 @@ def prefers(request: web.Request, preference: str) -> bool:
     )
 
 
-_VERSION_NAMES = (
-    "GS1-EPCIS-Version",
-    "GS1-EPCIS-Min",
-    "GS1-EPCIS-Max",
-    "GS1-CBV-Version",
-    "GS1-CBV-Min",
-    "GS1-CBV-Max",
-)
+_VERSIONS: dict[Form, tuple[int, int]] = {
+    "json-2.0": (2, 0),
+    "xml-2.0": (2, 0),
+    "xml-1.2": (1, 2),
+}
 
 
-def _speaks(name: str, version: tuple[int, ...]) -> bool:
-    if not version:
-        return False
-    if name.endswith("-Min"):
-        return version <= (2, 0)
-    if name.endswith("-Max"):
-        return version >= (2, 0)
-    return version in ((2,), (2, 0))
+def _form(request: web.Request, forms: tuple[Form, ...]) -> Form:
+    """Return the first form whose version the request's headers allow."""
+    for form in forms:
+        if all(_allows(request, standard, _VERSIONS[form]) for standard in ("EPCIS", "CBV")):
+            return form
+    spoken = ", ".join(".".join(map(str, _VERSIONS[form])) for form in forms)
+    raise NotAcceptableError(
+        "epcis_version_unsupported",
+        f"this is spoken here in the versions {spoken} of EPCIS and CBV",
+        advice="see the headers GS1-EPCIS-Version, -Min and -Max, and GS1-CBV-Version, -Min and -Max",
+    )
 
 
-def _format(request: web.Request, header: str, produced: tuple[Format, ...], code: str) -> Format:
-    wanted = request.headers.get(header, "No_Preference")
-    for each in produced:
+def _allows(request: web.Request, standard: str, version: tuple[int, int]) -> bool:
+    """Tell whether a client that says this of itself can be spoken to in that version."""
+    exact, lowest, highest = (
+        request.headers.get(f"GS1-{standard}-{name}") for name in ("Version", "Min", "Max")
+    )
+    return (
+        (exact is None or _number(exact) in (version, version[:1]))
+        and (lowest is None or () < _number(lowest) <= version)
+        and (highest is None or _is_within(version, _number(highest)))
+    )
+
+
+def _is_within(version: tuple[int, int], highest: tuple[int, ...]) -> bool:
+    # 1 stands for all versions that begin so
+    return highest != () and version[: len(highest)] <= highest
+
+
+def _number(text: str) -> tuple[int, ...]:
+    """Return a version's first two numbers; () if it is none, which nothing comes up to."""
+    try:
+        return tuple(int(part) for part in text.split("."))[:2]
+    except ValueError:
+        return ()
+
+
+def _format(request: web.Request, header: str, known: tuple[Format, ...], code: str) -> Format:
+    wanted = request.headers.get(header, _UNASKED)
+    for each in known:
         if each == wanted:
             return each
-    raise NotAcceptableError(
-        code, f"{header} {wanted[:40]}: produced here are {', '.join(produced)}"
-    )
+    raise NotAcceptableError(code, f"{header} is {wanted[:40]}, expected {', '.join(known)}")

@@ -17,10 +17,15 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
-from sealtrail.api.discovery import COLLECTIONS, VERSION_HEADERS, discovery
+from sealtrail.api.discovery import COLLECTIONS, discovery
 from sealtrail.api.events import EventListing
-from sealtrail.api.negotiation import agree, extension_prefixes
-from sealtrail.api.paging import PageTokens, check_only_paging, page_size
+from sealtrail.api.negotiation import (
+    JSON_OFFERED,
+    VERSION_HEADERS,
+    check_accept,
+    extension_prefixes,
+)
+from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
 from sealtrail.epcis.query import parse_filter
 from sealtrail.epcis.reader import EVENT_TYPES
@@ -30,7 +35,6 @@ from sealtrail.errors import InputError, NotFoundError
 from sealtrail.services.answers.queries import QueryService
 
 _TOP_LEVEL = ("events", *COLLECTIONS, "capture", "queries")
-_OFFERED = ("application/json", "application/ld+json")
 
 KnownAfter = Callable[..., Awaitable[list[str]]]
 
@@ -74,7 +78,7 @@ def _kinds(queries: QueryService) -> Iterator[_Kind]:
     )
 
 
-def routes(listing: EventListing, pages: PageTokens) -> list[web.RouteDef]:
+def routes(listing: EventListing) -> list[web.RouteDef]:
     """Return the routes of the top-level resources, and of the root that lists them."""
 
     @needs("query")
@@ -83,7 +87,7 @@ def routes(listing: EventListing, pages: PageTokens) -> list[web.RouteDef]:
 
     @needs("query")
     async def release_token(request: web.Request) -> web.Response:
-        pages.release(request.match_info["token"])
+        listing.pages.release(request.match_info["token"])
         return web.Response(status=204, headers=VERSION_HEADERS)
 
     found = [
@@ -92,24 +96,26 @@ def routes(listing: EventListing, pages: PageTokens) -> list[web.RouteDef]:
         web.delete("/nextPageToken/{token}", release_token),
     ]
     for kind in _kinds(listing.queries):
-        found += _routes_of(kind, listing, pages)
+        found += _routes_of(kind, listing)
     return found
 
 
-def _routes_of(kind: _Kind, listing: EventListing, pages: PageTokens) -> list[web.RouteDef]:
+def _routes_of(kind: _Kind, listing: EventListing) -> list[web.RouteDef]:
     @needs("query")
     async def list_known(request: web.Request) -> web.Response:
+        agreed = await listing.negotiator.agree(request, JSON_OFFERED)
         check_only_paging(request)
-        agree(request, _OFFERED)
+        pages = listing.pages
         members, more = await _page(kind, pages.place(request) or "", page_size(request))
         if kind.name == "epcs":
             note_of(request).asked_for(members)
         headers = pages.next_page(request, members[-1]) if more else {}
-        return _collection(request, members, headers)
+        shown = dict.fromkeys(map(agreed.presentation.convert, members))
+        return _collection(request, list(shown), headers)
 
     @needs("query")
     async def get_one(request: web.Request) -> web.Response:
-        agree(request, _OFFERED)
+        check_accept(request)
         await _require_known(kind, listing.queries, _value(request))
         return _collection(request, ["events"])
 
@@ -166,7 +172,7 @@ def _collection(
     request: web.Request, members: list[str], headers: dict[str, str] | None = None
 ) -> web.Response:
     """Return a collection; what begins with a namespace that the client named a prefix for has that prefix."""
-    agreed = agree(request, _OFFERED)
+    media_type = check_accept(request)
     context: Any = STANDARD_CONTEXT
     prefixes = extension_prefixes(request)
     if prefixes:
@@ -175,7 +181,7 @@ def _collection(
     return json_response(
         {"@context": context, "type": "Collection", "member": members},
         headers={**VERSION_HEADERS, **(headers or {})},
-        media_type=agreed.media_type,
+        media_type=media_type,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from lxml import etree
 
-from sealtrail.api.discovery import EXTENSION_NAMESPACE
+from sealtrail.api.negotiation import EXTENSION_NAMESPACE
 
 _EPCIS = "urn:epcglobal:epcis:xsd:2"
 _NAMES = {"epcis": _EPCIS, "sealtrail": EXTENSION_NAMESPACE}

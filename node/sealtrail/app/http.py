@@ -68,6 +68,7 @@ def make_node_application(
 ) -> web.Application:
     """Return the application with all routes of a node."""
     report = answers.report
+    prefixes = KnownPrefixes(answers.database, answers.networks, config.gs1.company_prefixes)
     return make_application(
         capture=answers.capture,
         queries=answers.queries,
@@ -77,9 +78,10 @@ def make_node_application(
         readiness=report.readiness,
         metrics=report.metrics,
         audit=answers.audit,
+        prefixes=prefixes.table,
         more_routes=[
             *_routes_for_users(answers, clock),
-            *_routes_of_identifiers(config, answers, clock),
+            *_routes_of_identifiers(config, prefixes, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],
@@ -116,9 +118,8 @@ def _routes_for_users(answers: Answers, clock: Callable[[], int]) -> list[web.Ro
 
 
 def _routes_of_identifiers(
-    config: Config, answers: Answers, clock: Callable[[], int]
+    config: Config, prefixes: KnownPrefixes, clock: Callable[[], int]
 ) -> list[web.RouteDef]:
-    prefixes = KnownPrefixes(answers.database, answers.networks, config.gs1.company_prefixes)
     return [
         *scan.routes(prefixes.table, clock=clock),
         *labels.routes(),
