@@ -116,6 +116,8 @@ def _routes_of(kind: _Kind, listing: EventListing) -> list[web.RouteDef]:
     @needs("query")
     async def get_one(request: web.Request) -> web.Response:
         check_accept(request)
+        check_only_paging(request)
+        page_size(request)  # its one member is the first page of every size
         await _require_known(kind, listing.queries, _value(request))
         return _collection(request, ["events"])
 
