@@ -16,7 +16,8 @@ from capture_events import CONTEXT, document, event, pack
 from capture_node import TOKEN, CaptureNode, capture_node
 from sealtrail.cli import export_spool, main
 from sealtrail.cli.node_client import NodeClient
-from sealtrail.epcis import parse_document
+from sealtrail.epcis import detect_media_type, parse_document
+from sealtrail.epcis.views import write_capture_document
 from sealtrail.errors import UnavailableError
 
 OWN = [*CONTEXT, {"ext": "https://ext.example.org/"}]
@@ -57,7 +58,7 @@ def packs(path: Path) -> list[str]:
 
 
 def hashes(content: bytes) -> set[bytes]:
-    read = parse_document(content).events
+    read = parse_document(content, media_type=detect_media_type(content)).events
     return {each.event_hash for each in read if not isinstance(each, Exception)}
 
 
@@ -136,6 +137,22 @@ async def test_xml_comes_out_in_both_versions(node: CaptureNode, tmp_path: Path,
     assert root.get("schemaVersion") == ("2.0" if form == "xml" else "1.2")
     assert [e.text for e in root.iterfind(".//epc")] == [pack(1), pack(2)]
     assert [e.text for e in root.iterfind(".//{*}Identifier")] == [parties[1], parties[3]]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_what_came_as_xml_goes_out_in_either_binding(
+    node: CaptureNode, tmp_path: Path, form: str
+) -> None:
+    views = [{"@context": OWN, **event(n, **{"ext:note": f"<{n}>"})} for n in range(3)]
+    document = write_capture_document(views, form="xml-2.0", created="2026-03-01T10:00:00Z")
+    (tmp_path / "in.xml").write_bytes(document)
+    where = ("--node", node.url, "--token", TOKEN, "--no-journal")
+    assert await run("capture", str(tmp_path / "in.xml"), "--batch-events", "2", *where) == 0
+    output = tmp_path / f"out.{form}"
+    assert await export(node, output, "--form", form) == 0
+    exported = output.read_bytes()
+    assert hashes(exported) == hashes(document)
+    assert len(hashes(exported)) == 3
 
 
 async def test_what_1_2_has_no_words_for_is_refused_or_left_out(

@@ -37,6 +37,7 @@ def refused(text: str) -> InputError:
         f"01{GTIN}21A1B2{{FNC1}}1727123110L7",
         f"01{GTIN}21A1B2\u241d1727123110L7",
         f"(01){GTIN}(21)A1B2(17)271231(10)L7",
+        f"[)>\x1e05\x1d01{GTIN}21A1B2{GS}1727123110L7\x1e\x04",
         f"  (01) {GTIN} (21) A1B2\n(17) 271231\u00a0(10) L7\r\n",
     ],
 )
@@ -103,6 +104,7 @@ def test_what_names_one_item_is_taken(text: str, canonical: str) -> None:
         (f"01{GTIN}21é", "identifier_value_malformed"),
         ("0" * 501, "identifier_malformed"),
         ("[)>\x1e05\x1dx", "identifier_malformed"),
+        ("[)>\x1e07\x1dx", "identifier_malformed"),
     ],
 )
 def test_what_is_no_scan_is_refused_by_name(text: str, code: str) -> None:

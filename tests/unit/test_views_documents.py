@@ -11,6 +11,7 @@ import pytest
 from capture_events import CONTEXT, event
 from sealtrail.epcis import parse_document
 from sealtrail.epcis.views import (
+    MEDIA_TYPES,
     STANDARD_CONTEXT,
     Form,
     Header,
@@ -19,6 +20,7 @@ from sealtrail.epcis.views import (
     encode_view,
     translate,
     write_capture_document,
+    write_event,
     write_query_document,
 )
 from sealtrail.gs1.urn import digital_link_of_urn
@@ -57,6 +59,17 @@ def test_events_of_several_contexts_keep_their_own() -> None:
     document = json.loads(write_capture_document(views, form="json-2.0", created=CREATED))
     assert document["@context"] == STANDARD_CONTEXT
     assert document["epcisBody"]["eventList"] == views
+
+
+@pytest.mark.parametrize("form", ["json-2.0", "xml-2.0", "xml-1.2"])
+def test_an_event_alone_is_read_back_as_the_same(form: Form) -> None:
+    given = view(1, OWN, **{"ext:note": "x"})
+    written = write_event(given, form=form)
+    (before,) = parse_document(json.dumps(given).encode()).events
+    (after,) = parse_document(written, media_type=MEDIA_TYPES[form]).events
+    assert not isinstance(before, Exception)
+    assert not isinstance(after, Exception)
+    assert after.event_hash == before.event_hash
 
 
 def test_no_events_have_the_standard_context() -> None:

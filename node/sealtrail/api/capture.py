@@ -31,7 +31,7 @@ from sealtrail.api.negotiation import (
 from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
 from sealtrail.api.xml_answers import job_xml
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, NotAcceptableError
 from sealtrail.services.answers.queries import job_view
 from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Receipt
@@ -39,7 +39,7 @@ from sealtrail.services.recording.capture import Captured, CaptureService
 
 RECEIPT = "application/vnd.sealtrail.receipt+json"
 """What ``POST /events`` answers with to whoever accepts this rather than the event."""
-_EVENT_ANSWERS = (*JSON_OFFERED, RECEIPT)
+_EVENT_ANSWERS = (*EVENTS_OFFERED, RECEIPT)
 
 
 def routes(
@@ -53,11 +53,18 @@ def routes(
     @needs("capture")
     async def post_document(request: web.Request) -> web.Response:
         request[PROBLEM_HEADERS] = limits
-        check_body(request)
+        media_type = check_body(request)
         behaviour, kind = error_behaviour(request), capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
-            captured = await capture.capture(body, behaviour=behaviour, kind=kind, note=note)
+            captured = await capture.capture(
+                body,
+                media_type=media_type,
+                charset=request.charset,
+                behaviour=behaviour,
+                kind=kind,
+                note=note,
+            )
         if captured.errors and behaviour == "rollback":
             raise _refused(captured)
         return _accepted(request, captured)
@@ -65,12 +72,14 @@ def routes(
     @needs("capture")
     async def post_event(request: web.Request) -> web.Response:
         request[PROBLEM_HEADERS] = limits
-        check_body(request)
+        media_type = check_body(request)
         agreed = await negotiator.agree(request, _EVENT_ANSWERS)
         kind = capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
-            receipt, duplicate = await capture.capture_event(body, kind=kind, note=note)
+            receipt, duplicate = await capture.capture_event(
+                body, media_type=media_type, charset=request.charset, kind=kind, note=note
+            )
         headers = {**VERSION_HEADERS, "Location": f"/events/{quote(receipt.event_id, safe='')}"}
         if duplicate:
             headers["Sealtrail-Duplicate"] = "true"
@@ -79,7 +88,10 @@ def routes(
         if prefers(request, "return=minimal"):
             headers["Preference-Applied"] = "return=minimal"
             return web.Response(status=201, headers=headers)
-        event = await queries.event(bytes.fromhex(receipt.entry_id[2:]), agreed.presentation)
+        try:
+            event = await queries.event(bytes.fromhex(receipt.entry_id[2:]), agreed.presentation)
+        except NotAcceptableError:  # it is recorded all the same, and that is what was asked
+            return web.Response(status=201, headers=headers)
         return json_response(event, status=201, headers=headers, media_type=agreed.media_type)
 
     @needs("capture")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sealtrail import __version__
 from sealtrail.api.accept import choose
+from sealtrail.epcis import XML_MEDIA_TYPES
 from sealtrail.epcis.fields import is_uri
 from sealtrail.epcis.views import CbvFormat, Form
 from sealtrail.errors import InputError, NotAcceptableError, UnsupportedMediaError
@@ -44,12 +45,10 @@ DISCOVERY_HEADERS: Mapping[str, str] = {
 }
 """On every answer to ``OPTIONS``."""
 
-_XML = ("application/xml", "text/xml")
 JSON_OFFERED = ("application/json", "application/ld+json")
-EVENTS_OFFERED = (*JSON_OFFERED, *_XML)
+XML_OFFERED = ("application/xml", "text/xml")
+EVENTS_OFFERED = (*JSON_OFFERED, *XML_OFFERED)
 """Media types of answers with events; the first one where a client would take either."""
-_FORMS_OF_JSON: tuple[Form, ...] = ("json-2.0",)
-_FORMS_OF_XML: tuple[Form, ...] = ("xml-2.0", "xml-1.2")
 # No standard says how the node is to spell identifiers that nobody asked about: see docs/decisions/0126
 _UNASKED = "No_Preference"
 
@@ -99,24 +98,23 @@ class Negotiator:
 
 
 def check_body(request: web.Request) -> str:
-    """Return the media type of a body; refuse one that isn't JSON in UTF-8, or is of another EPCIS version.
+    """Return the media type of a body; refuse one that is neither JSON in UTF-8 nor XML, or of another EPCIS version.
 
     Raises:
         UnsupportedMediaError: ``media_type_unsupported``.
         NotAcceptableError: ``epcis_version_unsupported``.
     """
     given = request.content_type if "Content-Type" in request.headers else "none"
-    if given not in JSON_OFFERED:
-        later = "; EPCIS XML is not read yet" if given in _XML else ""
+    if given not in JSON_OFFERED and given not in XML_MEDIA_TYPES:
         raise UnsupportedMediaError(
             "media_type_unsupported",
-            f"the body's media type is {given}, expected application/json{later}",
-            advice="send the header Content-Type: application/json",
+            f"the body's media type is {given}, expected application/json or application/xml",
+            advice="send the header Content-Type: application/json, or application/xml",
         )
     charset = request.charset
-    if charset is not None and charset.lower() not in ("utf-8", "utf8"):
+    if given in JSON_OFFERED and charset is not None and charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaError("media_type_unsupported", f"charset {charset}, expected utf-8")
-    check_versions(request)
+    _check_spoken(request, _READ_FROM_XML if given in XML_MEDIA_TYPES else _JSON_VERSIONS)
     return given
 
 
@@ -137,7 +135,11 @@ def agree(request: web.Request, offered: tuple[str, ...]) -> Agreed:
             f"produced here: {', '.join(offered)}",
             advice=f"send the header Accept: {offered[0]}",
         )
-    form = _form(request, _FORMS_OF_XML if media_type in _XML else _FORMS_OF_JSON)
+    form: Form = "json-2.0"
+    if media_type in XML_OFFERED:
+        form = _FORMS_OF_XML[_check_spoken(request, tuple(_FORMS_OF_XML))]
+    else:
+        _check_spoken(request, _JSON_VERSIONS)
     epc_format = _format(request, "GS1-EPC-Format", get_args(EpcFormat), "epc_format_unknown")
     if form == "xml-1.2" and epc_format == "No_Preference":
         epc_format = "Always_EPC_URN"  # EPCIS 1.2 came before Digital Links
@@ -175,15 +177,6 @@ def extension_prefixes(request: web.Request) -> dict[str, str]:
         if _is_prefix(prefix) and is_uri(namespace):
             found[prefix] = namespace
     return found
-
-
-def check_versions(request: web.Request) -> None:
-    """Refuse versions of EPCIS and CBV that this node doesn't speak.
-
-    Raises:
-        NotAcceptableError: ``epcis_version_unsupported``.
-    """
-    _form(request, _FORMS_OF_JSON)
 
 
 def error_behaviour(request: web.Request) -> Literal["rollback", "proceed"]:
@@ -228,19 +221,18 @@ def prefers(request: web.Request, preference: str) -> bool:
     )
 
 
-_VERSIONS: dict[Form, tuple[int, int]] = {
-    "json-2.0": (2, 0),
-    "xml-2.0": (2, 0),
-    "xml-1.2": (1, 2),
-}
+Version: TypeAlias = tuple[int, int]
+_JSON_VERSIONS: tuple[Version, ...] = ((2, 0),)
+_READ_FROM_XML: tuple[Version, ...] = ((2, 0), (1, 2), (1, 1), (1, 0))
+_FORMS_OF_XML: dict[Version, Form] = {(2, 0): "xml-2.0", (1, 2): "xml-1.2"}
 
 
-def _form(request: web.Request, forms: tuple[Form, ...]) -> Form:
-    """Return the first form whose version the request's headers allow."""
-    for form in forms:
-        if all(_allows(request, standard, _VERSIONS[form]) for standard in ("EPCIS", "CBV")):
-            return form
-    spoken = ", ".join(".".join(map(str, _VERSIONS[form])) for form in forms)
+def _check_spoken(request: web.Request, versions: Sequence[Version]) -> Version:
+    """Return the first of these versions that the request's headers allow."""
+    for version in versions:
+        if all(_allows(request, standard, version) for standard in ("EPCIS", "CBV")):
+            return version
+    spoken = ", ".join(f"{first}.{second}" for first, second in versions)
     raise NotAcceptableError(
         "epcis_version_unsupported",
         f"this is spoken here in the versions {spoken} of EPCIS and CBV",
@@ -248,7 +240,7 @@ def _form(request: web.Request, forms: tuple[Form, ...]) -> Form:
     )
 
 
-def _allows(request: web.Request, standard: str, version: tuple[int, int]) -> bool:
+def _allows(request: web.Request, standard: str, version: Version) -> bool:
     """Tell whether a client that says this of itself can be spoken to in that version."""
     exact, lowest, highest = (
         request.headers.get(f"GS1-{standard}-{name}") for name in ("Version", "Min", "Max")
@@ -260,7 +252,7 @@ def _allows(request: web.Request, standard: str, version: tuple[int, int]) -> bo
     )
 
 
-def _is_within(version: tuple[int, int], highest: tuple[int, ...]) -> bool:
+def _is_within(version: Version, highest: tuple[int, ...]) -> bool:
     # 1 stands for all versions that begin so
     return highest != () and version[: len(highest)] <= highest
 

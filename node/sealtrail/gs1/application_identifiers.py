@@ -47,6 +47,7 @@ class ApplicationIdentifier(msgspec.Struct, frozen=True, kw_only=True):
     ai: str
     title: str
     form: Callable[[str], re.Match[str] | None]
+    characters_max: int = VALUE_CHARACTERS_MAX
     rules: tuple[Rule, ...] = ()
     needs: tuple[tuple[tuple[str, ...], ...], ...] = ()
     not_beside: tuple[str, ...] = ()
@@ -148,11 +149,12 @@ def _range(ais: str) -> Iterator[str]:
 
 
 def _entry(ai: str, form: str, title: str, needs: str, not_beside: str) -> ApplicationIdentifier:
-    fullmatch, rules = _compile(form)
+    fullmatch, characters_max, rules = _compile(form)
     return ApplicationIdentifier(
         ai=ai,
         title=title,
         form=fullmatch,
+        characters_max=characters_max,
         rules=rules,
         needs=tuple(
             tuple(tuple(one.split("+")) for one in group.split(",")) for group in needs.split()
@@ -162,15 +164,17 @@ def _entry(ai: str, form: str, title: str, needs: str, not_beside: str) -> Appli
 
 
 @cache
-def _compile(form: str) -> tuple[Callable[[str], re.Match[str] | None], tuple[Rule, ...]]:
-    pattern, rules, open_groups = "", [], 0
+def _compile(form: str) -> tuple[Callable[[str], re.Match[str] | None], int, tuple[Rule, ...]]:
+    pattern, characters_max, open_groups = "", 0, 0
+    rules: list[Rule] = []
     for number, component in enumerate(form.split(), start=1):
         kind, *names = component.split(":")
         if kind.startswith("[") or open_groups:
             kind = kind.removeprefix("[")
             pattern, open_groups = pattern + "(?:", open_groups + 1
-        size = kind[1:]
-        count = f"1,{size[2:]}" if size.startswith("..") else size
+        size = kind[1:].removeprefix("..")
+        count = size if kind[1:] == size else f"1,{size}"
         pattern += f"({_CHARACTERS[kind[0]]}{{{count}}})"
+        characters_max += int(size)
         rules += [(number, name, RULES[name]) for name in names]
-    return re.compile(pattern + ")?" * open_groups).fullmatch, tuple(rules)
+    return re.compile(pattern + ")?" * open_groups).fullmatch, characters_max, tuple(rules)

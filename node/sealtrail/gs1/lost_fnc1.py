@@ -12,6 +12,7 @@ likely enough by chance that a scanner which announces its symbology is trusted 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sealtrail.errors import InputError
 from sealtrail.gs1.application_identifiers import (
@@ -25,7 +26,8 @@ from sealtrail.gs1.elements import Elements, encode_bracketed, parse_element_str
 _DATES = frozenset({"11", "13", "15", "16", "17"})
 _AFTER_A_CUT = frozenset({"10", "21", "710", "711", "712", "713", "714", "715", "716"}) | _DATES
 _CANDIDATES_MAX = 8
-_STEPS_MAX = 20_000
+_STEPS_MAX = 3_000
+"""Values tried; more are needed by what nobody prints."""
 
 
 def read_without_fnc1(text: str, *, from_scanner: bool) -> tuple[Elements, bool]:
@@ -40,15 +42,16 @@ def read_without_fnc1(text: str, *, from_scanner: bool) -> tuple[Elements, bool]
     try:
         plain = parse_element_string(text)
     except InputError as error:
-        possible = _readings(text)
+        possible, _ = _readings(text)
         if not possible:
             raise
         readings = [r for r in possible if _tells_more(r, {}, from_scanner)] or possible
         if len(readings) > 1:
             raise _ambiguous(readings) from error
         return readings[0], True
-    others = [r for r in _readings(text) if r != plain and _tells_more(r, plain, from_scanner)]
-    if others:
+    readings, cut_short = _readings(text)
+    others = [r for r in readings if r != plain and _tells_more(r, plain, from_scanner)]
+    if others or cut_short:
         raise _ambiguous([plain, *others])
     return plain, False
 
@@ -70,15 +73,11 @@ def _ambiguous(readings: list[Elements]) -> InputError:
     )
 
 
-def _readings(text: str) -> list[Elements]:
-    """Every way to read the text, up to one more than is shown."""
+def _readings(text: str) -> tuple[list[Elements], bool]:
+    """Every way to read the text, up to one more than is shown; and whether there may be ways that were not tried."""
     steps = iter(range(_STEPS_MAX))
-    found = []
-    for reading in _read_on(text, 0, {}, steps):
-        found.append(reading)
-        if len(found) > _CANDIDATES_MAX:
-            break
-    return found
+    found = list(islice(_read_on(text, 0, {}, steps), _CANDIDATES_MAX + 1))
+    return found, next(steps, None) is None
 
 
 def _read_on(text: str, at: int, before: Elements, steps: Iterator[int]) -> Iterator[Elements]:
@@ -104,8 +103,9 @@ def _ends(text: str, start: int, entry: ApplicationIdentifier) -> Iterator[int]:
         if start + length <= len(text):
             yield start + length
         return
-    yield len(text)
-    for end in range(start + 1, len(text) - 2):
+    if len(text) - start <= entry.characters_max:
+        yield len(text)
+    for end in range(start + 1, min(start + entry.characters_max, len(text) - 3) + 1):
         following = ai_at(text, end)
         if following is not None and following.ai in _AFTER_A_CUT:
             yield end

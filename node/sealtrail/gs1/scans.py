@@ -42,7 +42,7 @@ _SHOWN = {
     "{RS}": "\x1e", "<RS>": "\x1e", "\u241e": "\x1e", "{EOT}": "\x04", "<EOT>": "\x04", "\u2404": "\x04",
 }  # fmt: skip
 _shown = re.compile("|".join(map(re.escape, _SHOWN)))
-_envelope = re.compile(r"\[\)>\x1e06\x1d(.+?)\x1e?\x04?", re.DOTALL).fullmatch
+_envelope = re.compile(r"\[\)>\x1e(0[56])\x1d(.+?)\x1e?\x04?", re.DOTALL).fullmatch
 _any_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
 _digits = re.compile(r"[0-9]+").fullmatch
 _BLANK = " \t\r\n\u00a0"
@@ -237,9 +237,11 @@ def _read_envelope(text: str) -> Scan:
     if match is None:
         raise InputError(
             "identifier_malformed",
-            f"Expected an ISO/IEC 15434 envelope of format 06, found {text[:20]!r}.",
+            f"Expected an ISO/IEC 15434 envelope of format 05 or 06, found {text[:20]!r}.",
         )
-    identifiers = parse_data_identifiers(match[1].rstrip(FNC1).split(FNC1))
+    if match[1] == "05":  # GS1's own: an element string
+        return Scan(kind="envelope", elements=parse_element_string(match[2]))
+    identifiers = parse_data_identifiers(match[2].rstrip(FNC1).split(FNC1))
     elements = elements_of_data_identifiers(identifiers)
     return Scan(
         kind="envelope",

@@ -12,6 +12,7 @@ from sealtrail.epcis.views.documents import (
     encode_view,
     query_frame,
     write_capture_document,
+    write_event,
     write_query_document,
 )
 from sealtrail.epcis.views.events import event_element
@@ -33,5 +34,6 @@ __all__ = [
     "query_frame",
     "translate",
     "write_capture_document",
+    "write_event",
     "write_query_document",
 ]

@@ -122,14 +122,26 @@ def encode_view(
         if view.get("@context") == frame.context:
             view = {key: value for key, value in view.items() if key != "@context"}
         return orjson.dumps(view)
-    version: XmlVersion = "2.0" if frame.form == "xml-2.0" else "1.2"
-    element = event_element(view, view["@context"], version=version, cbv_format=cbv_format)
-    if version == "1.2" and view["type"] == "TransformationEvent":
+    element = _element(view, frame.form, cbv_format)
+    if frame.form == "xml-1.2" and view["type"] == "TransformationEvent":
         # came with EPCIS 1.1, which had no other place for it
         wrapper = etree.Element("extension")
         wrapper.append(element)
         element = wrapper
     return etree.tostring(element, encoding="UTF-8", xml_declaration=False)
+
+
+def write_event(
+    view: dict[str, Any], *, form: Form, cbv_format: CbvFormat = "No_Preference"
+) -> bytes:
+    """Return one event that stands alone.
+
+    Raises:
+        NotAcceptableError: the form has no words for it, as :func:`event_element` says.
+    """
+    if form == "json-2.0":
+        return orjson.dumps(view)
+    return etree.tostring(_element(view, form, cbv_format), encoding="UTF-8", xml_declaration=True)
 
 
 def write_query_document(
@@ -171,6 +183,11 @@ def write_capture_document(
     """
     frame = capture_frame(form, created=created, header=header, context=common_context(views))
     return _whole(views, frame, cbv_format)
+
+
+def _element(view: dict[str, Any], form: Form, cbv_format: CbvFormat) -> etree._Element:
+    version: XmlVersion = "2.0" if form == "xml-2.0" else "1.2"
+    return event_element(view, view["@context"], version=version, cbv_format=cbv_format)
 
 
 def _whole(views: Sequence[dict[str, Any]], frame: Frame, cbv_format: CbvFormat) -> bytes:

@@ -148,10 +148,11 @@ class QueryService:
         return query_document(shown, presentation, now_ms=self._clock())
 
     async def event(self, entry_id: bytes, presentation: Presentation) -> bytes:
-        """Return one event, by its entry, as JSON.
+        """Return one event, by its entry, in the form asked for.
 
         Raises:
             NotFoundError: none such (``event_unknown``), or erased (``content_erased``).
+            NotAcceptableError: the form has no words for it.
         """
         found = await self._database.read(lambda c: load_by_entries(c, [entry_id]))
         if entry_id not in found:
@@ -285,7 +286,12 @@ class QueryService:
 
 
 def job_view(job: CaptureJob) -> dict[str, Any]:
-    """Return a job as EPCIS 2.0 has it (``CaptureJob``)."""
+    """Return a job as EPCIS 2.0 has it (``CaptureJob``), with what the document's header said of itself."""
+    header = {
+        "sender": job.sender,
+        "receiver": job.receiver,
+        "instanceIdentifier": job.instance_identifier,
+    }
     return {
         "captureID": job.job_id,
         "createdAt": rfc3339(job.created_ms),
@@ -294,6 +300,7 @@ def job_view(job: CaptureJob) -> dict[str, Any]:
         "success": job.success,
         "captureErrorBehaviour": job.error_behaviour,
         "errors": list(job.errors),
+        **{name: value for name, value in header.items() if value is not None},
     }
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
-from sealtrail.epcis.views import translate, write_query_document
+from sealtrail.epcis import json_form
+from sealtrail.epcis.views import translate, write_event, write_query_document
 from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
@@ -19,14 +18,14 @@ QUERY_NAME = "SimpleEventQuery"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
-    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with.
+    """Return the event as EPCIS JSON, in whichever binding it came; its ``@context`` is the one it was recorded with.
 
     A record time that cannot be spelt is left out; the entry's leaf has it.
 
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
-    view: dict[str, Any] = orjson.loads(require_content(event))
+    view = json_form(require_content(event))
     view.setdefault("eventID", event.event_id)
     record_time = rfc3339_if_spelt(event.record_time_ms)
     if record_time is not None:
@@ -35,12 +34,17 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
 
 
 def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
-    """Return one event with its context, as JSON.
+    """Return one event with its context, in the form asked for.
 
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
+        NotAcceptableError: the form has no words for it.
     """
-    return orjson.dumps(translate(event_view(event), presentation.convert))
+    return write_event(
+        translate(event_view(event), presentation.convert),
+        form=presentation.form,
+        cbv_format=presentation.cbv_format,
+    )
 
 
 def query_document(
