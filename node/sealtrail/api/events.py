@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import quote
 
 from aiohttp import web
-from multidict import MultiDict
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
 from sealtrail.api.discovery import discovery
 from sealtrail.api.event_params import encode_page_token, parse_query
 from sealtrail.api.gate import caller_of
-from sealtrail.api.negotiation import Negotiator
+from sealtrail.api.negotiation import Negotiator, extension_prefixes
 from sealtrail.api.paging import PageTokens
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import HASH_URI_PREFIX, QueryService
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class EventListing:
@@ -32,20 +28,22 @@ class EventListing:
         self.negotiator = negotiator
 
     async def answer(
-        self, request: web.Request, *, also: Mapping[str, str] = _NOTHING
+        self, request: web.Request, *, also: Mapping[str, str] | None = None
     ) -> web.Response:
         """Return the page of events that a request asks for.
 
         Args:
-            also: parameters beside those of the address.
+            also: what the address asks, beside its parameters.
 
         Raises:
-            InputError: as :func:`parse_query`; ``query_parameter_conflict``, a parameter that the address says already.
+            InputError: as :func:`parse_query`.
             NotAcceptableError: as :func:`agree`; the form has no words for an event.
         """
         agreed, note = await self.negotiator.agree(request), note_of(request)
-        query = parse_query(_joined(self.pages.query(request), also))
-        note.asked_for([item for match in query.wanted.matches for item in match.items])
+        query = parse_query(
+            self.pages.query(request), prefixes=extension_prefixes(request), also=also
+        )
+        note.asked_for(query.wanted.items)
         body, token = await self.queries.events(
             query.wanted,
             per_page=query.per_page,
@@ -60,16 +58,6 @@ class EventListing:
             place = encode_page_token(token, query.digest)
             headers.update(self.pages.next_page(request, place))
         return json_response(body, headers=headers, media_type=agreed.media_type)
-
-
-def _joined(given: MultiDict[str], also: Mapping[str, str]) -> MultiDict[str]:
-    for name, value in also.items():
-        if name in given:
-            raise InputError(
-                "query_parameter_conflict", f"the address says {name} already", pointer=name
-            )
-        given[name] = value
-    return given
 
 
 def routes(listing: EventListing) -> list[web.RouteDef]:
