@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+import schemathesis
 from lxml import etree
 
 from capture_events import CONTEXT, bare, document, event, pack
@@ -848,3 +849,24 @@ async def _answer_to(node: CaptureNode, head: str) -> tuple[int, dict[str, Any]]
     writer.close()
     status, _, body = answer.partition(b"\r\n\r\n")
     return int(status.split()[1]), json.loads(body)
+
+
+# -- the node's own document -------------------------------------------------------------------------------
+
+
+async def test_the_node_describes_itself_to_everybody(node: CaptureNode) -> None:
+    async with aiohttp.ClientSession(node.url) as stranger:
+        status, found, _ = await get(stranger, "/openapi.json")
+    assert status == 200
+    described = {
+        (method, path) for path, operations in found["paths"].items() for method in operations
+    }
+    assert {("post", "/capture"), ("get", "/epcs/{value}/events"), ("options", "/")} <= described
+    assert ("get", "/v1/audit") in described
+    assert ("get", "/v1/provenance/{item}") not in described, "this node has no such route"
+    events = found["paths"]["/events"]
+    assert events["get"]["security"] == [{"token": ["query"]}]
+    assert "application/xml" in events["get"]["responses"]["200"]["content"]
+    assert found["paths"]["/health"]["get"]["security"] == []
+    schema = schemathesis.openapi.from_dict(found)
+    assert schema.statistic.operations.total == len(described)

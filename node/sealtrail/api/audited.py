@@ -29,6 +29,7 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("OPTIONS", "/events/{event_id}"): None,
     ("OPTIONS", "/capture/{job_id}"): None,
     ("GET", "/"): None,
+    ("GET", "/openapi.json"): None,
     ("OPTIONS", "/"): None,
     ("DELETE", "/nextPageToken/{token}"): None,
     **{
