@@ -20,6 +20,7 @@ from sealtrail.api import (
 )
 from sealtrail.api.application import make_application
 from sealtrail.app.self_report import SelfReport
+from sealtrail.app.subscriptions import Subscribing
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
@@ -55,6 +56,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     copies: Copies
     intake: Intake
     witnesses: Witnesses
+    subscribing: Subscribing
     audit: AuditTrail
     report: SelfReport
 
@@ -75,6 +77,9 @@ def make_node_application(
         audit=answers.audit,
         more_routes=[
             *_routes_for_users(answers, clock),
+            *answers.subscribing.routes(
+                answers.queries, http=config.http, public_url=config.public_url
+            ),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],

@@ -22,6 +22,7 @@ from sealtrail.config.settings import (
     PeersSettings,
     RetentionPeriodSettings,
     RetentionSettings,
+    SubscriptionsSettings,
     TokenSettings,
     WitnessesSettings,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "PeersSettings",
     "RetentionPeriodSettings",
     "RetentionSettings",
+    "SubscriptionsSettings",
     "TokenSettings",
     "WitnessesSettings",
     "load_config",

@@ -85,6 +85,7 @@ class QueryService:
         total_max: int | None = None,
         refuse_over: int | None = None,
         showed: Showed | None = None,
+        query_name: str = "SimpleEventQuery",
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
 
@@ -94,6 +95,7 @@ class QueryService:
             total_max: end after that many events, over all pages (``eventCountLimit``).
             refuse_over: refuse a query that more events match (``maxEventCount``).
             showed: told the entry ids of the events that are returned.
+            query_name: which query it is, if it has a name of its own.
 
         Raises:
             TooLargeError: over ``refuse_over`` (``query_too_large``).
@@ -113,7 +115,8 @@ class QueryService:
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
             )
             entry_ids = [event.entry_id for event in found]
-            return query_document(found, now_ms=self._clock()), entry_ids, more
+            document = query_document(found, now_ms=self._clock(), query_name=query_name)
+            return document, entry_ids, more
 
         body, entry_ids, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
         if showed is not None:

@@ -34,10 +34,19 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
     return view
 
 
-def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
+def query_document(
+    events: Sequence[StoredEvent],
+    *,
+    now_ms: int,
+    query_name: str = "SimpleEventQuery",
+    subscription_id: str | None = None,
+) -> bytes:
     """Return an EPCISQueryDocument of the events, as JSON.
 
     A context that all of them share stands at the document; otherwise each keeps its own.
+
+    Args:
+        subscription_id: whose results these are, if it is a subscription's.
     """
     views = [event_view(event) for event in events]
     contexts = {orjson.dumps(view.get("@context")) for view in views}
@@ -46,17 +55,15 @@ def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
         context = views[0]["@context"]
         for view in views:
             del view["@context"]
+    results: dict[str, Any] = {"queryName": query_name, "resultsBody": {"eventList": views}}
+    if subscription_id is not None:
+        results["subscriptionID"] = subscription_id
     return orjson.dumps(
         {
             "@context": context,
             "type": "EPCISQueryDocument",
             "schemaVersion": SCHEMA_VERSION,
             "creationDate": rfc3339(now_ms),
-            "epcisBody": {
-                "queryResults": {
-                    "queryName": "SimpleEventQuery",
-                    "resultsBody": {"eventList": views},
-                }
-            },
+            "epcisBody": {"queryResults": results},
         }
     )

@@ -1,0 +1,156 @@
+"""Named queries of EPCIS 2.0's REST binding, and their events: in pages, or as they are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+from multidict import MultiDict
+
+from sealtrail.api.audited import note_of
+from sealtrail.api.auth import any_token, needs
+from sealtrail.api.event_params import encode_page_token, parse_query
+from sealtrail.api.json_body import JsonBodies
+from sealtrail.api.listing import link_to_next, page_of
+from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
+from sealtrail.api.responses import json_response
+from sealtrail.api.websocket import is_upgrade, serve_feed
+from sealtrail.errors import InputError
+from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.subscriptions.controls import FEED_PARAMETERS, parse_feed
+from sealtrail.services.subscriptions.definitions import parameters_of
+from sealtrail.services.subscriptions.feeds import Feeds
+from sealtrail.services.subscriptions.named_queries import NamedQueries
+from sealtrail.store.named_queries import NamedQuery
+
+_PAGING = frozenset({"perPage", "nextPageToken"})
+
+
+def routes(
+    named: NamedQueries, queries: QueryService, feeds: Feeds, bodies: JsonBodies
+) -> list[web.RouteDef]:
+    """Return the routes."""
+
+    @any_token
+    async def discover(request: web.Request) -> web.Response:
+        return web.Response(status=204, headers={**DISCOVERY_HEADERS, "Allow": _allowed(request)})
+
+    @needs("query")
+    async def list_queries(request: web.Request) -> web.Response:
+        check_accept(request)
+        after, limit = page_of(request)
+        found, more = await named.page(after=after, limit=limit)
+        headers = {**VERSION_HEADERS, **link_to_next(request, more)}
+        return json_response([_view(each) for each in found], headers=headers)
+
+    @needs("query")
+    async def create_query(request: web.Request) -> web.Response:
+        name, definition = _named_query(await bodies.read(request))
+        await named.create(name, definition, note_of(request))
+        headers = {**VERSION_HEADERS, "Location": f"/queries/{quote(name, safe='')}"}
+        return web.Response(status=201, headers=headers)
+
+    @needs("query")
+    async def get_query(request: web.Request) -> web.Response:
+        check_accept(request)
+        found = await named.get(request.match_info["query_name"])
+        return json_response(_view(found), headers=VERSION_HEADERS)
+
+    @needs("subscribe")
+    async def delete_query(request: web.Request) -> web.Response:
+        await named.delete(request.match_info["query_name"], note_of(request))
+        return web.Response(status=204, headers=VERSION_HEADERS)
+
+    @needs("query")
+    async def list_events(request: web.Request) -> web.StreamResponse:
+        check_accept(request)
+        query = await named.get(request.match_info["query_name"])
+        if is_upgrade(request):
+            _refuse_unknown(request, FEED_PARAMETERS)
+            return await serve_feed(request, feeds, query, parse_feed(request.query))
+        return await _page(request, query, queries)
+
+    return [
+        web.options("/queries", discover),
+        web.get("/queries", list_queries),
+        web.post("/queries", create_query),
+        web.options("/queries/{query_name}", discover),
+        web.get("/queries/{query_name}", get_query),
+        web.delete("/queries/{query_name}", delete_query),
+        web.options("/queries/{query_name}/events", discover),
+        web.get("/queries/{query_name}/events", list_events),
+    ]
+
+
+async def _page(
+    request: web.Request, query: NamedQuery, queries: QueryService
+) -> web.StreamResponse:
+    if FEED_PARAMETERS & request.query.keys():
+        raise InputError(
+            "subscription_controls_upgrade",
+            "stream and schedules are for WebSockets, and this request asks for none",
+            advice="send the headers Upgrade: websocket and Connection: Upgrade, or subscribe a webhook",
+        )
+    _refuse_unknown(request, _PAGING)
+    note = note_of(request)
+    note.what = f"query {query.name}"
+    given = MultiDict({**parameters_of(query.definition), **request.query})
+    parsed = parse_query(given)
+    note.asked_for([item for match in parsed.wanted.matches for item in match.items])
+    body, token = await queries.events(
+        parsed.wanted,
+        per_page=parsed.per_page,
+        after=parsed.after,
+        total_max=parsed.total_max,
+        refuse_over=parsed.refuse_over,
+        showed=note.showed,
+        query_name=query.name,
+    )
+    following = None if token is None else encode_page_token(token, parsed.digest)
+    return json_response(body, headers={**VERSION_HEADERS, **link_to_next(request, following)})
+
+
+def _view(query: NamedQuery) -> dict[str, Any]:
+    return {"name": query.name, "query": query.definition}
+
+
+def _named_query(tree: Any) -> tuple[str, dict[str, Any]]:
+    """Return name and definition out of the body of ``POST /queries``."""
+    if not isinstance(tree, dict):
+        raise InputError("query_malformed", "a named query is a JSON object", pointer="")
+    for name in tree:
+        if name not in ("name", "query", "@context"):
+            raise InputError(
+                "query_member_unknown",
+                f"{name[:80]!r} is not known here",
+                pointer=f"/{name[:80]}",
+                advice='a named query has "name" and "query"',
+            )
+    name, definition = tree.get("name"), tree.get("query")
+    if not isinstance(name, str):
+        raise InputError("query_malformed", "name must be text", pointer="/name")
+    if not isinstance(definition, dict):
+        raise InputError("query_malformed", "query must be an object", pointer="/query")
+    return name, definition
+
+
+def _refuse_unknown(request: web.Request, known: frozenset[str]) -> None:
+    given: Mapping[str, str] = request.query
+    for name in given:
+        if name not in known:
+            raise InputError(
+                "query_parameter_unknown",
+                f"{name[:80]} is not known here",
+                pointer=name[:80],
+                advice="what a named query asks for stands in the query itself",
+            )
+        if len(request.query.getall(name)) > 1:
+            raise InputError("query_parameter_repeated", f"{name} is given twice", pointer=name)
+
+
+def _allowed(request: web.Request) -> str:
+    if request.path.endswith("/events"):
+        return "OPTIONS, GET"
+    return "OPTIONS, GET, DELETE" if "query_name" in request.match_info else "OPTIONS, GET, POST"
