@@ -259,16 +259,19 @@ async def test_a_redirect_is_not_followed(node: CaptureNode, client: aiohttp.Cli
 
 
 async def test_what_is_erased_is_left_out(tmp_path: Path) -> None:
-    async with capture_node(tmp_path / "node.db") as node, client_of(node.url) as client:
-        async with consumer() as taker:
-            await make_query(client)
-            await record(node, 1, 2, 3)
-            await node.database.write(
-                lambda c: c.execute("UPDATE event SET content = NULL WHERE event_row = 2")
-            )
-            await subscribe(client, taker.url, initialRecordTime="2020-01-01T00:00:00Z")
-            await taker.until(lambda c: c.received)
-            assert taker.serials == ["1", "3"]
+    async with (
+        capture_node(tmp_path / "node.db") as node,
+        client_of(node.url) as client,
+        consumer() as taker,
+    ):
+        await make_query(client)
+        await record(node, 1, 2, 3)
+        await node.database.write(
+            lambda c: c.execute("UPDATE event SET content = NULL WHERE event_row = 2")
+        )
+        await subscribe(client, taker.url, initialRecordTime="2020-01-01T00:00:00Z")
+        await taker.until(lambda c: c.received)
+        assert taker.serials == ["1", "3"]
 
 
 async def test_initial_record_time_leaves_out_what_was_recorded_before(

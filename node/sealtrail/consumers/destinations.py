@@ -73,7 +73,7 @@ class Destinations(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(f"{_shown(parts)} is on another port than {known}")
         literal = _literal(host)
         if literal is not None:
-            self.check_address(literal, named=False)
+            self.check_address(literal, named=self.is_named(host))
         elif not self.public and not self.is_named(host):
             raise _refused(f"{host} is not among the hosts that subscriptions.allow names")
 
@@ -149,6 +149,7 @@ def _split(allow: Sequence[str]) -> tuple[frozenset[str], tuple[Network, ...]]:
     return frozenset(names), tuple(networks)
 
 
+_LOOPBACK = ipaddress.ip_address("127.0.0.1")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -184,6 +185,9 @@ def _host(parts: SplitResult) -> str:
 
 
 def _literal(host: str) -> Address | None:
+    """Return the address that a host is, or that it stands for by itself (RFC 6761 section 6.3)."""
+    if f".{host.rstrip('.')}".endswith(".localhost"):
+        return _LOOPBACK
     try:
         return ipaddress.ip_address(host)
     except ValueError:

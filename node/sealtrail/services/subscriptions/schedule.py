@@ -18,7 +18,8 @@ PATTERN_CHARACTERS_MAX = 500
 # Every combination of day and weekday comes again within 28 years, over a century's end within 40.
 _YEARS_MAX = 40
 
-_ELEMENT = re.compile(r"(?:(\*)|\[?(\d{1,2})(?:-(\d{1,2}))?\]?)(?:/(\d{1,2}))?")
+_NUMBER = "([0-9]{1,2})"
+_ELEMENT = re.compile(rf"(?:(\*)|\[?{_NUMBER}(?:-{_NUMBER})?\]?)(?:/{_NUMBER})?")
 # By the standard's name: lowest and highest value; from the coarsest to the finest.
 _RANGES: Mapping[str, tuple[int, int]] = {
     "month": (1, 12),
