@@ -126,3 +126,10 @@ async def until_shown(
             if condition(shown):
                 return shown
             await asyncio.sleep(0.02)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Return when it holds."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - of what runs elsewhere there is no event
+            await asyncio.sleep(0.01)

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from aiohttp import WSMsgType
 
-from capture_node import TO_THIS_MACHINE, CaptureNode, capture_node
+from capture_node import TO_THIS_MACHINE, TOKEN, CaptureNode, capture_node
 from sealtrail.api import websocket
 from sealtrail.evidence.audit_record import parse_record
-from subscription_world import WAIT_SECONDS, client_of, make_query, record
+from subscription_world import WAIT_SECONDS, client_of, make_query, record, until
 
 
 @pytest.fixture
@@ -110,16 +110,14 @@ async def test_a_deleted_query_ends_its_feeds(
 
 
 async def test_a_node_that_stops_says_goodbye(tmp_path: Path) -> None:
-    async with client_of("http://127.0.0.1") as other:
-        async with capture_node(tmp_path / "node.db") as node:
-            async with client_of(node.url) as client:
-                await make_query(client)
-            headers = {"Authorization": "Bearer all-scopes"}
-            place = f"{node.url}/queries/all/events?stream=true"
-            socket = await other.ws_connect(place, headers=headers)
-            node.subscribing.feeds.end()
-            message = await socket.receive(timeout=WAIT_SECONDS)
-            assert message.type is WSMsgType.CLOSE
+    async with aiohttp.ClientSession() as other, capture_node(tmp_path / "node.db") as node:
+        async with client_of(node.url) as client:
+            await make_query(client)
+        place = f"{node.url}/queries/all/events?stream=true"
+        socket = await other.ws_connect(place, headers={"Authorization": f"Bearer {TOKEN}"})
+        node.subscribing.feeds.end()
+        message = await socket.receive(timeout=WAIT_SECONDS)
+        assert message.type is WSMsgType.CLOSE
 
 
 async def test_no_more_than_so_many_are_open_and_a_closed_one_makes_room(
@@ -131,9 +129,7 @@ async def test_no_more_than_so_many_are_open_and_a_closed_one_makes_room(
         await client.ws_connect(place)
     assert refused.value.status == 503
     await first.close()
-    async with asyncio.timeout(WAIT_SECONDS):
-        while node.subscribing.feeds.open == 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: node.subscribing.feeds.open < 2)
     third = await client.ws_connect(place)
     for each in (second, third):
         await each.close()
@@ -156,8 +152,12 @@ async def test_who_takes_too_long_is_closed_and_delays_nobody(
         assert node.subscribing.feeds.open == 2
         sent = 0
         async with asyncio.timeout(WAIT_SECONDS):
-            while node.subscribing.feeds.open == 2:  # it reads nothing: what was sent to it piles up
-                await record(node, *range(sent, sent + 100), readPoint={"id": "urn:x:" + "x" * 1900})
+            while (
+                node.subscribing.feeds.open == 2
+            ):  # it reads nothing: what was sent to it piles up
+                await record(
+                    node, *range(sent, sent + 100), readPoint={"id": "urn:x:" + "x" * 1900}
+                )
                 sent += 100
         assert await serials(socket, sent) == [str(n) for n in range(sent)]
     writer.close()

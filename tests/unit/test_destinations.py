@@ -53,7 +53,7 @@ def test_no_other_address_may_be_called(text: str) -> None:
 @pytest.mark.parametrize(
     "dest",
     [
-        "https://2130706433/", "https://0x7f000001/", "https://017700000001/", "https://127.1/", 
+        "https://2130706433/", "https://0x7f000001/", "https://017700000001/", "https://127.1/",
         "https://localhost/", "https://localhost./", "https://a.localhost/",
         "https://0x7f.0.0.1/", "https://0177.0.0.1/", "https://127.0.0.1./", "https://127.0.0.1../",
         "https://user@8.8.8.8/", "https://8.8.8.8@127.0.0.1/", "https://user:pw@example.com/",

@@ -133,7 +133,28 @@ def _named_query(tree: Any) -> tuple[str, dict[str, Any]]:
         raise InputError("query_malformed", "name must be text", pointer="/name")
     if not isinstance(definition, dict):
         raise InputError("query_malformed", "query must be an object", pointer="/query")
+    _check_definition(definition)
     return name, definition
+
+
+def _check_definition(definition: dict[str, Any]) -> None:
+    """Read a query as it will be read whenever it is asked; what is wrong is named by its place in the body."""
+    if "nextPageToken" in definition:
+        raise InputError(
+            "query_parameter_invalid",
+            "nextPageToken is of an answer, not of a query",
+            pointer="/query/nextPageToken",
+        )
+    try:
+        parse_query(MultiDict(parameters_of(definition)))
+    except InputError as error:
+        raise type(error)(
+            error.code,
+            error.message,
+            pointer=f"/query/{error.pointer or ''}".rstrip("/"),
+            advice=error.advice,
+            **error.context,
+        ) from error
 
 
 def _refuse_unknown(request: web.Request, known: frozenset[str]) -> None:

@@ -13,7 +13,6 @@ from sealtrail.errors import ConflictError, InputError, NotFoundError, TooLargeE
 from sealtrail.services.audit_trail.note import AuditNote
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.subscriptions.changes import note_change
-from sealtrail.services.subscriptions.definitions import filter_of, parameters_of
 from sealtrail.store import named_queries
 from sealtrail.store.database import Database
 from sealtrail.store.named_queries import NamedQuery
@@ -49,15 +48,15 @@ class NamedQueries:
         """Keep a query under a name; durable on return.
 
         Args:
+            definition: has been read, so that it can be read again.
             note: of the request; its record is written with the query.
 
         Raises:
-            InputError: ``query_name_invalid``, ``query_name_reserved``, or what is wrong with the query.
+            InputError: ``query_name_invalid``, ``query_name_reserved``.
             ConflictError: ``query_name_taken``.
             TooLargeError: ``queries_too_many``.
         """
         _check_name(name)
-        _check_definition(definition)
         note.what = f"query {name}"
 
         def write(connection: sqlite3.Connection) -> None:
@@ -134,19 +133,3 @@ def _check_name(name: str) -> None:
         raise InputError(
             "query_name_reserved", f"{name} is the standard's own name", pointer="/name"
         )
-
-
-def _check_definition(definition: dict[str, Any]) -> None:
-    if "nextPageToken" in parameters_of(definition):
-        raise InputError(
-            "query_parameter_invalid",
-            "nextPageToken is of an answer, not of a query",
-            pointer="/query/nextPageToken",
-        )
-    try:
-        filter_of(definition)
-    except InputError as error:
-        pointer = None if error.pointer is None else f"/query/{error.pointer}"
-        raise type(error)(
-            error.code, error.message, pointer=pointer, advice=error.advice, **error.context
-        ) from error
