@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -20,12 +21,24 @@ def insert_query(
     connection: sqlite3.Connection, name: str, definition: dict[str, Any], now_ms: int
 ) -> bool:
     """Store a query; return False if the name is taken."""
+    text = msgspec.json.encode(definition).decode()
     done = connection.execute(
-        "INSERT INTO named_query (name, definition, created_ms) VALUES (?, ?, ?)"
+        "INSERT INTO named_query (name, definition, created_ms, digest) VALUES (?, ?, ?, x'')"
         " ON CONFLICT (name) DO NOTHING",
-        (name, msgspec.json.encode(definition).decode(), now_ms),
+        (name, text, now_ms),
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    connection.execute(
+        "UPDATE named_query SET digest = ? WHERE query_id = ?",
+        (row_digest(done.lastrowid, name, text, now_ms), done.lastrowid),
+    )
+    return True
+
+
+def row_digest(*columns: int | str | None) -> bytes:
+    """Return the SHA-256 over columns that never change: by it a check of the store sees if one did."""
+    return sha256(msgspec.json.encode(columns)).digest()
 
 
 def count_queries(connection: sqlite3.Connection) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.store.named_queries import row_digest
+
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was asked for with a subscription; without a ``schedule`` it is a stream.
@@ -94,20 +96,17 @@ def insert_subscription(
     highest = highest_row(connection)
     initial_ms = controls.initial_ms
     event_row = highest if initial_ms is None else row_before(connection, initial_ms)
-    connection.execute(
+    text = msgspec.json.encode(controls).decode()
+    fixed = (subscription_id, query_id, dest, signature_token, text, now_ms, highest)
+    row = connection.execute(
         "INSERT INTO subscription (subscription_id, query_id, dest, signature_token, controls,"
-        " created_ms, created_row, event_row, batch, next_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
-        (
-            subscription_id,
-            query_id,
-            dest,
-            signature_token,
-            msgspec.json.encode(controls).decode(),
-            now_ms,
-            highest,
-            event_row,
-            next_ms,
-        ),
+        " created_ms, created_row, digest, event_row, batch, next_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, x'', ?, 1, ?)",
+        (*fixed, event_row, next_ms),
+    ).lastrowid
+    connection.execute(
+        "UPDATE subscription SET digest = ? WHERE subscription_row = ?",
+        (row_digest(row, *fixed), row),
     )
 
 

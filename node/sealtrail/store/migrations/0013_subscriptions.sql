@@ -3,7 +3,8 @@ CREATE TABLE named_query (
     query_id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: a page of a list goes on after it
     name          TEXT NOT NULL UNIQUE,
     definition    TEXT NOT NULL,             -- the JSON object of the query
-    created_ms    INTEGER NOT NULL
+    created_ms    INTEGER NOT NULL,
+    digest        BLOB NOT NULL              -- SHA-256 over the other columns: what was asked for never changes
 ) STRICT;
 
 -- Who is sent the events that a named query finds, and how far he was.
@@ -16,6 +17,7 @@ CREATE TABLE subscription (
     controls      TEXT NOT NULL,             -- JSON: schedule or stream, and what else was asked for
     created_ms    INTEGER NOT NULL,
     created_row   INTEGER NOT NULL,          -- the last event at that time: initialRecordTime is of those up to it
+    digest        BLOB NOT NULL,             -- SHA-256 over the columns before: they never change
     event_row     INTEGER NOT NULL,          -- what matches up to this row was delivered
     batch         INTEGER NOT NULL,          -- number of the next batch, from 1
     batch_row     INTEGER,                   -- the batch under way ends with this row; the same when sent again
