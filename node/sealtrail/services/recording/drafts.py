@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document
+from sealtrail.epcis.query import index_of
 from sealtrail.errors import InputError
 from sealtrail.log.tree import split_hashes
 from sealtrail.signing import (
@@ -161,6 +162,7 @@ def event_row(
     """Return the row of an event that ``member`` recorded; ``content`` in the form in which it is kept."""
     event = recorded.event
     own_uri = event.event_id is None or event.event_id == event_hash_uri(recorded.event_hash)
+    index = index_of(event, recorded.items)
     return NewEvent(
         member,
         recorded.media_type,
@@ -179,4 +181,6 @@ def event_row(
         event.event_time.epoch_us,
         record_time_ms,
         [(mention.item, mention.place) for mention in recorded.items],
+        list(index.terms),
+        list(index.values),
     )
