@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
@@ -21,9 +23,28 @@ def page_of(request: web.Request) -> tuple[int, int]:
             raise InputError(
                 "query_parameter_unknown", f"{name[:80]} is not known here", pointer=name[:80]
             )
-    after = _number(request, "nextPageToken", 0, "page_token_invalid")
-    limit = _number(request, "perPage", PER_PAGE_DEFAULT, "query_parameter_invalid")
-    return after, min(limit, PER_PAGE_MAX)
+    token = request.query.get("nextPageToken")
+    after = 0 if token is None else _number("nextPageToken", token, "page_token_invalid")
+    return after, per_page(request)
+
+
+def per_page(request: web.Request, default: int = PER_PAGE_DEFAULT) -> int:
+    """Return how many are asked for at a time, by the request or else by ``default``.
+
+    Raises:
+        InputError: ``query_parameter_invalid``.
+    """
+    return check_per_page(request.query.get("perPage", default))
+
+
+def check_per_page(given: Any) -> int:
+    """Return how many are asked for at a time, as text or as a number.
+
+    Raises:
+        InputError: ``query_parameter_invalid``.
+    """
+    text = given if isinstance(given, str) else str(given)
+    return min(_number("perPage", text, "query_parameter_invalid"), PER_PAGE_MAX)
 
 
 def link_to_next(request: web.Request, token: int | str | None) -> dict[str, str]:
@@ -34,11 +55,8 @@ def link_to_next(request: web.Request, token: int | str | None) -> dict[str, str
     return {"Link": f'<{following}>; rel="next"'}
 
 
-def _number(request: web.Request, name: str, default: int, code: str) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) > 0):
+def _number(name: str, text: str, code: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
         raise InputError(
             code, f"{name} is {text[:40]!r}, expected a whole number above 0", pointer=name
         )

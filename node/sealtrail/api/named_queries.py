@@ -7,20 +7,21 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
-from multidict import MultiDict
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import any_token, needs
-from sealtrail.api.event_params import encode_page_token, parse_query
+from sealtrail.api.event_params import encode_page_token, page_token_of, query_digest
 from sealtrail.api.json_body import JsonBodies
-from sealtrail.api.listing import link_to_next, page_of
+from sealtrail.api.limits import PER_PAGE_DEFAULT
+from sealtrail.api.listing import check_per_page, link_to_next, page_of, per_page
 from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
 from sealtrail.api.responses import json_response
 from sealtrail.api.websocket import is_upgrade, serve_feed
+from sealtrail.epcis.query import parse_extensions, refusal
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.subscriptions.controls import FEED_PARAMETERS, parse_feed
-from sealtrail.services.subscriptions.definitions import parameters_of
+from sealtrail.services.subscriptions.definitions import filter_of, with_prefixes
 from sealtrail.services.subscriptions.feeds import Feeds
 from sealtrail.services.subscriptions.named_queries import NamedQueries
 from sealtrail.store.named_queries import NamedQuery
@@ -47,7 +48,8 @@ def routes(
 
     @needs("query")
     async def create_query(request: web.Request) -> web.Response:
-        name, definition = _named_query(await bodies.read(request))
+        prefixes = parse_extensions(request.headers.get("GS1-Extensions", ""))
+        name, definition = _named_query(await bodies.read(request), prefixes)
         await named.create(name, definition, note_of(request))
         headers = {**VERSION_HEADERS, "Location": f"/queries/{quote(name, safe='')}"}
         return web.Response(status=201, headers=headers)
@@ -94,21 +96,21 @@ async def _page(
             advice="send the headers Upgrade: websocket and Connection: Upgrade, or subscribe a webhook",
         )
     _refuse_unknown(request, _PAGING)
+    wanted = filter_of(query.definition)
+    digest = query_digest(wanted)
     note = note_of(request)
     note.what = f"query {query.name}"
-    given = MultiDict({**parameters_of(query.definition), **request.query})
-    parsed = parse_query(given)
-    note.asked_for([item for match in parsed.wanted.matches for item in match.items])
+    note.asked_for(wanted.items)
     body, token = await queries.events(
-        parsed.wanted,
-        per_page=parsed.per_page,
-        after=parsed.after,
-        total_max=parsed.total_max,
-        refuse_over=parsed.refuse_over,
+        wanted,
+        per_page=per_page(request, query.definition.get("perPage", PER_PAGE_DEFAULT)),
+        after=page_token_of(request.query.get("nextPageToken"), digest),
+        total_max=wanted.event_count_limit,
+        refuse_over=wanted.max_event_count,
         showed=note.showed,
         query_name=query.name,
     )
-    following = None if token is None else encode_page_token(token, parsed.digest)
+    following = None if token is None else encode_page_token(token, digest)
     return json_response(body, headers={**VERSION_HEADERS, **link_to_next(request, following)})
 
 
@@ -116,7 +118,7 @@ def _view(query: NamedQuery) -> dict[str, Any]:
     return {"name": query.name, "query": query.definition}
 
 
-def _named_query(tree: Any) -> tuple[str, dict[str, Any]]:
+def _named_query(tree: Any, prefixes: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """Return name and definition out of the body of ``POST /queries``."""
     if not isinstance(tree, dict):
         raise InputError("query_malformed", "a named query is a JSON object", pointer="")
@@ -133,25 +135,24 @@ def _named_query(tree: Any) -> tuple[str, dict[str, Any]]:
         raise InputError("query_malformed", "name must be text", pointer="/name")
     if not isinstance(definition, dict):
         raise InputError("query_malformed", "query must be an object", pointer="/query")
+    definition = with_prefixes(definition, prefixes)
     _check_definition(definition)
     return name, definition
 
 
 def _check_definition(definition: dict[str, Any]) -> None:
     """Read a query as it will be read whenever it is asked; what is wrong is named by its place in the body."""
-    if "nextPageToken" in definition:
-        raise InputError(
-            "query_parameter_invalid",
-            "nextPageToken is of an answer, not of a query",
-            pointer="/query/nextPageToken",
-        )
+    place = "/query"
     try:
-        parse_query(MultiDict(parameters_of(definition)))
+        if "nextPageToken" in definition:
+            raise refusal("invalid", "nextPageToken", "it is of an answer, not of a query")
+        check_per_page(definition.get("perPage", PER_PAGE_DEFAULT))
+        filter_of(definition)
     except InputError as error:
         raise type(error)(
             error.code,
             error.message,
-            pointer=f"/query/{error.pointer or ''}".rstrip("/"),
+            pointer=f"{place}/{error.pointer}" if error.pointer else place,
             advice=error.advice,
             **error.context,
         ) from error

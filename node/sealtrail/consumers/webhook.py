@@ -19,6 +19,7 @@ from sealtrail.errors import (
 )
 
 SIGNATURE_HEADER = "GS1-Signature"
+CONSUMERS_OWN = frozenset({"consumer_unreachable", "consumer_not_taking"})  # what is told of him
 
 
 def signature(token: str, body: bytes) -> str:

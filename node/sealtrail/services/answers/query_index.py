@@ -55,9 +55,7 @@ class QueryIndex:
 
 def _read(connection: sqlite3.Connection, gap: Gap) -> tuple[int, list[Rows]]:
     """Return how far the next events reach, and what they are found by."""
-    found = derived.rows_after(
-        connection, gap.event_row, last=gap.until, limit=_EVENTS_AT_ONCE
-    )
+    found = derived.rows_after(connection, gap.event_row, last=gap.until, limit=_EVENTS_AT_ONCE)
     rows: list[Rows] = []
     for event, _ in found:
         try:

@@ -9,12 +9,14 @@ import msgspec
 
 from sealtrail.epcis.query import EventFilter
 from sealtrail.services.answers.views import query_document
-from sealtrail.store.event_query import Position, find_events
+from sealtrail.store.described import resolve_filter
+from sealtrail.store.event_query import walk_events
 from sealtrail.store.events import StoredEvent
 from sealtrail.store.subscriptions import highest_row
 
 # Contents in one document, unless one event has more: a subscriber's program takes messages of a megabyte as a rule.
 BATCH_CONTENTS_BYTES_MAX = 512 * 1024
+ROWS_A_LOOK = 50_000  # a tenth of a second or so
 ALL_ROWS = 1 << 62
 
 
@@ -49,26 +51,30 @@ def find(
     until: int | None = None,
     limit: int,
     since: Since,
+    now_ms: int,
 ) -> Found:
     """Return the next events after a row, at most ``limit``; what was erased is left out.
 
     Args:
-        until: the last row that is looked at; None: the last there is.
+        until: the last row that is looked at; None: the last there is. At a time, no more than some are.
+        now_ms: which master data holds, if the query asks by it.
+
+    Raises:
+        SealtrailError: as :func:`walk_events` and :func:`resolve_filter`.
     """
     last = highest_row(connection)
     last = last if until is None else min(until, last)
     if last <= after:
         return Found(events=(), upto=after)
-    events, more = find_events(
+    events, upto = walk_events(
         connection,
-        wanted,
-        after=Position(after, after),
+        resolve_filter(connection, wanted, at_ms=now_ms),
+        after=after,
+        until=min(last, after + ROWS_A_LOOK),
         limit=limit,
         contents_bytes_max=BATCH_CONTENTS_BYTES_MAX,
     )
-    upto = last if more is None else min(more.row, last)
-    taken = (event for event in events if event.event_row <= upto and since.takes(event))
-    return Found(events=tuple(taken), upto=upto)
+    return Found(events=tuple(each for each in events if since.takes(each)), upto=upto)
 
 
 def document(

@@ -1,4 +1,4 @@
-"""A named query's definition, as JSON, and what it asks of events.
+"""A named query's definition, the JSON object of its client, and what it asks of events.
 
 Source: EPCIS 2.0 query schema; section 8.2.7.1 for the parameters.
 """
@@ -8,32 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from sealtrail.epcis.query import EventFilter, each_given_once, parse_filter, refusal
+from sealtrail.epcis.query import EventFilter, parse_query_object
 from sealtrail.errors import InputError
 
-# How much is answered, and in which order: of an answer, not of an event. A subscription has its own.
-_LIMITS = frozenset({"eventCountLimit", "maxEventCount"})
 
-
-def parameters_of(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Return a definition's parameters as the REST binding spells them in a URL.
-
-    Raises:
-        InputError: ``query_parameter_invalid``.
-    """
-    return {name: _spelt(name, value) for name, value in definition.items() if name != "@context"}
+def with_prefixes(definition: dict[str, Any], prefixes: Mapping[str, str]) -> dict[str, Any]:
+    """Return a definition that says itself what the prefixes of its extensions stand for."""
+    if not prefixes:
+        return definition
+    own = definition.get("@context", [])
+    return {**definition, "@context": [dict(prefixes), *(own if isinstance(own, list) else [own])]}
 
 
 def filter_of(definition: Mapping[str, Any]) -> EventFilter:
-    """Return what a definition asks of an event; how much of it, and in which order, is not asked of one.
+    """Return what a definition asks of an event, and how much of it in which order.
 
     Raises:
-        InputError: ``query_parameter_unknown``, ``query_parameter_invalid``.
+        InputError: as :func:`parse_query_object`.
     """
-    wanted = parse_filter(each_given_once(parameters_of(definition).items()))
-    return msgspec.structs.replace(wanted, order_by="arrival", descending=False)
+    return parse_query_object(definition)
 
 
 def refuse_limits(definition: Mapping[str, Any]) -> None:
@@ -42,23 +35,10 @@ def refuse_limits(definition: Mapping[str, Any]) -> None:
     Raises:
         InputError: ``subscription_controls_limited``.
     """
-    for name in _LIMITS & definition.keys():
+    wanted = filter_of(definition)
+    if wanted.event_count_limit is not None or wanted.max_event_count is not None:
         raise InputError(
             "subscription_controls_limited",
-            f"the query has {name}: what is more would be left out, and never delivered",
-            advice=f"subscribe to a query without {name}; documents are cut into batches anyway",
+            "the query limits how many events it finds: what is more would never be delivered",
+            advice="subscribe to one without eventCountLimit and maxEventCount; deliveries come in batches anyway",
         )
-
-
-def _spelt(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        if not value or any(not isinstance(each, str | int | float) for each in value):
-            raise refusal("invalid", name, f"{name} takes a list of values")
-        return "|".join(_spelt(name, each) for each in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float):
-        return str(value)
-    raise refusal("invalid", name, f"{name} takes text, a number, or a list of them")

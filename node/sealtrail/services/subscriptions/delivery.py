@@ -22,9 +22,14 @@ from functools import partial
 
 import msgspec
 
-from sealtrail.consumers.webhook import SIGNATURE_HEADER, WebhookClient, signature
+from sealtrail.consumers.webhook import (
+    CONSUMERS_OWN,
+    SIGNATURE_HEADER,
+    WebhookClient,
+    signature,
+)
 from sealtrail.epcis.query import EventFilter
-from sealtrail.errors import SealtrailError, TooLargeError
+from sealtrail.errors import SealtrailError, TooLargeError, UnavailableError
 from sealtrail.evidence.audit_record import ENTRIES_MAX, NODE, Action, Ending
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.courses import Courses, Rhythm, Turn
@@ -186,7 +191,9 @@ class Delivery:
                 pass
         except SealtrailError as error:
             self.counts.failures += 1
-            await self._database.write(partial(self._note_failure, subscription_id, error))
+            # A store that could not be asked says nothing of the consumer.
+            if not isinstance(error, UnavailableError) or error.code in CONSUMERS_OWN:
+                await self._database.write(partial(self._note_failure, subscription_id, error))
             raise
 
     async def _step(self, subscription_id: str, until: int) -> bool:
@@ -230,6 +237,7 @@ class Delivery:
             until=subscription.batch_row or (until if scheduled else None),
             limit=self._limit(subscription),
             since=_since(subscription),
+            now_ms=self._clock(),
         )
         is_empty_report = (
             scheduled

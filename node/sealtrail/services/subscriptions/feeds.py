@@ -155,6 +155,7 @@ class Feeds:
                 until=until,
                 limit=self._batch_events_max,
                 since=place.since,
+                now_ms=self._clock(),
             )
             return found, self._document(found.events, query) if found.events else ""
 
