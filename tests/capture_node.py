@@ -25,6 +25,7 @@ from sealtrail.api.limits import make_runner
 from sealtrail.app.subscriptions import Subscribing, make_subscribing
 from sealtrail.config import AuditSettings, HttpSettings, SubscriptionsSettings, TokenSettings
 from sealtrail.epcis import Limits
+from sealtrail.gs1 import CompanyPrefixes
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.beat import AuditBeat
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -48,6 +49,8 @@ SCOPES = ["capture", "query", "subscribe", "provenance", "status", "audit"]
 TO_THIS_MACHINE = SubscriptionsSettings(
     allow=["127.0.0.0/8"], plain_http=True, retry_seconds_max=0.1, timeout_seconds=2.0
 )
+# For a client that would rather have receipts than events back
+RECEIPTS = {"Accept": "application/vnd.sealtrail.receipt+json, */*;q=0.9"}
 IDENTITY = Identity(
     chain_id=DOMAIN.chain_id,
     genesis_hash=DOMAIN.genesis_hash,
@@ -55,6 +58,11 @@ IDENTITY = Identity(
     member=SIGNER.address,
     item_salt=ITEM_SALT,
 )
+
+
+async def company_prefixes() -> CompanyPrefixes:
+    """Return where the company prefixes of the tests' identifiers end."""
+    return CompanyPrefixes({"4012345": 7}, lambda _: None)
 
 
 def token(name: str, text: str, scopes: list[Any]) -> TokenSettings:
@@ -182,7 +190,9 @@ async def capture_node(
         await beat.started(b"")
         stop = asyncio.Event()
         task = asyncio.create_task(beat.run(stop))
-        subscribing = make_subscribing(subscriptions, database, clock=now_ms, audit=trail)
+        subscribing = make_subscribing(
+            subscriptions, database, prefixes=company_prefixes, clock=now_ms, audit=trail
+        )
         closing.push_async_callback(subscribing.close)
         closing.push_async_callback(cancel, asyncio.create_task(subscribing.run()))
         recorded.append(subscribing.recorded)
@@ -203,12 +213,11 @@ async def capture_node(
             readiness=readiness,
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
             audit=trail,
-            more_routes=[
-                *audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
-                *subscribing.routes(
-                    queries, http=settings or HttpSettings(), public_url=public_url
-                ),
-            ],
+            prefixes=company_prefixes,
+            listing_routes=lambda listing: subscribing.routes(
+                listing, http=settings or HttpSettings(), public_url=public_url
+            ),
+            more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
         )
         runner = make_runner(application, settings or HttpSettings())
         await runner.setup()

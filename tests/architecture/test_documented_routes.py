@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sealtrail.api import resources
 from sealtrail.api.audited import ACTIONS
+from sealtrail.api.events import EventListing
+from sealtrail.api.negotiation import Negotiator, no_prefixes
+from sealtrail.api.paging import PageTokens
 from sealtrail.peers import client
+from sealtrail.services.answers.queries import QueryService
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTE = re.compile(r'web\.(get|post|put|delete|options)\(\s*(?:"([^"]+)"|([A-Z_]+_PATH))')
@@ -21,7 +26,15 @@ def routes() -> set[tuple[str, str]]:
     for source in (ROOT / "node/sealtrail/api").glob("*.py"):
         for method, path, peer in ROUTE.findall(source.read_text()):
             found.add((method.upper(), nameless(path or getattr(client, peer))))
-    return found
+    return found | routes_of_collections()
+
+
+def routes_of_collections() -> set[tuple[str, str]]:
+    """Return the routes whose addresses are put together from the collections' names."""
+    listing = EventListing(
+        QueryService.__new__(QueryService), PageTokens(lambda: 0.0), Negotiator(no_prefixes)
+    )
+    return {(route.method, nameless(route.path)) for route in resources.routes(listing)}
 
 
 def documented() -> set[tuple[str, str]]:

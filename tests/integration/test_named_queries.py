@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from yarl import URL
 
+from capture_events import CONTEXT, document, event
 from capture_node import TO_THIS_MACHINE, CaptureNode, capture_node
 from subscription_world import client_of, make_query, record, subscribe
 
@@ -219,6 +220,7 @@ async def test_a_subscription_is_shown_without_its_secret(client: aiohttp.Client
         "createdAt": made["createdAt"],
         "initialRecordTime": "2025-12-31T23:00:00.000Z",
         "minRecordTime": "2025-12-31T23:00:00.000Z",
+        "epcFormat": "No_Preference",
         "reportIfEmpty": True,
         "schedule": {"hour": "1", "minute": "5"},
     }
@@ -308,7 +310,7 @@ async def test_options_say_what_may_be_done(
 ) -> None:
     async with client.options(place) as response:
         assert (response.status, response.headers["Allow"]) == (204, allow)
-        assert response.headers["GS1-EPCIS-Min"] == "2.0.0"
+        assert response.headers["GS1-EPCIS-Max"] == "2.0.0"
 
 
 async def test_who_may_query_may_name_queries_and_not_subscribe(
@@ -342,3 +344,36 @@ async def test_a_test_says_why_the_consumer_took_nothing(client: aiohttp.ClientS
         found = await response.json()
     assert found["taken"] is False
     assert found["failure"]["code"] == "consumer_unreachable"
+
+
+async def test_a_query_keeps_what_its_prefixes_stand_for(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    context = [*CONTEXT, {"ext": "https://example.com/ext/"}]
+    await node.capture.capture(document(event(1, **{"ext:batch": "A"}), **{"@context": context}))
+    await record(node, 2)
+    body = {"name": "all", "query": {"EQ_x:batch": ["A"]}}
+    headers = {"GS1-Extensions": "x=https://example.com/ext/"}
+    async with client.post("/queries", json=body, headers=headers) as response:
+        assert response.status == 201, await response.text()
+    found = await get(client, "/queries/all/events")
+    assert len(found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
+
+
+async def test_events_of_a_query_come_in_xml_if_that_is_accepted(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    await record(node, 1)
+    await make_query(client)
+    headers = {"Accept": "application/xml"}
+    async with client.get("/queries/all/events", headers=headers) as response:
+        assert response.content_type == "application/xml"
+        text = await response.text()
+    assert "<queryName>all</queryName>" in text
+    assert "<ObjectEvent>" in text
+
+
+async def test_an_xml_body_is_not_read(client: aiohttp.ClientSession) -> None:
+    headers = {"Content-Type": "application/xml"}
+    async with client.post("/queries", data=b"<q/>", headers=headers) as response:
+        assert response.status == 415

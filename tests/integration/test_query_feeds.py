@@ -213,3 +213,14 @@ async def test_what_a_client_says_is_not_listened_to_and_too_much_of_it_ends_the
         await socket.send_str("x" * 5000)
         assert (await socket.receive(timeout=WAIT_SECONDS)).type is WSMsgType.CLOSE
         assert socket.close_code == 1009
+
+
+async def test_a_feed_is_in_xml_if_that_is_accepted(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    place, headers = "/queries/all/events?stream=true", {"Accept": "application/xml"}
+    async with client.ws_connect(place, headers=headers) as socket:
+        await record(node, 1)
+        text = await socket.receive_str(timeout=WAIT_SECONDS)
+        assert text.startswith("<?xml")
+        assert "<ObjectEvent>" in text

@@ -398,3 +398,25 @@ async def test_a_place_is_kept_over_a_restart(tmp_path: Path) -> None:
             await record(node, 2)
             await taker.until(lambda c: len(c.serials) == 2)
         assert taker.serials == ["1", "2"]
+
+
+async def test_identifiers_are_spelt_as_the_subscriber_asked(
+    node: CaptureNode, client: aiohttp.ClientSession, taker: Consumer
+) -> None:
+    await make_query(client)
+    headers = {"GS1-EPC-Format": "Always_GS1_Digital_Link"}
+    body = {"dest": taker.url, "stream": True}
+    async with client.post("/queries/all/subscriptions", json=body, headers=headers) as response:
+        assert (await response.json())["epcFormat"] == "Always_GS1_Digital_Link"
+    await record(node, 7)
+    await taker.until(lambda c: c.received)
+    (sent,) = taker.received[0].events
+    assert sent["epcList"] == ["https://id.gs1.org/01/04012345111118/21/7"]
+
+
+async def test_an_unknown_format_is_refused(client: aiohttp.ClientSession, taker: Consumer) -> None:
+    await make_query(client)
+    headers = {"GS1-EPC-Format": "Sometimes"}
+    body = {"dest": taker.url, "stream": True}
+    async with client.post("/queries/all/subscriptions", json=body, headers=headers) as response:
+        assert response.status == 406

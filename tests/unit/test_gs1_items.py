@@ -60,7 +60,7 @@ def test_a_bracket_inside_a_value_is_no_element() -> None:
     [
         ("", "identifier_empty"),
         ("   ", "identifier_empty"),
-        ("10614141073464", "identifier_unrecognised"),
+        ("10614141073465", "identifier_check_digit"),
         ("a pack", "identifier_unrecognised"),
         ("\x00", "identifier_unrecognised"),
         ("urn:epc:id:sgtin:0614141.107346", "identifier_malformed"),
@@ -72,7 +72,7 @@ def test_a_bracket_inside_a_value_is_no_element() -> None:
         ("(01)10614141073464(21)" + "A" * 21, "identifier_value_malformed"),
         ("(01)10614141073464(17)271331", "identifier_value_malformed"),
         ("(01)10614141073464(21)1(21)2", "identifier_ai_repeated"),
-        ("(77)1", "identifier_ai_unknown"),
+        ("(77)1", "identifier_key_count"),
         ("(21)1", "identifier_key_count"),
         ("(01)10614141073464(00)106141412345678908", "identifier_key_count"),
         ("(01", "identifier_malformed"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from sealtrail.api.discovery import COLLECTIONS
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import NOBODY, Action, Ending, check_reason
 from sealtrail.services.audit_trail.note import AuditNote
@@ -43,6 +44,16 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/v1/subscriptions"): Action.REQUEST,
     ("POST", "/v1/subscriptions/{subscription_id}/resume"): Action.SUBSCRIPTION_CHANGE,
     ("POST", "/v1/subscriptions/{subscription_id}/test"): Action.SUBSCRIPTION_CHANGE,
+    ("OPTIONS", "/capture/{job_id}"): None,
+    ("GET", "/"): None,
+    ("OPTIONS", "/"): None,
+    ("DELETE", "/nextPageToken/{token}"): None,
+    **{
+        (method, path): action
+        for kind in COLLECTIONS
+        for path in (f"/{kind}", f"/{kind}/{{value}}", f"/{kind}/{{value}}/events")
+        for method, action in (("GET", Action.QUERY), ("OPTIONS", None))
+    },
     ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,
@@ -53,6 +64,14 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/v1/evidence/{item}"): Action.EVIDENCE,
     ("GET", "/v1/log-evidence"): Action.EVIDENCE,
     ("GET", "/v1/query-evidence"): Action.EVIDENCE,
+    ("GET", "/v1/label"): None,
+    ("GET", "/v1/label/{item}"): None,
+    ("GET", "/v1/scan"): None,
+    ("POST", "/v1/scan"): None,
+    ("GET", "/{key}/{value}"): None,
+    ("OPTIONS", "/{key}/{value}"): None,
+    ("GET", "/.well-known/gs1resolver"): None,
+    ("OPTIONS", "/.well-known/gs1resolver"): None,
     ("GET", "/v1/trust"): None,
     ("GET", "/v1/log-findings"): None,
     ("GET", "/log/checkpoint"): Action.READ_LOG,

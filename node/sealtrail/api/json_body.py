@@ -8,8 +8,9 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.limits import BodyRoom
-from sealtrail.api.negotiation import check_body
+from sealtrail.api.negotiation import XML_OFFERED, check_body
 from sealtrail.epcis.strict_json import parse_json
+from sealtrail.errors import UnsupportedMediaError
 
 BODY_BYTES_MAX = 256 * 1024
 _IN_HAND = 8
@@ -36,7 +37,12 @@ class JsonBodies:
             UnsupportedMediaError, NotAcceptableError: as :func:`check_body`.
             TooLargeError, UnavailableError, InputError: as :meth:`BodyRoom.body`, and for what is no strict JSON.
         """
-        check_body(request)
+        if check_body(request) in XML_OFFERED:
+            raise UnsupportedMediaError(
+                "media_type_unsupported",
+                "this is read as JSON only",
+                advice="send the header Content-Type: application/json",
+            )
         async with self._room.body(request) as body:
             await note_of(request).took(body)
             return parse_json(body, octets_max=BODY_BYTES_MAX)

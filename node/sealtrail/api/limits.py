@@ -18,7 +18,9 @@ from sealtrail.epcis.query import VALUES_MAX
 from sealtrail.errors import TooLargeError, UnavailableError
 from sealtrail.services.answers.queries import PAGE_CONTENTS_BYTES_MAX
 
-LINE_BYTES_MAX = 8190  # request line: method, address, version
+# A request's address: a hundred Digital Links, escaped, have room. Another number than a header field's, by which
+# aiohttp's error tells one from the other.
+LINE_BYTES_MAX = 16_384
 FIELD_BYTES_MAX = 8190  # one header field
 PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000

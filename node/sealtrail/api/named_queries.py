@@ -9,17 +9,23 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sealtrail.api.audited import note_of
-from sealtrail.api.auth import any_token, needs
+from sealtrail.api.auth import needs
+from sealtrail.api.discovery import discovery
 from sealtrail.api.event_params import encode_page_token, page_token_of, query_digest
+from sealtrail.api.events import EventListing
 from sealtrail.api.json_body import JsonBodies
 from sealtrail.api.limits import PER_PAGE_DEFAULT
-from sealtrail.api.listing import check_per_page, link_to_next, page_of, per_page
-from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
+from sealtrail.api.negotiation import (
+    VERSION_HEADERS,
+    Agreed,
+    check_accept,
+    extension_prefixes,
+)
+from sealtrail.api.paging import check_page_size, next_row_page, page_size, row_page
 from sealtrail.api.responses import json_response
 from sealtrail.api.websocket import is_upgrade, serve_feed
-from sealtrail.epcis.query import parse_extensions, refusal
+from sealtrail.epcis.query import refusal
 from sealtrail.errors import InputError
-from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.subscriptions.controls import FEED_PARAMETERS, parse_feed
 from sealtrail.services.subscriptions.definitions import filter_of, with_prefixes
 from sealtrail.services.subscriptions.feeds import Feeds
@@ -30,25 +36,22 @@ _PAGING = frozenset({"perPage", "nextPageToken"})
 
 
 def routes(
-    named: NamedQueries, queries: QueryService, feeds: Feeds, bodies: JsonBodies
+    named: NamedQueries, listing: EventListing, feeds: Feeds, bodies: JsonBodies
 ) -> list[web.RouteDef]:
     """Return the routes."""
-
-    @any_token
-    async def discover(request: web.Request) -> web.Response:
-        return web.Response(status=204, headers={**DISCOVERY_HEADERS, "Allow": _allowed(request)})
+    pages = listing.pages
 
     @needs("query")
     async def list_queries(request: web.Request) -> web.Response:
         check_accept(request)
-        after, limit = page_of(request)
+        after, limit = row_page(request, pages)
         found, more = await named.page(after=after, limit=limit)
-        headers = {**VERSION_HEADERS, **link_to_next(request, more)}
+        headers = {**VERSION_HEADERS, **next_row_page(request, pages, more)}
         return json_response([_view(each) for each in found], headers=headers)
 
     @needs("query")
     async def create_query(request: web.Request) -> web.Response:
-        prefixes = parse_extensions(request.headers.get("GS1-Extensions", ""))
+        prefixes = extension_prefixes(request)
         name, definition = _named_query(await bodies.read(request), prefixes)
         await named.create(name, definition, note_of(request))
         headers = {**VERSION_HEADERS, "Location": f"/queries/{quote(name, safe='')}"}
@@ -67,27 +70,28 @@ def routes(
 
     @needs("query")
     async def list_events(request: web.Request) -> web.StreamResponse:
-        check_accept(request)
+        agreed = await listing.negotiator.agree(request)
         query = await named.get(request.match_info["query_name"])
         if is_upgrade(request):
             _refuse_unknown(request, FEED_PARAMETERS)
-            return await serve_feed(request, feeds, query, parse_feed(request.query))
-        return await _page(request, query, queries)
+            controls = parse_feed(request.query)
+            return await serve_feed(request, feeds, query, controls, agreed.presentation)
+        return await _page(request, query, listing, agreed)
 
     return [
-        web.options("/queries", discover),
+        web.options("/queries", discovery("GET", "POST")),
         web.get("/queries", list_queries),
         web.post("/queries", create_query),
-        web.options("/queries/{query_name}", discover),
+        web.options("/queries/{query_name}", discovery("GET", "DELETE")),
         web.get("/queries/{query_name}", get_query),
         web.delete("/queries/{query_name}", delete_query),
-        web.options("/queries/{query_name}/events", discover),
+        web.options("/queries/{query_name}/events", discovery("GET")),
         web.get("/queries/{query_name}/events", list_events),
     ]
 
 
 async def _page(
-    request: web.Request, query: NamedQuery, queries: QueryService
+    request: web.Request, query: NamedQuery, listing: EventListing, agreed: Agreed
 ) -> web.StreamResponse:
     if FEED_PARAMETERS & request.query.keys():
         raise InputError(
@@ -101,17 +105,26 @@ async def _page(
     note = note_of(request)
     note.what = f"query {query.name}"
     note.asked_for(wanted.items)
-    body, token = await queries.events(
+    body, token = await listing.queries.events(
         wanted,
-        per_page=per_page(request, query.definition.get("perPage", PER_PAGE_DEFAULT)),
-        after=page_token_of(request.query.get("nextPageToken"), digest),
+        per_page=_page_size(request, query),
+        after=page_token_of(listing.pages.place(request), digest),
         total_max=wanted.event_count_limit,
         refuse_over=wanted.max_event_count,
         showed=note.showed,
+        presentation=agreed.presentation,
         query_name=query.name,
     )
-    following = None if token is None else encode_page_token(token, digest)
-    return json_response(body, headers={**VERSION_HEADERS, **link_to_next(request, following)})
+    headers = agreed.headers
+    if token is not None:
+        headers.update(listing.pages.next_page(request, encode_page_token(token, digest)))
+    return json_response(body, headers=headers, media_type=agreed.media_type)
+
+
+def _page_size(request: web.Request, query: NamedQuery) -> int:
+    """Return how many events the request wants at a time, or else the query."""
+    own = query.definition.get("perPage")
+    return page_size(request) if own is None or "perPage" in request.query else check_page_size(own)
 
 
 def _view(query: NamedQuery) -> dict[str, Any]:
@@ -146,7 +159,7 @@ def _check_definition(definition: dict[str, Any]) -> None:
     try:
         if "nextPageToken" in definition:
             raise refusal("invalid", "nextPageToken", "it is of an answer, not of a query")
-        check_per_page(definition.get("perPage", PER_PAGE_DEFAULT))
+        check_page_size(definition.get("perPage", PER_PAGE_DEFAULT))
         filter_of(definition)
     except InputError as error:
         raise type(error)(
@@ -170,9 +183,3 @@ def _refuse_unknown(request: web.Request, known: frozenset[str]) -> None:
             )
         if len(request.query.getall(name)) > 1:
             raise InputError("query_parameter_repeated", f"{name} is given twice", pointer=name)
-
-
-def _allowed(request: web.Request) -> str:
-    if request.path.endswith("/events"):
-        return "OPTIONS, GET"
-    return "OPTIONS, GET, DELETE" if "query_name" in request.match_info else "OPTIONS, GET, POST"

@@ -7,10 +7,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sealtrail.api.audited import note_of
-from sealtrail.api.auth import any_token, needs
+from sealtrail.api.auth import needs
+from sealtrail.api.discovery import discovery
+from sealtrail.api.events import EventListing
 from sealtrail.api.json_body import JsonBodies
-from sealtrail.api.listing import link_to_next, page_of
-from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
+from sealtrail.api.negotiation import JSON_OFFERED, VERSION_HEADERS, agree, check_accept
+from sealtrail.api.paging import next_row_page, row_page
 from sealtrail.api.responses import json_response
 from sealtrail.services.problems import as_problem
 from sealtrail.services.subscriptions.controls import parse_subscription
@@ -22,33 +24,27 @@ from sealtrail.services.subscriptions.subscribing import (
 
 
 def routes(
-    subscriptions: Subscriptions, bodies: JsonBodies, *, public_url: str
+    subscriptions: Subscriptions, listing: EventListing, bodies: JsonBodies, *, public_url: str
 ) -> list[web.RouteDef]:
     """Return the routes.
 
     Args:
         public_url: this node's URL, with which a new subscription's address begins.
     """
-
-    @any_token
-    async def discover(request: web.Request) -> web.Response:
-        one = "subscription_id" in request.match_info
-        allow = "OPTIONS, GET, DELETE" if one else "OPTIONS, GET, POST"
-        return web.Response(status=204, headers={**DISCOVERY_HEADERS, "Allow": allow})
+    pages = listing.pages
 
     @needs("subscribe")
     async def list_of_query(request: web.Request) -> web.Response:
         check_accept(request)
-        after, limit = page_of(request)
+        after, limit = row_page(request, pages)
         found, more = await subscriptions.page(_query(request), after=after, limit=limit)
-        headers = {**VERSION_HEADERS, **link_to_next(request, more)}
+        headers = {**VERSION_HEADERS, **next_row_page(request, pages, more)}
         return json_response([subscription_view(each) for each in found], headers=headers)
 
     @needs("subscribe")
     async def create(request: web.Request) -> web.Response:
-        check_accept(request)
-        epc_format = request.headers.get("GS1-EPC-Format")
-        wanted = parse_subscription(await bodies.read(request), epc_format=epc_format)
+        agreed = agree(request, JSON_OFFERED)
+        wanted = parse_subscription(await bodies.read(request), agreed.presentation)
         query_name = _query(request)
         made = await subscriptions.create(query_name, wanted, note_of(request))
         place = f"/queries/{quote(query_name, safe='')}/subscriptions/{made.subscription_id}"
@@ -68,11 +64,11 @@ def routes(
 
     @needs("subscribe")
     async def list_all(request: web.Request) -> web.Response:
-        after, limit = page_of(request)
+        after, limit = row_page(request, pages)
         found, more = await subscriptions.page(None, after=after, limit=limit)
         newest = await subscriptions.newest_row()
         views = [operator_view(each, newest) for each in found]
-        return json_response({"subscriptions": views}, headers=link_to_next(request, more))
+        return json_response({"subscriptions": views}, headers=next_row_page(request, pages, more))
 
     @needs("subscribe")
     async def resume(request: web.Request) -> web.Response:
@@ -86,10 +82,12 @@ def routes(
         return json_response({"taken": error is None, "failure": failure})
 
     return [
-        web.options("/queries/{query_name}/subscriptions", discover),
+        web.options("/queries/{query_name}/subscriptions", discovery("GET", "POST")),
         web.get("/queries/{query_name}/subscriptions", list_of_query),
         web.post("/queries/{query_name}/subscriptions", create),
-        web.options("/queries/{query_name}/subscriptions/{subscription_id}", discover),
+        web.options(
+            "/queries/{query_name}/subscriptions/{subscription_id}", discovery("GET", "DELETE")
+        ),
         web.get("/queries/{query_name}/subscriptions/{subscription_id}", get_one),
         web.delete("/queries/{query_name}/subscriptions/{subscription_id}", delete),
         web.get("/v1/subscriptions", list_all),

@@ -13,7 +13,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from sealtrail.api.audited import note_of
 from sealtrail.errors import SealtrailError
-from sealtrail.services.subscriptions.feeds import Feeds
+from sealtrail.services.answers.presentation import Presentation
+from sealtrail.services.subscriptions.feeds import Feeds, Shown
 from sealtrail.store.named_queries import NamedQuery
 from sealtrail.store.subscriptions import Controls
 
@@ -33,7 +34,11 @@ def is_upgrade(request: web.Request) -> bool:
 
 
 async def serve_feed(
-    request: web.Request, feeds: Feeds, query: NamedQuery, controls: Controls
+    request: web.Request,
+    feeds: Feeds,
+    query: NamedQuery,
+    controls: Controls,
+    presentation: Presentation,
 ) -> web.StreamResponse:
     """Send documents until the client goes, the query or the node is gone, or the client is too slow.
 
@@ -54,7 +59,8 @@ async def serve_feed(
         await socket.prepare(request)
         note = note_of(request)
         note.what = f"query {query.name}"
-        documents = feeds.documents(query, controls, place, actor=note.actor, route=note.route)
+        shown = Shown(actor=note.actor, route=note.route, presentation=presentation)
+        documents = feeds.documents(query, controls, place, shown)
         listening = asyncio.create_task(_listen(socket))
         sending = asyncio.create_task(_send(socket, documents))
         try:

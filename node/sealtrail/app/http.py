@@ -9,13 +9,16 @@ from aiohttp import web
 
 from sealtrail.api import (
     audit,
+    digital_link,
     evidence,
     index_audits,
     item_index,
+    labels,
     log,
     peer,
     peer_sections,
     provenance,
+    scan,
     witness,
 )
 from sealtrail.api.application import make_application
@@ -24,6 +27,7 @@ from sealtrail.app.subscriptions import Subscribing
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
+from sealtrail.services.answers.company_prefixes import KnownPrefixes
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -57,6 +61,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     intake: Intake
     witnesses: Witnesses
     subscribing: Subscribing
+    prefixes: KnownPrefixes
     audit: AuditTrail
     report: SelfReport
 
@@ -75,11 +80,13 @@ def make_node_application(
         readiness=report.readiness,
         metrics=report.metrics,
         audit=answers.audit,
+        prefixes=answers.prefixes.table,
+        listing_routes=lambda listing: answers.subscribing.routes(
+            listing, http=config.http, public_url=config.public_url
+        ),
         more_routes=[
             *_routes_for_users(answers, clock),
-            *answers.subscribing.routes(
-                answers.queries, http=config.http, public_url=config.public_url
-            ),
+            *_routes_of_identifiers(config, answers.prefixes, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],
@@ -112,6 +119,16 @@ def _routes_for_users(answers: Answers, clock: Callable[[], int]) -> list[web.Ro
             ItemListService(database, tree, identity, answers.networks, answers.index)
         ),
         *evidence.routes(answers.evidence),
+    ]
+
+
+def _routes_of_identifiers(
+    config: Config, prefixes: KnownPrefixes, clock: Callable[[], int]
+) -> list[web.RouteDef]:
+    return [
+        *scan.routes(prefixes.table, clock=clock),
+        *labels.routes(),
+        *digital_link.routes(name=config.node.name, public_url=config.public_url),
     ]
 
 

@@ -41,6 +41,7 @@ from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.session import open_session
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.peers.witness_client import WitnessClient
+from sealtrail.services.answers.company_prefixes import KnownPrefixes
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.answers.query_index import QueryIndex
@@ -272,8 +273,15 @@ class Node:
         self._queries = QueryService(
             self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
         )
+        self._prefixes = KnownPrefixes(
+            self._database, self._chain.networks, config.gs1.company_prefixes
+        )
         self._subscribing = make_subscribing(
-            config.subscriptions, self._database, clock=now_ms, audit=self._audit
+            config.subscriptions,
+            self._database,
+            prefixes=self._prefixes.table,
+            clock=now_ms,
+            audit=self._audit,
         )
         self._running.resources.push_async_callback(self._subscribing.close)
         self._running.keep("serving subscriptions", self._subscribing.run(), cancel=True)
@@ -436,6 +444,7 @@ class Node:
             intake=self._intake,
             witnesses=self._witnesses,
             subscribing=self._subscribing,
+            prefixes=self._prefixes,
             audit=self._audit,
             report=report,
         )

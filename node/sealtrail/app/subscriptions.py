@@ -11,14 +11,14 @@ import msgspec
 from aiohttp import web
 
 from sealtrail.api import named_queries, subscriptions
+from sealtrail.api.events import EventListing
 from sealtrail.api.json_body import JsonBodies
 from sealtrail.config import HttpSettings, SubscriptionsSettings
 from sealtrail.consumers.connecting import open_session
-from sealtrail.consumers.destinations import Destinations, allowed_destinations
+from sealtrail.consumers.destinations import allowed_destinations
 from sealtrail.consumers.webhook import WebhookClient
-from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.trail import AuditTrail
-from sealtrail.services.subscriptions.delivery import Delivery, DeliveryPace
+from sealtrail.services.subscriptions.delivery import Delivery, DeliveryPace, Prefixes
 from sealtrail.services.subscriptions.feeds import Feeds
 from sealtrail.services.subscriptions.named_queries import NamedQueries
 from sealtrail.services.subscriptions.signal import Gathered
@@ -54,13 +54,13 @@ class Subscribing(msgspec.Struct, frozen=True, kw_only=True):
         await self.session.close()
 
     def routes(
-        self, queries: QueryService, *, http: HttpSettings, public_url: str
+        self, listing: EventListing, *, http: HttpSettings, public_url: str
     ) -> list[web.RouteDef]:
         """Return the routes for users."""
         bodies = JsonBodies(timeout_seconds=http.request_timeout_seconds)
         return [
-            *named_queries.routes(self.named, queries, self.feeds, bodies),
-            *subscriptions.routes(self.subscriptions, bodies, public_url=public_url),
+            *named_queries.routes(self.named, listing, self.feeds, bodies),
+            *subscriptions.routes(self.subscriptions, listing, bodies, public_url=public_url),
         ]
 
 
@@ -68,17 +68,34 @@ def make_subscribing(
     settings: SubscriptionsSettings,
     database: Database,
     *,
+    prefixes: Prefixes,
     clock: Callable[[], int],
     audit: AuditTrail | None,
 ) -> Subscribing:
     """Return named queries and subscriptions over one store; to be called in the event loop.
+
+    Args:
+        prefixes: gives where company prefixes end, for who wants EPC URNs.
 
     Raises:
         InputError: the configuration allows what is no destination (``config_out_of_range``).
     """
     destinations = allowed_destinations(settings)
     session = open_session(destinations)
-    delivery = _delivery(settings, database, session, destinations, clock=clock, audit=audit)
+    client = WebhookClient(session, destinations, timeout_seconds=settings.timeout_seconds)
+    delivery = Delivery(
+        database,
+        client,
+        prefixes=prefixes,
+        clock=clock,
+        random=random.random,
+        pace=DeliveryPace(
+            batch_events_max=settings.batch_events_max,
+            suspend_seconds=settings.suspend_hours * 3600,
+            retry_seconds_max=settings.retry_seconds_max,
+        ),
+        audit=audit,
+    )
     feeds = Feeds(
         database,
         clock=clock,
@@ -106,27 +123,4 @@ def make_subscribing(
             audit=audit,
         ),
         gathered=Gathered(wake, seconds=GATHER_SECONDS),
-    )
-
-
-def _delivery(
-    settings: SubscriptionsSettings,
-    database: Database,
-    session: aiohttp.ClientSession,
-    destinations: Destinations,
-    *,
-    clock: Callable[[], int],
-    audit: AuditTrail | None,
-) -> Delivery:
-    return Delivery(
-        database,
-        WebhookClient(session, destinations, timeout_seconds=settings.timeout_seconds),
-        clock=clock,
-        random=random.random,
-        pace=DeliveryPace(
-            batch_events_max=settings.batch_events_max,
-            suspend_seconds=settings.suspend_hours * 3600,
-            retry_seconds_max=settings.retry_seconds_max,
-        ),
-        audit=audit,
     )

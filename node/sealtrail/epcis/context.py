@@ -5,6 +5,7 @@ Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +35,8 @@ _KNOWN_UNEXPANDED = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "dcterms": "http://purl.org/dc/terms/",
 }
+KNOWN_PREFIXES = {**_KNOWN, **_KNOWN_UNEXPANDED}
+"""Every prefix that needs no definition, with its namespace."""
 _PROTECTED = {
     "gs1": {"https://ref.gs1.org/voc/", "https://gs1.org/voc/", "https://www.gs1.org/voc/"},
     "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
@@ -43,7 +46,7 @@ _KEYS_REMEMBERED = 1_000
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
-_URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
+URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 
 
 class Names:
@@ -71,6 +74,16 @@ class Names:
             for head in ("urn:epc:", "https://")
             if head.partition(":")[0] not in self.gs1_prefixes
         }
+
+    @property
+    def namespaces(self) -> Mapping[str, str]:
+        """Each prefix with what it stands for, those included that every context knows."""
+        return self._namespaces | _KNOWN_UNEXPANDED
+
+    @property
+    def own_namespaces(self) -> Mapping[str, str]:
+        """Those that the documents' own contexts define."""
+        return {p: n for p, n in self._namespaces.items() if _KNOWN.get(p) != n}
 
     def value(self, text: str) -> str:
         """Return the text of a standard field as the event hash writes it."""
@@ -118,7 +131,7 @@ class Names:
             return namespace, local, f"{{{namespace}}}{local}"
         if prefix in _KNOWN_UNEXPANDED:
             return _KNOWN_UNEXPANDED[prefix], local, key
-        if prefix in _URI_SCHEMES:
+        if prefix in URI_SCHEMES:
             cut = max(key.rfind("/"), key.rfind("#"), key.rfind(":")) + 1
             return key[:cut], key[cut:], key
         raise InputError(

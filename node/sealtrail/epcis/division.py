@@ -18,6 +18,7 @@ import orjson
 from sealtrail.epcis.content import encode_jcs
 from sealtrail.epcis.limits import DEFAULT
 from sealtrail.epcis.strict_json import parse_json
+from sealtrail.epcis.xml import read_event_content
 from sealtrail.errors import InputError
 
 
@@ -66,11 +67,13 @@ class Division(msgspec.Struct, frozen=True):
 
 
 def divide(content: bytes) -> Division:
-    """Divide the content of an accepted event.
+    """Divide the content of an accepted event; what came in XML (it begins with ``<``) in its JSON form.
 
     Raises:
         InputError: ``json_malformed``, it is none at all; one that was accepted is always divided.
     """
+    if content.startswith(b"<"):
+        return _divided(read_event_content(content).form, encode_jcs)
     try:
         core: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -78,7 +81,11 @@ def divide(content: bytes) -> Division:
     if not isinstance(core, dict):
         raise InputError("json_malformed", "Content is an object.")
     # What is written back unchanged is so in each of its parts.
-    encode = orjson.dumps if orjson.dumps(core) == content else encode_jcs
+    return _divided(core, orjson.dumps if orjson.dumps(core) == content else encode_jcs)
+
+
+def _divided(core: dict[str, Any], encode: Callable[[Any], bytes]) -> Division:
+    """Divide an event, which is taken apart."""
     apart = [
         name for name in core if name not in _IN_CORE and (core[name] or name not in _LIST_NUMBERS)
     ]

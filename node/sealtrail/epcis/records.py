@@ -55,10 +55,18 @@ class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as read: its events in order, an ``InputError`` standing for each refused one."""
+    """A document as read: its events in order, an ``InputError`` standing for each refused one.
+
+    ``sender``, ``receiver`` and ``instance_identifier`` are as its header gives them; ``vocabularies`` is its
+    master data in the shape of the JSON binding's ``vocabularyList``.
+    """
 
     events: tuple[RecordedEvent | InputError, ...]
     type: str
     context: Any = None  # the document's @context, as JSON
     schema_version: str | None = None
     creation_date: str | None = None
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
+    vocabularies: tuple[dict[str, Any], ...] = ()

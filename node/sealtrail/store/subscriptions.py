@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from sealtrail.epcis.views import CbvFormat
 from sealtrail.store.named_queries import row_digest
 
 
@@ -24,7 +25,10 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: Mapping[str, str] | None = None
     report_if_empty: bool = False
     initial_ms: int | None = None
-    epc_format: str | None = None
+    epc_format: Literal[
+        "No_Preference", "Always_GS1_Digital_Link", "Always_EPC_URN", "Never_Translates"
+    ] = "Never_Translates"
+    cbv_format: CbvFormat = "Never_Translates"
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):

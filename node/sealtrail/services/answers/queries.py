@@ -11,7 +11,8 @@ import msgspec
 from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
-from sealtrail.services.answers.views import query_document
+from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
+from sealtrail.services.answers.views import QUERY_NAME, event_document, query_document
 from sealtrail.services.integrity import require_committed, require_included, require_sealed
 from sealtrail.services.receipts import Receipt, load_placed, rfc3339
 from sealtrail.signing import Reference
@@ -29,6 +30,7 @@ from sealtrail.store.events import (
 )
 from sealtrail.store.identity import require_identity
 from sealtrail.store.jobs import CaptureJob, list_jobs, load_job
+from sealtrail.store.known_values import Column, list_column, list_epcs
 from sealtrail.store.log import LogStore, StoredEntry, load_entry
 
 # A query that no index serves may walk over every event; it must not hold its reader for ever.
@@ -86,7 +88,8 @@ class QueryService:
         total_max: int | None = None,
         refuse_over: int | None = None,
         showed: Showed | None = None,
-        query_name: str = "SimpleEventQuery",
+        query_name: str = QUERY_NAME,
+        presentation: Presentation = AS_RECORDED,
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
 
@@ -97,6 +100,7 @@ class QueryService:
             refuse_over: refuse a query that more events match (``maxEventCount``).
             showed: told the entry ids of the events that are returned.
             query_name: which query it is, if it has a name of its own.
+            presentation: the form of the document.
 
         Raises:
             TooLargeError: over ``refuse_over`` (``query_too_large``), or ``query_too_complex``.
@@ -118,7 +122,9 @@ class QueryService:
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
             )
             entry_ids = [event.entry_id for event in found]
-            document = query_document(found, now_ms=self._clock(), query_name=query_name)
+            document = query_document(
+                found, presentation, now_ms=self._clock(), query_name=query_name
+            )
             return document, entry_ids, more
 
         body, entry_ids, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
@@ -129,7 +135,13 @@ class QueryService:
             return body, None
         return body, PageToken(more, rest, b"")
 
-    async def events_with_id(self, event_id: str, *, showed: Showed | None = None) -> bytes:
+    async def events_with_id(
+        self,
+        event_id: str,
+        *,
+        showed: Showed | None = None,
+        presentation: Presentation = AS_RECORDED,
+    ) -> bytes:
         """Return an EPCISQueryDocument of every event with that id (an error declaration shares it).
 
         Raises:
@@ -141,7 +153,38 @@ class QueryService:
             raise _unknown(event_id)
         if showed is not None:
             showed([event.entry_id for event in shown])
-        return query_document(shown, now_ms=self._clock())
+        return query_document(shown, presentation, now_ms=self._clock())
+
+    async def event(self, entry_id: bytes, presentation: Presentation) -> bytes:
+        """Return one event, by its entry, in the form asked for.
+
+        Raises:
+            NotFoundError: none such (``event_unknown``), or erased (``content_erased``).
+            NotAcceptableError: the form has no words for it.
+        """
+        found = await self._database.read(lambda c: load_by_entries(c, [entry_id]))
+        if entry_id not in found:
+            raise _unknown("0x" + entry_id.hex())
+        return event_document(found[entry_id], presentation)
+
+    async def any(self, wanted: EventFilter) -> bool:
+        """Tell whether any event is one of those that are asked for."""
+        return await self._database.read(
+            lambda c: count_events(c, wanted, limit=1) > 0, seconds_max=QUERY_SECONDS_MAX
+        )
+
+    async def known_epcs(self, *, after: str, limit: int) -> list[str]:
+        """Return canonical identifiers of what events name as an EPC, in order, after one of them."""
+        return await self._database.read(
+            lambda c: list_epcs(c, after=after, limit=limit), seconds_max=QUERY_SECONDS_MAX
+        )
+
+    async def known_values(self, column: Column, *, after: str, limit: int) -> list[str]:
+        """Return business steps, dispositions or places that events have, in order, after one of them."""
+        return await self._database.read(
+            lambda c: list_column(c, column, after=after, limit=limit),
+            seconds_max=QUERY_SECONDS_MAX,
+        )
 
     async def content(self, name: str) -> Content:
         """Return the recorded bytes of one event, by entry id, event hash or event id.
@@ -251,7 +294,12 @@ class QueryService:
 
 
 def job_view(job: CaptureJob) -> dict[str, Any]:
-    """Return a job as EPCIS 2.0 has it (``CaptureJob``)."""
+    """Return a job as EPCIS 2.0 has it (``CaptureJob``), with what the document's header said of itself."""
+    header = {
+        "sender": job.sender,
+        "receiver": job.receiver,
+        "instanceIdentifier": job.instance_identifier,
+    }
     return {
         "captureID": job.job_id,
         "createdAt": rfc3339(job.created_ms),
@@ -260,6 +308,7 @@ def job_view(job: CaptureJob) -> dict[str, Any]:
         "success": job.success,
         "captureErrorBehaviour": job.error_behaviour,
         "errors": list(job.errors),
+        **{name: value for name, value in header.items() if value is not None},
     }
 
 

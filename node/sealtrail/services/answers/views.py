@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from sealtrail.epcis import json_form
+from sealtrail.epcis.views import translate, write_event, write_query_document
+from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
-SCHEMA_VERSION = "2.0"
-# EPCIS 2.0.1, the normative address of the JSON-LD context
-STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+QUERY_NAME = "SimpleEventQuery"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
-    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with.
+    """Return the event as EPCIS JSON, in whichever binding it came; its ``@context`` is the one it was recorded with.
 
     A record time that cannot be spelt is left out; the entry's leaf has it.
 
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
-    view: dict[str, Any] = orjson.loads(require_content(event))
+    view = json_form(require_content(event))
     view.setdefault("eventID", event.event_id)
     record_time = rfc3339_if_spelt(event.record_time_ms)
     if record_time is not None:
@@ -34,36 +33,42 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
     return view
 
 
+def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
+    """Return one event with its context, in the form asked for.
+
+    Raises:
+        NotFoundError, IntegrityError: the content is erased, or damaged.
+        NotAcceptableError: the form has no words for it.
+    """
+    return write_event(
+        translate(event_view(event), presentation.convert),
+        form=presentation.form,
+        cbv_format=presentation.cbv_format,
+    )
+
+
 def query_document(
     events: Sequence[StoredEvent],
+    presentation: Presentation,
     *,
     now_ms: int,
-    query_name: str = "SimpleEventQuery",
+    query_name: str = QUERY_NAME,
     subscription_id: str | None = None,
 ) -> bytes:
-    """Return an EPCISQueryDocument of the events, as JSON.
-
-    A context that all of them share stands at the document; otherwise each keeps its own.
+    """Return an EPCISQueryDocument of the events, in the form asked for.
 
     Args:
         subscription_id: whose results these are, if it is a subscription's.
+
+    Raises:
+        NotFoundError, IntegrityError: a content is erased, or damaged.
+        NotAcceptableError: the form has no words for one of them.
     """
-    views = [event_view(event) for event in events]
-    contexts = {orjson.dumps(view.get("@context")) for view in views}
-    context: Any = STANDARD_CONTEXT
-    if len(contexts) == 1 and views[0].get("@context"):
-        context = views[0]["@context"]
-        for view in views:
-            del view["@context"]
-    results: dict[str, Any] = {"queryName": query_name, "resultsBody": {"eventList": views}}
-    if subscription_id is not None:
-        results["subscriptionID"] = subscription_id
-    return orjson.dumps(
-        {
-            "@context": context,
-            "type": "EPCISQueryDocument",
-            "schemaVersion": SCHEMA_VERSION,
-            "creationDate": rfc3339(now_ms),
-            "epcisBody": {"queryResults": results},
-        }
+    return write_query_document(
+        [translate(event_view(event), presentation.convert) for event in events],
+        form=presentation.form,
+        query_name=query_name,
+        subscription_id=subscription_id,
+        created=rfc3339(now_ms),
+        cbv_format=presentation.cbv_format,
     )

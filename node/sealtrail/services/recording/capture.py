@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from sealtrail.epcis import MEDIA_TYPE
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.services.audit_trail.note import AuditNote
 from sealtrail.services.audit_trail.note import Draft as Drafted
@@ -27,7 +28,7 @@ from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Placed, Receipt, load_placed
 from sealtrail.services.recording.captures_audited import about_document, about_event
 from sealtrail.services.recording.drafting import Drafting
-from sealtrail.services.recording.drafts import Draft, Drafter
+from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafter
 from sealtrail.services.recording.gathering import Gathering
 from sealtrail.services.recording.sameness import Decision, Fresh, Same, decide
 from sealtrail.signing import Kind
@@ -116,6 +117,8 @@ class CaptureService:
         self,
         data: bytes,
         *,
+        media_type: str = MEDIA_TYPE,
+        charset: str | None = None,
         behaviour: Behaviour = "rollback",
         kind: Kind = Kind.EVENT,
         note: AuditNote | None = None,
@@ -130,14 +133,14 @@ class CaptureService:
             UnavailableError: nothing was recorded, or with ``proceed`` some of it and no job; try again.
         """
         created_ms = self._clock()
-        drafts = await self._drafting.draft(data, kind)
+        drafted = await self._drafting.draft(Body(data, media_type, charset), kind)
         job_id = self._random(16).hex()
-        *before, last = _parts(drafts, behaviour)
+        *before, last = _parts(drafted.events, behaviour)
         results, duplicates = await self._record_parts(before, behaviour)
 
         def finish(connection: sqlite3.Connection) -> tuple[CaptureJob, tuple[Result, ...], int]:
             written, again = self._record(last, behaviour, connection)
-            job = self._job(job_id, created_ms, behaviour, results + written)
+            job = self._job(job_id, created_ms, behaviour, results + written, drafted.head)
             insert_job(connection, job)
             if audit is not None and note is not None:
                 audit.write(connection, [about_document(note, job, results + written, kind)])
@@ -169,7 +172,13 @@ class CaptureService:
         return tuple(results), duplicates
 
     async def capture_event(
-        self, data: bytes, *, kind: Kind = Kind.EVENT, note: AuditNote | None = None
+        self,
+        data: bytes,
+        *,
+        media_type: str = MEDIA_TYPE,
+        charset: str | None = None,
+        kind: Kind = Kind.EVENT,
+        note: AuditNote | None = None,
     ) -> tuple[Receipt, bool]:
         """Record one event; return its receipt, durable, and whether it was recorded before.
 
@@ -178,7 +187,7 @@ class CaptureService:
             ConflictError: its id is taken (``event_id_conflict``).
             UnavailableError: nothing was recorded; try again.
         """
-        drafts = await self._drafting.draft(data, kind)
+        drafts = (await self._drafting.draft(Body(data, media_type, charset), kind)).events
         if len(drafts) != 1:
             raise InputError(
                 "one_event_expected",
@@ -250,7 +259,12 @@ class CaptureService:
         ]
 
     def _job(
-        self, job_id: str, created_ms: int, behaviour: Behaviour, results: Sequence[Result]
+        self,
+        job_id: str,
+        created_ms: int,
+        behaviour: Behaviour,
+        results: Sequence[Result],
+        head: DocumentHead,
     ) -> CaptureJob:
         errors: list[dict[str, Any]] = [
             as_problem(r) for r in results if isinstance(r, SealtrailError)
@@ -263,6 +277,9 @@ class CaptureService:
             error_behaviour=behaviour,
             errors=tuple(errors),
             entry_ids=tuple(r.entry_id for r in results if isinstance(r, Placed)),
+            sender=head.sender,
+            receiver=head.receiver,
+            instance_identifier=head.instance_identifier,
         )
 
     def _count(self, results: Sequence[object], duplicates: int) -> None:

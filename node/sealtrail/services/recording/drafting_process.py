@@ -23,7 +23,7 @@ from sealtrail.services.child_process import (
     put_message,
     run_child,
 )
-from sealtrail.services.recording.drafts import Draft, Drafter
+from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafted, Drafter
 from sealtrail.signing import Domain, EventSigner, Kind
 
 # The slowest documents within the limits take some thirty seconds on a slow core.
@@ -57,7 +57,7 @@ class DraftingSetup(msgspec.Struct, frozen=True, array_like=True):
 class DraftingTask(msgspec.Struct, frozen=True, array_like=True):
     """Documents to draft, each with the kind of its entries, all of one record time."""
 
-    documents: list[tuple[bytes, Kind]]
+    documents: list[tuple[Body, Kind]]
     record_time_ms: int
 
 
@@ -99,16 +99,20 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
     drafts: list[Draft | Refusal]
     refusal: Refusal | None = None
     fault: str | None = None
+    head: DocumentHead = DocumentHead()
 
-    def events(self) -> list[Draft | InputError]:
-        """Return a draft for each event, in order, or why it is refused.
+    def drafted(self) -> Drafted:
+        """Return the document as drafted.
 
         Raises:
             InputError: the document itself was refused.
         """
         if self.refusal is not None:
             raise self.refusal.error()
-        return [each.error() if isinstance(each, Refusal) else each for each in self.drafts]
+        return Drafted(
+            self.head,
+            [each.error() if isinstance(each, Refusal) else each for each in self.drafts],
+        )
 
 
 class DraftingWorker:
@@ -185,7 +189,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _drafted(
-    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+    drafter: Drafter, document: Body, kind: Kind, record_time_ms: int, limits: Limits
 ) -> msgspec.Raw:
     try:
         drafted = _draft(drafter, document, kind, record_time_ms, limits)
@@ -196,16 +200,17 @@ def _drafted(
 
 
 def _draft(
-    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+    drafter: Drafter, document: Body, kind: Kind, record_time_ms: int, limits: Limits
 ) -> DraftedDocument:
     try:
-        drafts = drafter.draft_document(
+        drafted = drafter.draft_document(
             document, kind=kind, record_time_ms=record_time_ms, limits=limits
         )
     except InputError as error:
         return DraftedDocument([], Refusal.of(error))
     return DraftedDocument(
-        [Refusal.of(each) if isinstance(each, InputError) else each for each in drafts]
+        [Refusal.of(each) if isinstance(each, InputError) else each for each in drafted.events],
+        head=drafted.head,
     )
 
 

@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document
+from sealtrail.epcis import (
+    MEDIA_TYPE,
+    Limits,
+    RecordedEvent,
+    event_hash_uri,
+    parse_document,
+)
 from sealtrail.epcis.query import index_of
 from sealtrail.errors import InputError
 from sealtrail.log.tree import split_hashes
@@ -35,6 +41,14 @@ from sealtrail.store.events import NewEvent
 from sealtrail.store.log import NewEntry
 
 
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """A document as it came: its bytes, and what its media type says of them."""
+
+    data: bytes
+    media_type: str = MEDIA_TYPE
+    charset: str | None = None
+
+
 class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """An event on its way into the log. Plain values throughout: it may come from another process.
 
@@ -56,6 +70,21 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
         """The event's id: as recorded, else its event hash, which identifies it without one."""
         kept = self.event.event_id
         return event_hash_uri(self.event.event_hash) if kept is None else kept
+
+
+class DocumentHead(msgspec.Struct, frozen=True, array_like=True):
+    """What a document says of itself: who sent it to whom, under which number, as far as it does."""
+
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
+
+
+class Drafted(msgspec.Struct, frozen=True):
+    """A document as drafted: a draft for each event, in order, or why it is refused."""
+
+    head: DocumentHead
+    events: Sequence[Draft | InputError]
 
 
 class Drafter:
@@ -82,14 +111,17 @@ class Drafter:
         self._random = random
 
     def draft_document(
-        self, data: bytes, *, kind: Kind, record_time_ms: int, limits: Limits
-    ) -> list[Draft | InputError]:
+        self, body: Body, *, kind: Kind, record_time_ms: int, limits: Limits
+    ) -> Drafted:
         """Read a document and return a draft for each of its events, in order, or why it is refused.
 
         Raises:
             InputError: the document itself can't be read.
         """
-        events = parse_document(data, limits=limits).events
+        document = parse_document(
+            body.data, media_type=body.media_type, charset=body.charset, limits=limits
+        )
+        events = document.events
         drafts = iter(
             self.draft(
                 [e for e in events if isinstance(e, RecordedEvent)],
@@ -97,7 +129,10 @@ class Drafter:
                 record_time_ms=record_time_ms,
             )
         )
-        return [e if isinstance(e, InputError) else next(drafts) for e in events]
+        return Drafted(
+            DocumentHead(document.sender, document.receiver, document.instance_identifier),
+            [e if isinstance(e, InputError) else next(drafts) for e in events],
+        )
 
     def draft(
         self, recorded: Sequence[RecordedEvent], *, kind: Kind, record_time_ms: int

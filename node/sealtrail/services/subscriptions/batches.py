@@ -1,14 +1,12 @@
-"""The next events for a subscriber, in the order of recording, as a document to be sent."""
+"""The next events for a subscriber, in the order of recording."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 import msgspec
 
 from sealtrail.epcis.query import EventFilter
-from sealtrail.services.answers.views import query_document
 from sealtrail.store.described import resolve_filter
 from sealtrail.store.event_query import walk_events
 from sealtrail.store.events import StoredEvent
@@ -75,12 +73,3 @@ def find(
         contents_bytes_max=BATCH_CONTENTS_BYTES_MAX,
     )
     return Found(events=tuple(each for each in events if since.takes(each)), upto=upto)
-
-
-def document(
-    events: Sequence[StoredEvent], *, now_ms: int, query_name: str, subscription_id: str | None
-) -> bytes:
-    """Return the EPCISQueryDocument that a subscriber is sent."""
-    return query_document(
-        events, now_ms=now_ms, query_name=query_name, subscription_id=subscription_id
-    )

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sealtrail.errors import InputError
+from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
 from sealtrail.services.receipts import TIME_MS_MAX
 from sealtrail.services.subscriptions.schedule import FIELDS, Schedule, parse_schedule
 from sealtrail.store.subscriptions import Controls
@@ -32,8 +33,11 @@ class WantedSubscription(msgspec.Struct, frozen=True, kw_only=True):
     controls: Controls
 
 
-def parse_subscription(tree: Any, *, epc_format: str | None = None) -> WantedSubscription:
+def parse_subscription(tree: Any, presentation: Presentation) -> WantedSubscription:
     """Read the body of ``POST /queries/{queryName}/subscriptions``.
+
+    Args:
+        presentation: how identifiers and words are to be spelt in what is sent.
 
     Raises:
         InputError: ``subscription_malformed``, ``subscription_member_unknown``, ``subscription_controls_missing``,
@@ -69,7 +73,7 @@ def parse_subscription(tree: Any, *, epc_format: str | None = None) -> WantedSub
             **given,
             report_if_empty=tree.get("reportIfEmpty", False),
             initial=tree.get("initialRecordTime"),
-            epc_format=epc_format,
+            presentation=presentation,
         ),
     )
 
@@ -86,7 +90,7 @@ def parse_feed(given: Mapping[str, str]) -> Controls:
         schedule=schedule or None,
         report_if_empty=_flag(given, "reportIfEmpty") or False,
         initial=given.get("initialRecordTime"),
-        epc_format=None,
+        presentation=AS_RECORDED,
     )
 
 
@@ -101,7 +105,7 @@ def _controls(
     schedule: Mapping[str, str] | None,
     report_if_empty: Any,
     initial: Any,
-    epc_format: str | None,
+    presentation: Presentation,
 ) -> Controls:
     if stream is not None and stream is not True:
         raise _fault("invalid", "stream can only be true", "/stream")
@@ -119,7 +123,8 @@ def _controls(
         schedule=schedule,
         report_if_empty=report_if_empty and schedule is not None,
         initial_ms=None if initial is None else _time_ms(initial),
-        epc_format=epc_format,
+        epc_format=presentation.epc_format,
+        cbv_format=presentation.cbv_format,
     )
 
 

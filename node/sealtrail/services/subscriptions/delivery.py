@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -31,6 +32,9 @@ from sealtrail.consumers.webhook import (
 from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import SealtrailError, TooLargeError, UnavailableError
 from sealtrail.evidence.audit_record import ENTRIES_MAX, NODE, Action, Ending
+from sealtrail.gs1 import NO_PREFIXES, CompanyPrefixes
+from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
+from sealtrail.services.answers.views import query_document
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.subscriptions import batches
@@ -41,6 +45,8 @@ from sealtrail.services.subscriptions.named_queries import require_query
 from sealtrail.store import subscriptions as store
 from sealtrail.store.database import Database
 from sealtrail.store.subscriptions import Controls, Subscription
+
+Prefixes: TypeAlias = Callable[[], Awaitable[CompanyPrefixes]]
 
 LOOKS_AT_ONCE = 2  # of the database's readers: others have questions too
 LOOK_SECONDS_MAX = 20.0
@@ -86,6 +92,7 @@ class Delivery:
     """Posts to all consumers; start :meth:`run` once.
 
     Args:
+        prefixes: gives where company prefixes end, for who wants EPC URNs.
         clock: gives Unix milliseconds.
         random: gives numbers from 0 to 1, for the back-off.
     """
@@ -95,6 +102,7 @@ class Delivery:
         database: Database,
         client: WebhookClient,
         *,
+        prefixes: Prefixes,
         clock: Callable[[], int],
         random: Callable[[], float],
         pace: DeliveryPace,
@@ -104,6 +112,7 @@ class Delivery:
         self.states = store.Counts()
         self._database = database
         self._client = client
+        self._prefixes = prefixes
         self._clock = clock
         self._pace = pace
         self._audit = audit
@@ -133,8 +142,9 @@ class Delivery:
         Raises:
             SealtrailError: as :meth:`WebhookClient.post`.
         """
-        body = batches.document(
+        body = query_document(
             (),
+            AS_RECORDED,
             now_ms=self._clock(),
             query_name=subscription.query_name,
             subscription_id=subscription.subscription_id,
@@ -154,7 +164,7 @@ class Delivery:
             Turn(
                 each.subscription_id,
                 f"nothing is delivered to subscription {each.subscription_id}",
-                partial(self._take, each.subscription_id),
+                partial(self._take, each.subscription_id, each.controls),
             )
             for each in active
             if self._is_due(each, highest, now)
@@ -179,15 +189,16 @@ class Delivery:
 
     # -- one turn ------------------------------------------------------------------------------------
 
-    async def _take(self, subscription_id: str) -> None:
+    async def _take(self, subscription_id: str, controls: Controls) -> None:
         """Send what is due for one subscription until nothing is, or it fails.
 
         Raises:
             SealtrailError: what went wrong; it is noted with the subscription.
         """
         try:
+            presentation = await self._presentation(controls)
             until = await self._database.read(store.highest_row)
-            while await self._step(subscription_id, until):
+            while await self._step(subscription_id, presentation, until):
                 pass
         except SealtrailError as error:
             self.counts.failures += 1
@@ -196,7 +207,16 @@ class Delivery:
                 await self._database.write(partial(self._note_failure, subscription_id, error))
             raise
 
-    async def _step(self, subscription_id: str, until: int) -> bool:
+    async def _presentation(self, controls: Controls) -> Presentation:
+        """Return how identifiers and words are to be spelt in what is sent."""
+        known = NO_PREFIXES
+        if controls.epc_format == "Always_EPC_URN":
+            known = await self._prefixes()
+        return Presentation(
+            epc_format=controls.epc_format, cbv_format=controls.cbv_format, prefixes=known
+        )
+
+    async def _step(self, subscription_id: str, presentation: Presentation, until: int) -> bool:
         """Send the next batch; return False if there is none.
 
         Args:
@@ -204,7 +224,8 @@ class Delivery:
         """
         async with self._looks:
             batch = await self._database.read(
-                lambda c: self._next(c, subscription_id, until), seconds_max=LOOK_SECONDS_MAX
+                lambda c: self._next(c, subscription_id, presentation, until),
+                seconds_max=LOOK_SECONDS_MAX,
             )
         if batch is None:
             return False
@@ -223,7 +244,11 @@ class Delivery:
         return batch.upto > before
 
     def _next(
-        self, connection: sqlite3.Connection, subscription_id: str, until: int
+        self,
+        connection: sqlite3.Connection,
+        subscription_id: str,
+        presentation: Presentation,
+        until: int,
     ) -> Batch | None:
         """Find what is next; without entries it only moves the place, or with a body says that there is nothing."""
         subscription = store.load_subscription(connection, subscription_id)
@@ -247,8 +272,9 @@ class Delivery:
         )
         body, made_ms = b"", subscription.batch_ms or self._clock()
         if found.events or is_empty_report:
-            body = batches.document(
+            body = query_document(
                 found.events,
+                presentation,
                 now_ms=made_ms,
                 query_name=subscription.query_name,
                 subscription_id=subscription_id,

@@ -14,6 +14,8 @@ import msgspec
 
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence.audit_record import Action, Ending
+from sealtrail.services.answers.presentation import Presentation
+from sealtrail.services.answers.views import query_document
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.subscriptions import batches
 from sealtrail.services.subscriptions.batches import ALL_ROWS, Found, Since
@@ -34,6 +36,14 @@ class Place(msgspec.Struct, kw_only=True):
 
     row: int
     since: Since
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is shown what is found, by which route, and in which form."""
+
+    actor: str
+    route: str
+    presentation: Presentation
 
 
 class Feeds:
@@ -113,12 +123,12 @@ class Feeds:
         return await self._database.read(read)
 
     async def documents(
-        self, query: NamedQuery, controls: Controls, place: Place, *, actor: str, route: str
+        self, query: NamedQuery, controls: Controls, place: Place, shown: Shown
     ) -> AsyncIterator[str]:
         """Yield documents as events are recorded, or as the schedule runs, until the query or the node is gone.
 
         Args:
-            actor: who is shown them; the audit trail has it before a document is yielded.
+            shown: to whom, and in which form; the audit trail has it before a document is yielded.
 
         Raises:
             SealtrailError: the store can't be read, or the trail not be written.
@@ -127,10 +137,10 @@ class Feeds:
         while True:
             told = (self._recorded if next_ms is None else self._changed).current()
             if next_ms is None:
-                async for text in self._run(query, controls, place, actor=actor, route=route):
+                async for text in self._run(query, controls, place, shown):
                     yield text
             elif next_ms <= self._clock():
-                async for text in self._run(query, controls, place, actor=actor, route=route):
+                async for text in self._run(query, controls, place, shown):
                     yield text
                 next_ms = next_run(controls, self._clock())
             if self._ended or not await self._database.read(lambda c: _is_there(c, query)):
@@ -141,7 +151,7 @@ class Feeds:
             await wait_for(told, seconds)
 
     async def _run(
-        self, query: NamedQuery, controls: Controls, place: Place, *, actor: str, route: str
+        self, query: NamedQuery, controls: Controls, place: Place, shown: Shown
     ) -> AsyncIterator[str]:
         """Yield what there is up to now."""
         until = await self._database.read(store.highest_row)
@@ -157,29 +167,27 @@ class Feeds:
                 since=place.since,
                 now_ms=self._clock(),
             )
-            return found, self._document(found.events, query) if found.events else ""
+            return found, self._document(found.events, query, shown) if found.events else ""
 
         while place.row < until and not self._ended:
             found, text = await self._database.read(read, seconds_max=LOOK_SECONDS_MAX)
             if text:
-                await self._note(found.entry_ids, query, actor=actor, route=route)
+                await self._note(found.entry_ids, query, shown)
                 yield text
                 sent = True
             place.row = found.upto
         if controls.report_if_empty and not sent:
-            yield self._document((), query)
+            yield self._document((), query, shown)
 
-    def _document(self, events: Sequence[StoredEvent], query: NamedQuery) -> str:
-        return batches.document(
-            events, now_ms=self._clock(), query_name=query.name, subscription_id=None
+    def _document(self, events: Sequence[StoredEvent], query: NamedQuery, shown: Shown) -> str:
+        return query_document(
+            events, shown.presentation, now_ms=self._clock(), query_name=query.name
         ).decode()
 
-    async def _note(
-        self, entry_ids: list[bytes], query: NamedQuery, *, actor: str, route: str
-    ) -> None:
+    async def _note(self, entry_ids: list[bytes], query: NamedQuery, shown: Shown) -> None:
         if self._audit is not None:
-            note = self._audit.note(Action.QUERY, route)
-            note.actor, note.what = actor, f"query {query.name}"
+            note = self._audit.note(Action.QUERY, shown.route)
+            note.actor, note.what = shown.actor, f"query {query.name}"
             note.showed(entry_ids)
             await self._audit.record(note.drafted(Ending.DONE)[0])
 
