@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from aiohttp import web
 from sealtrail.api import audit as audit_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import AuditSettings, HttpSettings, TokenSettings
+from sealtrail.app.subscriptions import Subscribing, make_subscribing
+from sealtrail.config import AuditSettings, HttpSettings, SubscriptionsSettings, TokenSettings
 from sealtrail.epcis import Limits
 from sealtrail.gs1 import CompanyPrefixes
 from sealtrail.services.answers.queries import QueryService
@@ -44,9 +45,12 @@ SIGNER = EventSigner(EVENT_KEY)
 ITEM_SALT = b"\x44" * 32
 ANCHOR_DELAY_MS = 60_000
 TOKEN = "all-scopes"
+SCOPES = ["capture", "query", "subscribe", "provenance", "status", "audit"]
+TO_THIS_MACHINE = SubscriptionsSettings(
+    allow=["127.0.0.0/8"], plain_http=True, retry_seconds_max=0.1, timeout_seconds=2.0
+)
 # For a client that would rather have receipts than events back
 RECEIPTS = {"Accept": "application/vnd.sealtrail.receipt+json, */*;q=0.9"}
-SCOPES = ["capture", "query", "provenance", "status", "audit"]
 IDENTITY = Identity(
     chain_id=DOMAIN.chain_id,
     genesis_hash=DOMAIN.genesis_hash,
@@ -84,6 +88,7 @@ class CaptureNode:
     queries: QueryService
     trail: AuditTrail
     beat: AuditBeat
+    subscribing: Subscribing
 
 
 def now_ms() -> int:
@@ -112,6 +117,7 @@ async def services(
     limits: Limits | None = None,
     processes: int = 0,
     audit: Callable[[Database], AuditTrail] | None = None,
+    recorded: Callable[[], None] | None = None,
 ) -> AsyncIterator[tuple[Database, LogStore, CaptureService, QueryService]]:
     """Open a store and build the services over it; documents are drafted in so many processes, 0: in this one."""
     database = Database.open(path)
@@ -135,6 +141,7 @@ async def services(
             clock=now_ms,
             random=os.urandom,
             anchor_delay_ms=ANCHOR_DELAY_MS,
+            recorded=recorded,
             audit=None if audit is None else audit(database),
         )
         queries = QueryService(database, log, clock=now_ms, anchor_delay_ms=ANCHOR_DELAY_MS)
@@ -151,10 +158,12 @@ async def capture_node(
     port: int = 0,
     settings: HttpSettings | None = None,
     audit: AuditSettings | None = None,
+    subscriptions: SubscriptionsSettings = TO_THIS_MACHINE,
     **more: Any,
 ) -> AsyncIterator[CaptureNode]:
-    """Serve the capture part on loopback."""
+    """Serve the capture part, and subscriptions, on loopback."""
     trails: list[AuditTrail] = []
+    recorded: list[Callable[[], None]] = []
 
     def audited(database: Database) -> AuditTrail:
         trails.append(
@@ -162,7 +171,12 @@ async def capture_node(
         )
         return trails[0]
 
-    async with services(path, audit=audited, **more) as (database, log, capture, queries):
+    def tell() -> None:
+        for told in recorded:
+            told()
+
+    opened = services(path, audit=audited, recorded=tell, **more)
+    async with opened as (database, log, capture, queries), AsyncExitStack() as closing:
         (trail,) = trails
         beat = AuditBeat(
             trail,
@@ -176,6 +190,12 @@ async def capture_node(
         await beat.started(b"")
         stop = asyncio.Event()
         task = asyncio.create_task(beat.run(stop))
+        subscribing = make_subscribing(
+            subscriptions, database, prefixes=company_prefixes, clock=now_ms, audit=trail
+        )
+        closing.push_async_callback(subscribing.close)
+        closing.push_async_callback(cancel, asyncio.create_task(subscribing.run()))
+        recorded.append(subscribing.recorded)
 
         async def status() -> dict[str, Any]:
             return {"log": {"size": log.size}}
@@ -183,6 +203,7 @@ async def capture_node(
         async def readiness() -> list[str]:
             return []
 
+        public_url = f"http://127.0.0.1:{port}"
         application = make_application(
             capture=capture,
             queries=queries,
@@ -193,6 +214,9 @@ async def capture_node(
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
             audit=trail,
             prefixes=company_prefixes,
+            listing_routes=lambda listing: subscribing.routes(
+                listing, http=settings or HttpSettings(), public_url=public_url
+            ),
             more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
         )
         runner = make_runner(application, settings or HttpSettings())
@@ -202,12 +226,19 @@ async def capture_node(
         bound = runner.addresses[0][1]
         try:
             url = f"http://127.0.0.1:{bound}"
-            yield CaptureNode(url, database, log, capture, queries, trail, beat)
+            yield CaptureNode(url, database, log, capture, queries, trail, beat, subscribing)
         finally:
+            subscribing.feeds.end()
             await runner.cleanup()
             stop.set()
             await task
             await beat.close()
+
+
+async def cancel(task: asyncio.Task[Any]) -> None:
+    """End a task."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def main() -> None:

@@ -50,6 +50,8 @@ from sealtrail.store.log_findings import (
     save_finding,
 )
 from sealtrail.store.log_watch import AwaitedEntry, save_awaited
+from sealtrail.store.named_queries import insert_query
+from sealtrail.store.subscriptions import Controls, insert_subscription
 from sealtrail.store.validators import Followed, save_followed
 
 PACK = "https://id.gs1.org/01/09521001000012/21/"
@@ -277,6 +279,7 @@ def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
     ]
     save_followed(connection, Followed(form=form, state=state), changes)
     _fill_audits(connection, world)
+    _fill_subscription(connection)
     origin, key = origin_of(world.domain, MAKER.member), derived(MAKER.name, "log")
     notes = [
         sign_note(Checkpoint(origin, 5, bytes([n]) * 32), Ed25519Signer(key)) for n in range(2)
@@ -299,6 +302,25 @@ def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
                 )
             ],
         )
+
+
+def _fill_subscription(connection: sqlite3.Connection) -> None:
+    """Write a consumer that was sent some, and takes nothing by now."""
+    assert insert_query(connection, "all", {"eventType": ["ObjectEvent"]}, 1)
+    insert_subscription(
+        connection,
+        subscription_id="00000000-0000-4000-8000-000000000000",
+        query_id=1,
+        dest="https://example.com/hook",
+        signature_token="hush",
+        controls=Controls(schedule={"second": "0"}),
+        next_ms=1,
+        now_ms=1,
+    )
+    connection.execute(
+        "UPDATE subscription SET event_row = 0, batch = 2, batch_row = 1, batch_ms = 1, run_ms = 1,"
+        " notified_ms = 1, failing_ms = 1, failure = 'consumer_unreachable', suspended_ms = 1"
+    )
 
 
 def _fill_audits(connection: sqlite3.Connection, world: PeersWorld) -> None:

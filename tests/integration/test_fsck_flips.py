@@ -56,6 +56,14 @@ NOT_FOUND = {
     " found",
     "log_watch_cursor.checkpoint_row": "before the newest checkpoint likewise",
     "log_watch_cursor.anchor_block": "before the followed block likewise",
+    **dict.fromkeys(
+        (f"subscription.{name}_ms" for name in ("batch", "next", "run", "notified", "failing", "suspended")),
+        "a clock's time, for the operator and for when it is tried next",
+    ),
+    "subscription.failure": "words for the operator",
+    "subscription.event_row": "how far a consumer is: nobody else wrote it down; beyond the newest event is found",
+    "subscription.batch": "a count; its consumer would be sent a batch under another number",
+    "subscription.batch_row": "how far the batch under way goes; beyond the newest event is found",
     "audit_name.pseudonym": "a random number; its form is checked",
     "audit_name.name": "outside of the trail, to be erased without a trace",
     "audit_name.created_ms": "a clock's time",
@@ -173,7 +181,8 @@ TABLES = [
     "cosignature", "delivery", "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_index_gap",
     "event_item", "event_term", "event_value",
     "foreign_entry", "foreign_log", "identity", "index_audit", "index_audited_log", "item_index", "item_run_start",
-    "log_finding", "log_watch_cursor", "peer_nonce", "tile", "tombstone", "validator_change", "validator_state",
+    "log_finding", "log_watch_cursor", "named_query", "peer_nonce", "subscription", "tile",
+    "tombstone", "validator_change", "validator_state",
     "witness", "witnessed_log",
 ]  # fmt: skip
 
@@ -202,6 +211,8 @@ NOT_MISSED = {
     "delivery_unproven": "which proofs are to follow: the receiver asks its own chain",
     "capture_job": "the newest of them",
     "delivery": "the newest of them",
+    "named_query": "is found where somebody subscribed to it; else it may have been deleted",
+    "subscription": "it may have been ended",
     "delivery_cursor": "is found where something was to be sent",
     "checkpoint": "others' are kept for proofs; without one, nothing rests on it",
     "foreign_log": "of a log whose entries name no item",

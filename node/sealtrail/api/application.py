@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 
@@ -26,6 +26,10 @@ from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.recording.capture import CaptureService
 
 
+def _none(_: event_routes.EventListing) -> Iterable[web.RouteDef]:
+    return ()
+
+
 def make_application(
     *,
     capture: CaptureService,
@@ -36,6 +40,7 @@ def make_application(
     readiness: ReadinessSource,
     metrics: MetricsSource,
     prefixes: Prefixes = no_prefixes,
+    listing_routes: Callable[[event_routes.EventListing], Iterable[web.RouteDef]] = _none,
     more_routes: Iterable[web.RouteDef] = (),
     audit: AuditTrail | None = None,
 ) -> web.Application:
@@ -43,6 +48,7 @@ def make_application(
 
     Args:
         prefixes: gives where company prefixes end, for whoever wants EPC URNs.
+        listing_routes: gives routes of other modules that list as this interface's own do.
         more_routes: routes of other modules (provenance, peers); their handlers carry a scope mark of
             :mod:`sealtrail.api.auth` and raise only errors of our tree.
         audit: records what is asked and answered; without one nothing is recorded.
@@ -64,5 +70,6 @@ def make_application(
             admission=admission,
         )
     )
+    application.add_routes(listing_routes(listing))
     application.add_routes(more_routes)
     return application

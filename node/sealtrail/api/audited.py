@@ -27,6 +27,23 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("OPTIONS", "/events"): None,
     ("GET", "/events/{event_id}"): Action.READ_EVENT,
     ("OPTIONS", "/events/{event_id}"): None,
+    ("OPTIONS", "/queries"): None,
+    ("GET", "/queries"): Action.REQUEST,
+    ("POST", "/queries"): Action.QUERY_CHANGE,
+    ("OPTIONS", "/queries/{query_name}"): None,
+    ("GET", "/queries/{query_name}"): Action.REQUEST,
+    ("DELETE", "/queries/{query_name}"): Action.QUERY_CHANGE,
+    ("OPTIONS", "/queries/{query_name}/events"): None,
+    ("GET", "/queries/{query_name}/events"): Action.QUERY,
+    ("OPTIONS", "/queries/{query_name}/subscriptions"): None,
+    ("GET", "/queries/{query_name}/subscriptions"): Action.REQUEST,
+    ("POST", "/queries/{query_name}/subscriptions"): Action.SUBSCRIPTION_CHANGE,
+    ("OPTIONS", "/queries/{query_name}/subscriptions/{subscription_id}"): None,
+    ("GET", "/queries/{query_name}/subscriptions/{subscription_id}"): Action.REQUEST,
+    ("DELETE", "/queries/{query_name}/subscriptions/{subscription_id}"): Action.SUBSCRIPTION_CHANGE,
+    ("GET", "/v1/subscriptions"): Action.REQUEST,
+    ("POST", "/v1/subscriptions/{subscription_id}/resume"): Action.SUBSCRIPTION_CHANGE,
+    ("POST", "/v1/subscriptions/{subscription_id}/test"): Action.SUBSCRIPTION_CHANGE,
     ("OPTIONS", "/capture/{job_id}"): None,
     ("GET", "/"): None,
     ("GET", "/openapi.json"): None,
@@ -77,7 +94,14 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
 }
 _AT_THE_DOOR = frozenset({"token_missing", "token_unknown", "scope_missing"})
 # These are recorded before the answer goes out, also what was refused, which is kept with its reason.
-_WRITING = frozenset({Action.CAPTURE, Action.PACKAGE_RECEIVED})
+_WRITING = frozenset(
+    {
+        Action.CAPTURE,
+        Action.PACKAGE_RECEIVED,
+        Action.QUERY_CHANGE,
+        Action.SUBSCRIPTION_CHANGE,
+    }
+)
 
 
 class Audited:

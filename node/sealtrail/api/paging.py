@@ -110,7 +110,16 @@ def page_size(request: web.Request) -> int:
     Raises:
         InputError: ``query_parameter_invalid``.
     """
-    text = request.query.get("perPage", str(PER_PAGE_DEFAULT))
+    return check_page_size(request.query.get("perPage", PER_PAGE_DEFAULT))
+
+
+def check_page_size(given: object) -> int:
+    """Return how many one page is to have, given as text or as a number.
+
+    Raises:
+        InputError: ``query_parameter_invalid``.
+    """
+    text = given if isinstance(given, str) else str(given)
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
         raise InputError(
             "query_parameter_invalid",
@@ -118,6 +127,24 @@ def page_size(request: web.Request) -> int:
             pointer="perPage",
         )
     return min(int(text), PER_PAGE_MAX)
+
+
+def row_page(request: web.Request, pages: PageTokens) -> tuple[int, int]:
+    """Return the row after which a listing by rows goes on, and how many its page is to have.
+
+    Raises:
+        InputError: as :func:`check_only_paging`, :func:`page_size` and :meth:`PageTokens.place`.
+    """
+    check_only_paging(request)
+    place = pages.place(request)
+    if place is not None and not (place.isascii() and place.isdigit() and len(place) < 16):
+        raise _invalid("nextPageToken is of another listing")
+    return int(place or 0), page_size(request)
+
+
+def next_row_page(request: web.Request, pages: PageTokens, row: int | None) -> dict[str, str]:
+    """Return the headers that lead to the page after a row; none, if there is none."""
+    return {} if row is None else pages.next_page(request, str(row))
 
 
 def check_only_paging(request: web.Request) -> None:

@@ -23,6 +23,7 @@ from sealtrail.api import (
 )
 from sealtrail.api.application import make_application
 from sealtrail.app.self_report import SelfReport
+from sealtrail.app.subscriptions import Subscribing
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
@@ -59,6 +60,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     copies: Copies
     intake: Intake
     witnesses: Witnesses
+    subscribing: Subscribing
+    prefixes: KnownPrefixes
     audit: AuditTrail
     report: SelfReport
 
@@ -68,7 +71,6 @@ def make_node_application(
 ) -> web.Application:
     """Return the application with all routes of a node."""
     report = answers.report
-    prefixes = KnownPrefixes(answers.database, answers.networks, config.gs1.company_prefixes)
     return make_application(
         capture=answers.capture,
         queries=answers.queries,
@@ -78,10 +80,13 @@ def make_node_application(
         readiness=report.readiness,
         metrics=report.metrics,
         audit=answers.audit,
-        prefixes=prefixes.table,
+        prefixes=answers.prefixes.table,
+        listing_routes=lambda listing: answers.subscribing.routes(
+            listing, http=config.http, public_url=config.public_url
+        ),
         more_routes=[
             *_routes_for_users(answers, clock),
-            *_routes_of_identifiers(config, prefixes, clock),
+            *_routes_of_identifiers(config, answers.prefixes, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],

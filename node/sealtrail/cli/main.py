@@ -53,6 +53,11 @@ COMMANDS = {
     "erase": Entry(
         "sealtrail.cli.erase", "erase_command", "Destroy the content of events for law."
     ),
+    "subscriptions": Entry(
+        "sealtrail.cli.subscriptions",
+        "subscriptions_group",
+        "List, try out and resume subscriptions.",
+    ),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "audit": Entry("sealtrail.cli.audit", "audit_group", "Who read or wrote what, and why."),
     "token": Entry("sealtrail.cli.token", "token_group", "Make tokens for users of a node."),

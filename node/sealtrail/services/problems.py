@@ -35,6 +35,9 @@ _TYPES = {
 _TYPES_BY_CODE = {
     "query_parameter": "epcisException:QueryParameterException",
     "query_too_large": "epcisException:QueryTooLargeException",
+    "query_name_unknown": "epcisException:NoSuchNameException",
+    "subscription_controls": "epcisException:SubscriptionControlsException",
+    "schedule": "epcisException:SubscriptionControlsException",
 }
 
 

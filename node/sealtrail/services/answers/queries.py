@@ -12,7 +12,7 @@ from sealtrail.epcis.query import EventFilter
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
-from sealtrail.services.answers.views import event_document, query_document
+from sealtrail.services.answers.views import QUERY_NAME, event_document, query_document
 from sealtrail.services.integrity import require_committed, require_included, require_sealed
 from sealtrail.services.receipts import Receipt, load_placed, rfc3339
 from sealtrail.signing import Reference
@@ -88,6 +88,7 @@ class QueryService:
         total_max: int | None = None,
         refuse_over: int | None = None,
         showed: Showed | None = None,
+        query_name: str = QUERY_NAME,
         presentation: Presentation = AS_RECORDED,
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
@@ -98,6 +99,7 @@ class QueryService:
             total_max: end after that many events, over all pages (``eventCountLimit``).
             refuse_over: refuse a query that more events match (``maxEventCount``).
             showed: told the entry ids of the events that are returned.
+            query_name: which query it is, if it has a name of its own.
             presentation: the form of the document.
 
         Raises:
@@ -120,7 +122,10 @@ class QueryService:
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
             )
             entry_ids = [event.entry_id for event in found]
-            return query_document(found, presentation, now_ms=self._clock()), entry_ids, more
+            document = query_document(
+                found, presentation, now_ms=self._clock(), query_name=query_name
+            )
+            return document, entry_ids, more
 
         body, entry_ids, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
         if showed is not None:

@@ -48,9 +48,17 @@ def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
 
 
 def query_document(
-    events: Sequence[StoredEvent], presentation: Presentation, *, now_ms: int
+    events: Sequence[StoredEvent],
+    presentation: Presentation,
+    *,
+    now_ms: int,
+    query_name: str = QUERY_NAME,
+    subscription_id: str | None = None,
 ) -> bytes:
     """Return an EPCISQueryDocument of the events, in the form asked for.
+
+    Args:
+        subscription_id: whose results these are, if it is a subscription's.
 
     Raises:
         NotFoundError, IntegrityError: a content is erased, or damaged.
@@ -59,7 +67,8 @@ def query_document(
     return write_query_document(
         [translate(event_view(event), presentation.convert) for event in events],
         form=presentation.form,
-        query_name=QUERY_NAME,
+        query_name=query_name,
+        subscription_id=subscription_id,
         created=rfc3339(now_ms),
         cbv_format=presentation.cbv_format,
     )

@@ -21,6 +21,7 @@ from sealtrail.services.fsck import (
     own_entries,
     rows,
     structure,
+    subscriptions,
     tombstones,
     trail,
     tree,
@@ -52,5 +53,6 @@ CHECKS: Mapping[str, Check] = {
         log_findings.CHECK,
         working.JOBS,
         working.DELIVERIES,
+        subscriptions.CHECK,
     )
 }
