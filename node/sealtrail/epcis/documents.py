@@ -28,6 +28,7 @@ from sealtrail.epcis.events import AnyEvent
 from sealtrail.epcis.extensions import Scope
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
+from sealtrail.epcis.masterdata import read_master_data
 from sealtrail.epcis.mentions import items_of
 from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
 from sealtrail.epcis.reader import frame_of, read_event, read_frame
@@ -44,17 +45,22 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
     """Read a document and each of its events; nothing is fetched, nothing outside ``data`` matters.
 
     Raises:
-        TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``.
+        TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``,
+            ``too_many_elements``.
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
-            event stands in its place in ``Document.events`` instead.
+            event, or one element of its master data, stands in its place instead.
     """
     envelope, source = _open(data, limits)
+    # before the events: a document that is refused for it costs no reading of them
+    master_data = tuple(read_master_data(envelope.vocabularies, source.names, limits))
     return Document(
         events=tuple(_each(envelope, source, _recorded)),
         type=envelope.type,
         context=envelope.context,
         schema_version=envelope.schema_version,
         creation_date=envelope.creation_date,
+        vocabularies=envelope.vocabularies.listed,
+        master_data=master_data,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from sealtrail.epcis.events import AnyEvent
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError
 
 Place: TypeAlias = Literal[
@@ -55,10 +56,12 @@ class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as read: its events in order, an ``InputError`` standing for each refused one."""
+    """A document as read: its events in order, and its master data; an ``InputError`` stands for what is refused."""
 
     events: tuple[RecordedEvent | InputError, ...]
     type: str
     context: Any = None  # the document's @context, as JSON
     schema_version: str | None = None
     creation_date: str | None = None
+    vocabularies: tuple[dict[str, Any], ...] = ()  # master data, in the JSON binding's shape
+    master_data: tuple[VocabularyElement | InputError, ...] = ()  # the same, read

@@ -1,0 +1,263 @@
+"""Master data: what a vocabulary's elements are said to be, as documents bring it.
+
+An element is one identifier (a product, a place, a party, or a word of anyone's vocabulary) with its attributes and
+its children. Who may say it, and since when it holds, is for whoever keeps it.
+
+Source: EPCIS 2.0 JSON schema, ``vocabulary`` and ``vocabularyElement``; CBV 2.0, master data attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from sealtrail.epcis.bounds import count_values
+from sealtrail.epcis.context import Names, read_context
+from sealtrail.epcis.envelope import Vocabularies, open_envelope, read_vocabulary_list
+from sealtrail.epcis.fields import located, read_list, read_uri, refuse_type
+from sealtrail.epcis.limits import DEFAULT, Limits
+from sealtrail.epcis.strict_json import parse_json
+from sealtrail.errors import InputError, TooLargeError
+from sealtrail.gs1 import canonical
+
+T = TypeVar("T")
+
+CBV_MDA = "urn:epcglobal:cbv:mda:"
+# The standard's name with a colon, GS1 US's with a number sign, and the prefix "cbvmda", which stands for neither.
+_cbv_attribute = re.compile(r"urn:epcglobal:cbv:mda[:#/]?(.+)").fullmatch
+_URI_SCHEMES = frozenset(("urn", "http", "https", "ni", "tag", "did"))
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True):
+    """One attribute: its name written out, and a text, a number or an object; a name may stand several times."""
+
+    name: str
+    value: str | int | float | dict[str, Any]
+
+
+class VocabularyElement(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """What one document says of one identifier.
+
+    ``vocabulary`` is the vocabulary's type; ``id`` the identifier as it was given, ``canonical`` as everything is
+    looked up by; ``children`` are canonical. ``more`` holds members that the standard has not, as they were given.
+    """
+
+    vocabulary: str
+    id: str
+    canonical: str
+    attributes: tuple[Attribute, ...] = ()
+    children: tuple[str, ...] = ()
+    more: dict[str, Any] = {}
+
+
+def attribute_name(text: str) -> str:
+    """Return an attribute's name in the one spelling in which it is kept: CBV's own are spelt in several ways."""
+    match = _cbv_attribute(text)
+    return CBV_MDA + match[1] if match else text
+
+
+def attribute_text(value: str | int | float | dict[str, Any]) -> str:
+    """Return an attribute's value as it is compared: a text as it is, a number as its decimal text, else JSON."""
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def parse_master_data(
+    data: bytes, *, limits: Limits = DEFAULT
+) -> list[VocabularyElement | InputError]:
+    """Read master data from JSON: an EPCIS document without events, its header, or a list of vocabularies.
+
+    Raises:
+        TooLargeError: ``document_too_large``, ``too_many_elements``, ``too_many_values``.
+        InputError: what is wrong with the document itself, with the pointer of the field; ``master_data_expected``: it
+            has events, or no master data. What is wrong with one element is listed after the others instead.
+    """
+    tree = parse_json(data, octets_max=limits.document_bytes_max)
+    context, found = _find(tree)
+    return read_master_data(found, _names(context), limits)
+
+
+def _find(tree: Any) -> tuple[Any, Vocabularies]:
+    """Return the context and the vocabularies of a document, wherever they stand in it."""
+    if isinstance(tree, list):
+        return None, Vocabularies(read_vocabulary_list(tree), "")
+    if not isinstance(tree, dict):
+        raise refuse_type("a document of master data", tree)
+    if "type" in tree:
+        envelope = open_envelope(tree)
+        if envelope.events:
+            raise InputError(
+                "master_data_expected",
+                "The document has events, and master data alone is expected here.",
+                pointer=envelope.pointer,
+                advice="Send events to /capture: the master data in their header is kept as well.",
+            )
+        return envelope.context, envelope.vocabularies
+    return tree.get("@context"), _find_list(tree)
+
+
+def _find_list(tree: dict[str, Any]) -> Vocabularies:
+    within, pointer = tree, ""
+    for name in ("epcisHeader", "epcisMasterData"):
+        if isinstance(within.get(name), dict):
+            within, pointer = within[name], f"{pointer}/{name}"
+    pointer += "/vocabularyList"
+    if "vocabularyList" not in within:
+        raise InputError("master_data_expected", "There is no vocabularyList.", pointer=pointer)
+    try:
+        return Vocabularies(read_vocabulary_list(within["vocabularyList"]), pointer)
+    except InputError as error:
+        error.pointer = pointer + (error.pointer or "")
+        raise
+
+
+def _names(context: Any) -> Names:
+    try:
+        return read_context(*([] if context is None else [context]))
+    except InputError as error:
+        raise located(error, "@context") from None
+
+
+def read_master_data(
+    found: Vocabularies, names: Names | None, limits: Limits = DEFAULT
+) -> list[VocabularyElement | InputError]:
+    """Read each element of a document's vocabularies; what is said of one in several places is joined.
+
+    Refused elements, as errors with their pointers, come after the others.
+
+    Args:
+        names: the document's prefixes, with which names of attributes may be written; None: those that all know.
+
+    Raises:
+        TooLargeError: ``too_many_elements``, ``too_many_values``.
+    """
+    if not found.listed:
+        return []
+    _require_fits(found, limits)
+    names = names or read_context()
+    elements: dict[tuple[str, str], list[VocabularyElement]] = {}
+    refused: list[InputError] = []
+    for vocabulary, element, pointer in _each(found):
+        try:
+            read = _element(element, _expanded(vocabulary, names), names, limits)
+        except InputError as error:
+            error.pointer = pointer + (error.pointer or "")
+            refused.append(error)
+            continue
+        elements.setdefault((read.vocabulary, read.canonical), []).append(read)
+    return [*(_joined(said) for said in elements.values()), *refused]
+
+
+def _each(found: Vocabularies) -> Iterator[tuple[str, Any, str]]:
+    for at, vocabulary in enumerate(found.listed):
+        for index, element in enumerate(vocabulary.get("vocabularyElementList", ())):
+            yield (
+                vocabulary["type"],
+                element,
+                f"{found.pointer}/{at}/vocabularyElementList/{index}",
+            )
+
+
+def _require_fits(found: Vocabularies, limits: Limits) -> None:
+    count = sum(len(each.get("vocabularyElementList", ())) for each in found.listed)
+    if count > limits.vocabulary_elements_max:
+        raise TooLargeError(
+            "too_many_elements",
+            f"The vocabularies have {count} elements; {limits.vocabulary_elements_max} are allowed.",
+            pointer=found.pointer or None,
+            advice="Send them in several documents.",
+        )
+    most = limits.vocabulary_values_max
+    if count_values(list(found.listed), most) > most:
+        raise TooLargeError(
+            "too_many_values",
+            f"The vocabularies have more than {most} values.",
+            pointer=found.pointer or None,
+            advice="Send them in several documents.",
+        )
+
+
+def _element(value: Any, vocabulary: str, names: Names, limits: Limits) -> VocabularyElement:
+    if not isinstance(value, dict):
+        raise refuse_type("a vocabulary element", value)
+    try:
+        identifier = _expanded(read_uri(value.get("id")), names)
+    except InputError as error:
+        raise located(error, "id") from None
+
+    def child(each: Any) -> str:
+        return canonical(_expanded(read_uri(each), names))
+
+    more = {name: each for name, each in value.items() if name not in _MEMBERS}
+    if more:
+        _require_small(more, limits)
+    return VocabularyElement(
+        vocabulary=vocabulary,
+        id=identifier,
+        canonical=canonical(identifier),
+        attributes=_list(value, "attributes", lambda each: _attribute(each, names, limits)),
+        children=tuple(dict.fromkeys(_list(value, "children", child))),
+        more=more,
+    )
+
+
+_MEMBERS = frozenset(("id", "attributes", "children"))
+
+
+def _list(value: dict[str, Any], name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+    try:
+        return read_list(value.get(name, []), read)
+    except InputError as error:
+        raise located(error, name) from None
+
+
+def _attribute(value: Any, names: Names, limits: Limits) -> Attribute:
+    if not isinstance(value, dict):
+        raise refuse_type("an attribute", value)
+    try:
+        name = attribute_name(_expanded(read_uri(value.get("id")), names))
+    except InputError as error:
+        raise located(error, "id") from None
+    stated = value.get("attribute", "")
+    if isinstance(stated, bool) or not isinstance(stated, str | int | float | dict):
+        raise located(refuse_type("a text, a number or an object", stated), "attribute")
+    _require_small(stated, limits)
+    return Attribute(name, stated)
+
+
+def _require_small(value: Any, limits: Limits) -> None:
+    octets = len(orjson.dumps(value))
+    if octets > limits.attribute_bytes_max:
+        raise TooLargeError(
+            "attribute_too_large",
+            f"The value has {octets} bytes; {limits.attribute_bytes_max} are allowed.",
+        )
+
+
+def _expanded(text: str, names: Names) -> str:
+    """Return a name with its prefix written out; what has none of the document's prefixes is a URI already."""
+    if text.partition(":")[0] in _URI_SCHEMES:
+        return text
+    try:
+        namespace, local, _ = names.split(text)
+    except InputError:
+        return text
+    return namespace + local
+
+
+def _joined(said: list[VocabularyElement]) -> VocabularyElement:
+    """Return what a document says of one identifier: nothing is lost, and what is said alike is said once."""
+    if len(said) == 1:
+        return said[0]
+    attributes = {(a.name, attribute_text(a.value)): a for each in said for a in each.attributes}
+    return msgspec.structs.replace(
+        said[0],
+        attributes=tuple(attributes.values()),
+        children=tuple(dict.fromkeys(child for each in said for child in each.children)),
+        more={name: value for each in said for name, value in each.more.items()},
+    )
