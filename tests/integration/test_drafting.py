@@ -83,7 +83,7 @@ async def test_a_draft_says_what_the_document_says_and_is_signed(
     drafting: Drafting, body: bytes
 ) -> None:
     before = now_ms()
-    drafts = await drafting.draft(body, Kind.IMPORTED)
+    drafts = (await drafting.draft(body, Kind.IMPORTED)).events
     read = parse_document(body).events
     assert len(drafts) == len(read)
     for draft, recorded in zip(drafts, read, strict=True):
@@ -105,7 +105,8 @@ async def test_a_draft_says_what_the_document_says_and_is_signed(
 
 
 async def test_an_error_declaration_waits_for_its_references(drafting: Drafting) -> None:
-    (draft,) = await drafting.draft(bare(declaration(event(1, eventID="urn:uuid:1"))), Kind.EVENT)
+    body = bare(declaration(event(1, eventID="urn:uuid:1")))
+    (draft,) = (await drafting.draft(body, Kind.EVENT)).events
     assert isinstance(draft, Draft)
     assert draft.entry is None
     assert draft.event.is_declaration
@@ -113,9 +114,8 @@ async def test_an_error_declaration_waits_for_its_references(drafting: Drafting)
 
 
 async def test_a_refused_event_leaves_the_others(drafting: Drafting) -> None:
-    first, refused, last = await drafting.draft(
-        document(event(1), event(2, eventTime="yesterday"), event(3)), Kind.EVENT
-    )
+    body = document(event(1), event(2, eventTime="yesterday"), event(3))
+    first, refused, last = (await drafting.draft(body, Kind.EVENT)).events
     assert isinstance(first, Draft)
     assert isinstance(last, Draft)
     assert isinstance(refused, InputError)
@@ -143,7 +143,7 @@ async def test_a_refused_document_is_refused_alike(
 
 
 async def test_what_a_refusal_says_beside_its_message_is_kept(drafting: Drafting) -> None:
-    (refused,) = await drafting.draft(bare(event(1, type="NoEvent")), Kind.EVENT)
+    (refused,) = (await drafting.draft(bare(event(1, type="NoEvent")), Kind.EVENT)).events
     assert isinstance(refused, InputError)
     assert (refused.code, refused.pointer) == ("event_type_unknown", "/type")
     assert "ObjectEvent" in refused.context["expected"]
@@ -155,7 +155,7 @@ async def test_many_at_once_get_each_their_own(drafting: Drafting) -> None:
     drafted = await asyncio.gather(*(drafting.draft(body, Kind.EVENT) for body in bodies))
     for body, drafts in zip(bodies, drafted, strict=True):
         expected = [e.content_hash for e in parse_document(body).events]  # type: ignore[union-attr]
-        assert [d.event.content_hash for d in drafts if isinstance(d, Draft)] == expected
+        assert [d.event.content_hash for d in drafts.events if isinstance(d, Draft)] == expected
 
 
 def _children(parent: int | None = None) -> set[int]:
@@ -186,11 +186,11 @@ def test_a_process_that_is_killed_costs_nothing(
             under_way = asyncio.ensure_future(drafting.draft(LARGE, Kind.EVENT))
             await asyncio.sleep(0)
             os.kill(pid, signal.SIGKILL)
-            assert len(await under_way) == 100
+            assert len((await under_way).events) == 100
             for _ in range(3):
                 (pid,) = _children()
                 os.kill(pid, signal.SIGKILL)
-                assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+                assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
         assert not _children()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -235,8 +235,9 @@ async def _outcomes(drafting: Drafting, bodies: list[bytes]) -> list[str]:
             found.append(each.code)
             continue
         assert not isinstance(each, BaseException), each
-        assert isinstance(each[0], Draft)
-        found.append(each[0].event_id)
+        (draft,) = each.events
+        assert isinstance(draft, Draft)
+        found.append(draft.event_id)
     return found
 
 
@@ -250,7 +251,7 @@ async def test_of_documents_in_one_message_only_that_which_kills_is_refused(
         outcomes = await _outcomes(drafting, [bare(event(1, eventID=each)) for each in ids])
         assert outcomes == [*ids[:7], "drafting_stopped", *ids[8:]]
         assert deaths() == 4  # twice in the message, twice by itself
-        assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+        assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
 
 
 async def test_many_documents_that_kill_cost_a_bounded_number_of_processes(
@@ -275,7 +276,7 @@ async def test_an_ordinary_document_does_not_wait_until_huge_ones_are_read() -> 
             drafted = await asyncio.gather(
                 *(drafting.draft(body, Kind.EVENT) for body in (LARGE, SMALL, LARGE, LARGE, SMALL))
             )
-            assert [len(each) for each in drafted] == [100, 2, 100, 100, 2]
+            assert [len(each.events) for each in drafted] == [100, 2, 100, 100, 2]
         assert not any(each.done() for each in huge)
         os.kill(slow, signal.SIGCONT)
         assert [len(each) for each in await asyncio.gather(*huge)] == [300] * 3
@@ -294,14 +295,14 @@ def test_a_process_that_hangs_is_ended_and_its_work_refused(
     async def stop_at_work() -> None:
         worker = DraftingWorker(SETUP, seconds_max=3)
         task = DraftingTask([(SMALL, Kind.EVENT)], now_ms())
-        assert len((await worker.draft(task))[0].events()) == 2
+        assert len((await worker.draft(task))[0].drafted().events) == 2
         (pid,) = _children()
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(UnavailableError) as caught:
             await worker.draft(task)
         assert caught.value.code == "drafting_timeout"
         assert pid not in _children()
-        assert len((await worker.draft(task))[0].events()) == 2
+        assert len((await worker.draft(task))[0].drafted().events) == 2
         await worker.close()
         assert not _children()
 
@@ -337,7 +338,7 @@ async def test_a_signal_to_the_group_leaves_the_process_to_its_work() -> None:
         (pid,) = _children()
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(pid, number)
-        assert len(await drafting.draft(LARGE, Kind.EVENT)) == 100
+        assert len((await drafting.draft(LARGE, Kind.EVENT)).events) == 100
 
 
 async def test_whoever_goes_away_leaves_no_answer_to_the_next() -> None:
@@ -345,7 +346,7 @@ async def test_whoever_goes_away_leaves_no_answer_to_the_next() -> None:
         gone = asyncio.ensure_future(drafting.draft(LARGE, Kind.EVENT))
         await asyncio.sleep(0)
         gone.cancel()
-        (draft,) = await drafting.draft(bare(event(7)), Kind.EVENT)
+        (draft,) = (await drafting.draft(bare(event(7)), Kind.EVENT)).events
         assert isinstance(draft, Draft)
         expected = parse_document(bare(event(7))).events[0]
         assert not isinstance(expected, InputError)
@@ -371,7 +372,7 @@ async def test_a_fault_of_this_program_is_told_and_leaves_the_process_at_work(
         with pytest.raises(RuntimeError, match="could not be drafted"):
             await drafting.draft(SMALL, Kind.EVENT)
         assert "OverflowError" in caplog.text
-        assert len(await drafting.draft(SMALL, Kind.EVENT)) == 2
+        assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
     finally:
         await drafting.close()
 

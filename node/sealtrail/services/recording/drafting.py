@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from sealtrail.epcis import Limits
-from sealtrail.errors import InputError, UnavailableError
+from sealtrail.errors import UnavailableError
 from sealtrail.services.recording.drafting_process import (
     DraftedDocument,
     DraftingSetup,
@@ -22,7 +22,7 @@ from sealtrail.services.recording.drafting_process import (
     DraftingWorker,
 )
 from sealtrail.services.recording.drafting_turns import Turns
-from sealtrail.services.recording.drafts import Draft, Drafter
+from sealtrail.services.recording.drafts import Drafted, Drafter
 from sealtrail.services.recording.gathering import Gathering
 from sealtrail.signing import Kind
 
@@ -40,8 +40,8 @@ DEADLY_MAX = 4
 class Drafting(Protocol):
     """Makes drafts of documents, many at a time."""
 
-    async def draft(self, data: bytes, kind: Kind) -> Sequence[Draft | InputError]:
-        """Return a draft for each event of a document, in order, or why it is refused.
+    async def draft(self, data: bytes, kind: Kind) -> Drafted:
+        """Return what a document comes to.
 
         Raises:
             InputError: the document itself can't be read.
@@ -61,14 +61,14 @@ class LocalDrafting:
         self._clock = clock
         self._executor = executor
 
-    async def draft(self, data: bytes, kind: Kind) -> Sequence[Draft | InputError]:
+    async def draft(self, data: bytes, kind: Kind) -> Drafted:
         """See :class:`Drafting`."""
         if len(data) <= SMALL_BYTES_MAX:
             return self._draft(data, kind)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._draft, data, kind)
 
-    def _draft(self, data: bytes, kind: Kind) -> Sequence[Draft | InputError]:
+    def _draft(self, data: bytes, kind: Kind) -> Drafted:
         return self._drafter.draft_document(
             data, kind=kind, record_time_ms=self._clock(), limits=self._limits
         )
@@ -97,7 +97,7 @@ class ProcessDrafting:
         for worker in self._workers:
             worker.start()
 
-    async def draft(self, data: bytes, kind: Kind) -> Sequence[Draft | InputError]:
+    async def draft(self, data: bytes, kind: Kind) -> Drafted:
         """See :class:`Drafting`."""
         if len(data) <= SMALL_BYTES_MAX:
             drafted = await self._small.submit((data, kind))
@@ -108,7 +108,7 @@ class ProcessDrafting:
         if drafted.fault is not None:
             _log.error("a document could not be drafted:\n%s", drafted.fault)
             raise RuntimeError("a document could not be drafted")
-        return drafted.events()
+        return drafted.drafted()
 
     async def close(self) -> None:
         """End the processes."""

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sealtrail.epcis import Limits
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError, TooLargeError, UnavailableError, UnsupportedMediaError
 from sealtrail.services.child_process import (
     CLOSE_SECONDS_MAX,
@@ -23,7 +24,7 @@ from sealtrail.services.child_process import (
     put_message,
     run_child,
 )
-from sealtrail.services.recording.drafts import Draft, Drafter
+from sealtrail.services.recording.drafts import Draft, Drafted, Drafter
 from sealtrail.signing import Domain, EventSigner, Kind
 
 # The slowest documents within the limits take some thirty seconds on a slow core.
@@ -99,16 +100,22 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
     drafts: list[Draft | Refusal]
     refusal: Refusal | None = None
     fault: str | None = None
+    master_data: list[VocabularyElement | Refusal] = []
+    created_ms: int | None = None
 
-    def events(self) -> list[Draft | InputError]:
-        """Return a draft for each event, in order, or why it is refused.
+    def drafted(self) -> Drafted:
+        """Return what the document comes to.
 
         Raises:
             InputError: the document itself was refused.
         """
         if self.refusal is not None:
             raise self.refusal.error()
-        return [each.error() if isinstance(each, Refusal) else each for each in self.drafts]
+        return Drafted(
+            events=[e.error() if isinstance(e, Refusal) else e for e in self.drafts],
+            master_data=[e.error() if isinstance(e, Refusal) else e for e in self.master_data],
+            created_ms=self.created_ms,
+        )
 
 
 class DraftingWorker:
@@ -199,13 +206,17 @@ def _draft(
     drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
 ) -> DraftedDocument:
     try:
-        drafts = drafter.draft_document(
+        drafted = drafter.draft_document(
             document, kind=kind, record_time_ms=record_time_ms, limits=limits
         )
     except InputError as error:
         return DraftedDocument([], Refusal.of(error))
     return DraftedDocument(
-        [Refusal.of(each) if isinstance(each, InputError) else each for each in drafts]
+        [Refusal.of(e) if isinstance(e, InputError) else e for e in drafted.events],
+        master_data=[
+            Refusal.of(e) if isinstance(e, InputError) else e for e in drafted.master_data
+        ],
+        created_ms=drafted.created_ms,
     )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document
+from sealtrail.epcis.fields import read_time
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError
 from sealtrail.log.tree import split_hashes
 from sealtrail.signing import (
@@ -57,6 +59,17 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return event_hash_uri(self.event.event_hash) if kept is None else kept
 
 
+class Drafted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document comes to: its events in order, and its master data; an ``InputError`` is why one is refused.
+
+    ``created_ms`` is when the document says that it was made, which is asked for its master data only.
+    """
+
+    events: Sequence[Draft | InputError]
+    master_data: Sequence[VocabularyElement | InputError] = ()
+    created_ms: int | None = None
+
+
 class Drafter:
     """Makes drafts and signs them for one member; safe to use from several threads.
 
@@ -82,13 +95,14 @@ class Drafter:
 
     def draft_document(
         self, data: bytes, *, kind: Kind, record_time_ms: int, limits: Limits
-    ) -> list[Draft | InputError]:
-        """Read a document and return a draft for each of its events, in order, or why it is refused.
+    ) -> Drafted:
+        """Read a document and return what it comes to.
 
         Raises:
             InputError: the document itself can't be read.
         """
-        events = parse_document(data, limits=limits).events
+        document = parse_document(data, limits=limits)
+        events, created = document.events, document.creation_date
         drafts = iter(
             self.draft(
                 [e for e in events if isinstance(e, RecordedEvent)],
@@ -96,7 +110,13 @@ class Drafter:
                 record_time_ms=record_time_ms,
             )
         )
-        return [e if isinstance(e, InputError) else next(drafts) for e in events]
+        return Drafted(
+            events=[e if isinstance(e, InputError) else next(drafts) for e in events],
+            master_data=document.master_data,
+            created_ms=read_time(created).epoch_us // 1000
+            if created and document.master_data
+            else None,
+        )
 
     def draft(
         self, recorded: Sequence[RecordedEvent], *, kind: Kind, record_time_ms: int
