@@ -13,6 +13,7 @@ from sealtrail.api import (
     index_audits,
     item_index,
     log,
+    masterdata,
     peer,
     peer_sections,
     provenance,
@@ -23,6 +24,7 @@ from sealtrail.app.self_report import SelfReport
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
+from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -35,6 +37,7 @@ from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.services.own_log.item_lists import ItemListService
 from sealtrail.services.own_log.published_log import PublishedLog
 from sealtrail.services.recording.capture import CaptureService
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -51,6 +54,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureService
     queries: QueryService
     provenance: ProvenanceService
+    master_data: MasterDataService
     evidence: EvidenceService
     copies: Copies
     intake: Intake
@@ -74,7 +78,7 @@ def make_node_application(
         metrics=report.metrics,
         audit=answers.audit,
         more_routes=[
-            *_routes_for_users(answers, clock),
+            *_routes_for_users(config, answers, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],
@@ -98,11 +102,18 @@ async def listen(runner: web.AppRunner, settings: HttpSettings) -> None:
         ) from e
 
 
-def _routes_for_users(answers: Answers, clock: Callable[[], int]) -> list[web.RouteDef]:
+def _routes_for_users(
+    config: Config, answers: Answers, clock: Callable[[], int]
+) -> list[web.RouteDef]:
     database, tree, identity = answers.database, answers.log, answers.identity
     return [
         *audit.routes(AuditReader(database, tree, identity, clock=clock)),
         *provenance.routes(answers.provenance),
+        *masterdata.routes(
+            answers.master_data,
+            MasterDataAnswers(database, clock=clock, networks=answers.networks),
+            config.http,
+        ),
         *item_index.routes(
             ItemListService(database, tree, identity, answers.networks, answers.index)
         ),

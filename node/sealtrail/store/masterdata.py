@@ -265,14 +265,25 @@ def page(
     at_ms: int,
     after: tuple[str, str],
     limit: int,
-) -> list[Version]:
-    """Return what holds at a time, of one vocabulary or of all, by vocabulary and identifier, after such a pair."""
+    bytes_max: int,
+) -> tuple[list[Version], bool]:
+    """Return what holds at a time, of one vocabulary or of all, by vocabulary and identifier, after such a pair.
+
+    Up to ``limit``, and up to ``bytes_max`` of bodies, but one at least; and whether there are more.
+    """
     rows = connection.execute(
         f"SELECT id, {_COLUMNS} FROM vocabulary_version WHERE (vocabulary, id) > (?, ?)"
         f" AND (? IS NULL OR vocabulary = ?) AND {HOLDS} ORDER BY vocabulary, id LIMIT ?",
-        (*after, vocabulary, vocabulary, at_ms, at_ms, limit),
+        (*after, vocabulary, vocabulary, at_ms, at_ms, limit + 1),
     )
-    return [_version(row) for row in rows]
+    found: list[Version] = []
+    octets = 0
+    for row in rows:
+        octets += len(row[3])
+        if len(found) == limit or (found and octets > bytes_max):
+            return found, True
+        found.append(_version(row))
+    return found, False
 
 
 def children(connection: sqlite3.Connection, identifier: str, at_ms: int) -> list[str]:
