@@ -86,6 +86,17 @@ def test_names_are_written_out_with_the_documents_prefixes() -> None:
     )
 
 
+def test_a_vocabulary_may_bring_prefixes_of_its_own() -> None:
+    said = {"id": SITE, "attributes": [{"id": "y:floor", "attribute": "2"}]}
+    own = {"@context": {"y": "http://y.test/"}, **vocabulary(LOCATION, said)}
+    (plant,) = read(own)
+    assert isinstance(plant, VocabularyElement)
+    assert plant.attributes == (Attribute("http://y.test/floor", "2"),)
+    with pytest.raises(InputError) as caught:
+        read({**own, "@context": {"y": 7}})
+    assert caught.value.pointer == f"{LIST}/0/@context/y"
+
+
 def test_an_attribute_may_be_an_object_and_stand_several_times() -> None:
     address = {"street": "100 Nowhere Street", "city": "Fancy"}
     said = {

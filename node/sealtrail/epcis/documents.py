@@ -52,7 +52,7 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
     """
     envelope, source = _open(data, limits)
     # before the events: a document that is refused for it costs no reading of them
-    master_data = tuple(read_master_data(envelope.vocabularies, source.names, limits))
+    master_data = tuple(read_master_data(envelope.vocabularies, envelope.context, limits))
     return Document(
         events=tuple(_each(envelope, source, _recorded)),
         type=envelope.type,

@@ -79,7 +79,7 @@ def parse_master_data(
     """
     tree = parse_json(data, octets_max=limits.document_bytes_max)
     context, found = _find(tree)
-    return read_master_data(found, _names(context), limits)
+    return read_master_data(found, context, limits)
 
 
 def _find(tree: Any) -> tuple[Any, Vocabularies]:
@@ -116,35 +116,35 @@ def _find_list(tree: dict[str, Any]) -> Vocabularies:
         raise
 
 
-def _names(context: Any) -> Names:
+def _names(*contexts: Any) -> Names:
     try:
-        return read_context(*([] if context is None else [context]))
+        return read_context(*(each for each in contexts if each is not None))
     except InputError as error:
         raise located(error, "@context") from None
 
 
 def read_master_data(
-    found: Vocabularies, names: Names | None, limits: Limits = DEFAULT
+    found: Vocabularies, context: Any = None, limits: Limits = DEFAULT
 ) -> list[VocabularyElement | InputError]:
     """Read each element of a document's vocabularies; what is said of one in several places is joined.
 
     Refused elements, as errors with their pointers, come after the others.
 
     Args:
-        names: the document's prefixes, with which names of attributes may be written; None: those that all know.
+        context: the document's ``@context``, with whose prefixes names may be written; a vocabulary may add its own.
 
     Raises:
         TooLargeError: ``too_many_elements``, ``too_many_values``.
+        InputError: a context is malformed.
     """
     if not found.listed:
         return []
     _require_fits(found, limits)
-    names = names or read_context()
     elements: dict[tuple[str, str], list[VocabularyElement]] = {}
     refused: list[InputError] = []
-    for vocabulary, element, pointer in _each(found):
+    for vocabulary, element, names, pointer in _each(found, context):
         try:
-            read = _element(element, _expanded(vocabulary, names), names, limits)
+            read = _element(element, vocabulary, names, limits)
         except InputError as error:
             error.pointer = pointer + (error.pointer or "")
             refused.append(error)
@@ -153,14 +153,20 @@ def read_master_data(
     return [*(_joined(said) for said in elements.values()), *refused]
 
 
-def _each(found: Vocabularies) -> Iterator[tuple[str, Any, str]]:
+def _each(found: Vocabularies, context: Any) -> Iterator[tuple[str, Any, Names, str]]:
+    """Yield each element with its vocabulary's type, the names in force, and its pointer."""
+    shared = _names(context)
     for at, vocabulary in enumerate(found.listed):
+        pointer = f"{found.pointer}/{at}"
+        own = vocabulary.get("@context")
+        try:
+            names = shared if own is None else _names(context, own)
+        except InputError as error:
+            error.pointer = pointer + (error.pointer or "")
+            raise
+        kind = _expanded(vocabulary["type"], names)
         for index, element in enumerate(vocabulary.get("vocabularyElementList", ())):
-            yield (
-                vocabulary["type"],
-                element,
-                f"{found.pointer}/{at}/vocabularyElementList/{index}",
-            )
+            yield kind, element, names, f"{pointer}/vocabularyElementList/{index}"
 
 
 def _require_fits(found: Vocabularies, limits: Limits) -> None:
