@@ -27,6 +27,7 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("GET", "/events/{event_id}"): Action.READ_EVENT,
     ("OPTIONS", "/events/{event_id}"): None,
     ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
+    ("GET", "/v1/events/{event_id}/corrections"): Action.PROVENANCE,
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,
     ("GET", "/v1/provenance/{item}"): Action.PROVENANCE,

@@ -24,6 +24,7 @@ from sealtrail.app.self_report import SelfReport
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
+from sealtrail.services.answers.corrections import CorrectionsService
 from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
@@ -108,7 +109,7 @@ def _routes_for_users(
     database, tree, identity = answers.database, answers.log, answers.identity
     return [
         *audit.routes(AuditReader(database, tree, identity, clock=clock)),
-        *provenance.routes(answers.provenance),
+        *provenance.routes(answers.provenance, CorrectionsService(database, answers.provenance)),
         *masterdata.routes(
             answers.master_data,
             MasterDataAnswers(database, clock=clock, networks=answers.networks),

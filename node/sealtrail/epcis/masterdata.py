@@ -27,6 +27,7 @@ from sealtrail.gs1 import canonical
 T = TypeVar("T")
 
 CBV_MDA = "urn:epcglobal:cbv:mda:"
+EPC_CLASS = "urn:epcglobal:epcis:vtype:EPCClass"
 # The standard's name with a colon, GS1 US's with a number sign, and the prefix "cbvmda", which stands for neither.
 _cbv_attribute = re.compile(r"urn:epcglobal:cbv:mda[:#/]?(.+)").fullmatch
 _URI_SCHEMES = frozenset(("urn", "http", "https", "ni", "tag", "did"))

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import orjson
 
-from sealtrail.epcis.masterdata import Attribute, VocabularyElement, attribute_text
+from sealtrail.epcis.masterdata import EPC_CLASS, Attribute, VocabularyElement, attribute_text
 from sealtrail.store.bulk import insert_rows
 
 Source: TypeAlias = Literal["put", "header"]
@@ -247,6 +247,44 @@ def load(
         for row in rows:
             found.setdefault(row[0], []).append(_version(row))
     return found
+
+
+def load_nearest(
+    connection: sqlite3.Connection, identifiers: Sequence[str], at_ms: int
+) -> dict[str, list[Version]]:
+    """Return what :func:`load` does, and for those of which nothing holds at the time what holds first after it."""
+    found = load(connection, identifiers, at_ms)
+    missing = [each for each in identifiers if each not in found]
+    for at in range(0, len(missing), _CHUNK):
+        chunk = missing[at : at + _CHUNK]
+        rows = connection.execute(
+            f"SELECT id, {_COLUMNS} FROM vocabulary_version"
+            f" WHERE id IN ({', '.join('?' * len(chunk))}) AND valid_from_ms > ?"
+            " AND (valid_until_ms IS NULL OR valid_until_ms > valid_from_ms)"
+            " ORDER BY id, valid_from_ms",
+            (*chunk, at_ms),
+        )
+        for row in rows:
+            found.setdefault(row[0], [_version(row)])
+    return found
+
+
+def lists_products(connection: sqlite3.Connection, digits: str, at_ms: int) -> bool:
+    """Tell whether master data that was put lists, at a time, any product whose number begins so.
+
+    Args:
+        digits: as of a numbering right: without the indicator digit that a GTIN begins with.
+    """
+    for indicator in range(10):
+        prefix = f"https://id.gs1.org/01/{indicator}{digits}"
+        row = connection.execute(
+            "SELECT 1 FROM vocabulary_version WHERE vocabulary = ? AND id >= ? AND id < ?"
+            f" AND source = 'put' AND {HOLDS} LIMIT 1",
+            (EPC_CLASS, prefix, prefix + ":", at_ms, at_ms),  # ":" comes after the digits
+        ).fetchone()
+        if row is not None:
+            return True
+    return False
 
 
 def versions(connection: sqlite3.Connection, identifier: str, *, limit: int) -> list[Version]:
