@@ -37,6 +37,9 @@ COMMANDS = {
         "sealtrail.cli.drill", "drill_command", "Damage a copy; see that fsck finds it."
     ),
     "capture": Entry("sealtrail.cli.capture", "capture_command", "Send EPCIS documents to a node."),
+    "masterdata": Entry(
+        "sealtrail.cli.masterdata", "masterdata_group", "Names of products, places and parties."
+    ),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),
     "trust": Entry(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sealtrail.cli.output import common_options, print_json
+from sealtrail.cli.output import common_options, plain, print_json
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import UnavailableError, VerificationError
 
@@ -133,7 +133,7 @@ def _verdict(name: str, verdict: dict[str, Any]) -> str:
 def _described(told: dict[str, str]) -> str:
     """Return what master data tells of a product, place or party, in one line."""
     members = ("name", "strength", "form", "pack_size", "manufacturer", "city", "country")
-    return ", ".join(told[name] for name in members if name in told)
+    return plain(", ".join(told[name] for name in members if name in told))
 
 
 def _step(step: dict[str, Any], names: dict[str, dict[str, str]]) -> list[str]:
@@ -248,4 +248,4 @@ def _name(party: dict[str, Any] | None, names: dict[str, dict[str, str]] | None 
     if not party:
         return ""
     told = (names or {}).get(party["gln"] or party["id"], {})
-    return str(party["name"] or told.get("name") or party["gln"] or party["id"])
+    return plain(str(party["name"] or told.get("name") or party["gln"] or party["id"]))
