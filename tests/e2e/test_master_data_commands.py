@@ -99,6 +99,6 @@ def test_a_correction_is_told_by_trace(running: RunningDevnet, tmp_path: Path) -
 
     def found() -> Any:
         listed = json.loads(run(running, "audit", "list", "--json").stdout)
-        return [r for r in listed if r["record"]["route"] == "PUT /v1/masterdata"]
+        return [r for r in listed if r["record"].get("route") == "PUT /v1/masterdata"]
 
     assert until(found, "the records of what was put")

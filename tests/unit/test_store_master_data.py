@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sealtrail.epcis.masterdata import Attribute, VocabularyElement
 from sealtrail.store import masterdata
-from sealtrail.store.masterdata import Put, Source, Statement
+from sealtrail.store.masterdata import Put
+from sealtrail.store.masterdata_rows import Begun, Source, Statement, ends_of
 from sealtrail.store.migrate import migrate
 
 MEMBER = b"\x01" * 20
@@ -207,4 +208,7 @@ def test_what_holds_is_what_the_rule_says(listed: list[Said]) -> None:
         assert indexed_at(store, at) == ([] if held is None else [held[0]])
         children = masterdata.children(store, "urn:x:a", at)
         assert children == ([] if held is None else [f"urn:x:{held[0]}"])
+    rows = masterdata.versions(store, "urn:x:a", limit=99)
+    ends = ends_of(Begun(v.version, v.valid_from_ms, v.source) for v in rows)
+    assert {v.version: v.valid_until_ms for v in rows} == ends
     store.close()

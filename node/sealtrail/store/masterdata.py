@@ -11,16 +11,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
-import orjson
 
-from sealtrail.epcis.masterdata import EPC_CLASS, Attribute, VocabularyElement, attribute_text
+from sealtrail.epcis.masterdata import EPC_CLASS, VocabularyElement
 from sealtrail.store.bulk import insert_rows
-
-Source: TypeAlias = Literal["put", "header"]
+from sealtrail.store.masterdata_rows import (
+    ATTRIBUTE_COLUMNS,
+    CHILD_COLUMNS,
+    Source,
+    Statement,
+    attribute_rows,
+    child_rows,
+    decode_element,
+    encode_element,
+    version_digest,
+)
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
@@ -33,16 +40,6 @@ DESCENDANTS = (
     "WITH RECURSIVE within (id) AS (VALUES (?) UNION SELECT child FROM vocabulary_child"
     f" JOIN within ON parent = within.id WHERE {HOLDS}) SELECT id FROM within"
 )
-
-
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """Where master data comes from, and since when it holds; ``job_id`` is the capture job of a header."""
-
-    source: Source
-    member: bytes
-    valid_from_ms: int
-    recorded_ms: int
-    job_id: str | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,22 +83,21 @@ def put(
 
 def _put(connection: sqlite3.Connection, element: VocabularyElement, statement: Statement) -> Put:
     body = encode_element(element)
-    digest = sha256(body).digest()
     key, since = (element.canonical, element.vocabulary), statement.valid_from_ms
     held = connection.execute(
-        "SELECT version, source, digest FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
+        "SELECT version, source, body FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
         f" AND {HOLDS}",
         (*key, since, since),
     ).fetchone()
     overruled = held is not None and held[1] == "put" and statement.source == "header"
     known = [held, _last_header(connection, key)] if overruled else [held]
     for each in known:
-        if each is not None and each[2] == digest and each[1] in ("put", statement.source):
+        if each is not None and each[2] == body and each[1] in ("put", statement.source):
             return Put(version=each[0], new=False)
     until = since if overruled else _until(connection, key, statement)
     if not overruled:
         _cut(connection, key, statement, until)
-    version = _insert(connection, element, statement, until, body, digest)
+    version = _insert(connection, element, statement, until, body)
     if not overruled:
         _index(connection, version, element, since, until)
     return Put(version=version, new=True)
@@ -109,7 +105,7 @@ def _put(connection: sqlite3.Connection, element: VocabularyElement, statement: 
 
 def _last_header(connection: sqlite3.Connection, key: tuple[str, str]) -> tuple[Any, ...] | None:
     row: tuple[Any, ...] | None = connection.execute(
-        "SELECT version, source, digest FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
+        "SELECT version, source, body FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
         " AND source = 'header' ORDER BY version DESC LIMIT 1",
         key,
     ).fetchone()
@@ -161,8 +157,7 @@ def _insert(
     element: VocabularyElement,
     statement: Statement,
     until: int | None,
-    body: bytes,
-    digest: bytes,
+    body: str,
 ) -> int:
     row = connection.execute(
         "INSERT INTO vocabulary_version (vocabulary, id, valid_from_ms, valid_until_ms, recorded_ms,"
@@ -177,8 +172,8 @@ def _insert(
             statement.source,
             statement.member,
             statement.job_id,
-            body.decode(),
-            digest,
+            body,
+            version_digest(element.vocabulary, element.canonical, body, statement),
         ),
     ).fetchone()
     return int(row[0])
@@ -191,44 +186,15 @@ def _index(
     since: int,
     until: int | None,
 ) -> None:
-    held = (element.vocabulary, since, until, version)
     insert_rows(
         connection,
-        "INSERT INTO vocabulary_child (parent, child, vocabulary, valid_from_ms, valid_until_ms,"
-        " version)",
-        [(element.canonical, child, *held) for child in element.children],
+        f"INSERT INTO vocabulary_child ({CHILD_COLUMNS})",
+        child_rows(element, version, since, until),
     )
     insert_rows(
         connection,
-        "INSERT OR IGNORE INTO vocabulary_attribute (name, value, id, vocabulary, valid_from_ms,"
-        " valid_until_ms, version)",
-        [(a.name, attribute_text(a.value), element.canonical, *held) for a in element.attributes],
-    )
-
-
-def encode_element(element: VocabularyElement) -> bytes:
-    """Return an element as it is kept: JSON in one form, so that equal bytes say the same."""
-    body: dict[str, Any] = {
-        **element.more,
-        "id": element.id,
-        "attributes": [{"id": a.name, "attribute": a.value} for a in element.attributes],
-        "children": list(element.children),
-    }
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-
-
-def decode_element(vocabulary: str, identifier: str, body: str) -> VocabularyElement:
-    """Return an element that :func:`encode_element` has written."""
-    members = orjson.loads(body)
-    return VocabularyElement(
-        vocabulary=vocabulary,
-        id=members.pop("id"),
-        canonical=identifier,
-        attributes=tuple(
-            Attribute(each["id"], each["attribute"]) for each in members.pop("attributes")
-        ),
-        children=tuple(members.pop("children")),
-        more=members,
+        f"INSERT INTO vocabulary_attribute ({ATTRIBUTE_COLUMNS})",
+        attribute_rows(element, version, since, until),
     )
 
 

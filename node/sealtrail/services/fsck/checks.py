@@ -18,6 +18,7 @@ from sealtrail.services.fsck import (
     items,
     keystore,
     log_findings,
+    master_data,
     own_entries,
     rows,
     structure,
@@ -50,6 +51,7 @@ CHECKS: Mapping[str, Check] = {
         cosignatures.CHECK,
         index_audits.CHECK,
         log_findings.CHECK,
+        master_data.CHECK,
         working.JOBS,
         working.DELIVERIES,
     )

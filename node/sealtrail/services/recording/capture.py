@@ -38,6 +38,7 @@ from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events
 from sealtrail.store.jobs import CaptureJob, insert_job
 from sealtrail.store.log import LogStore
+from sealtrail.store.masterdata_rows import Statement
 
 # Events written at a time where each stands by itself: bounds how long a single capture waits behind them.
 PART_EVENTS_MAX = 500
@@ -282,7 +283,7 @@ class CaptureService:
         masterdata.put(
             connection,
             elements,
-            masterdata.Statement(
+            Statement(
                 source="header",
                 member=self._drafter.member,
                 valid_from_ms=min(created_ms, now_ms),

@@ -17,7 +17,8 @@ from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.problems import as_problem
 from sealtrail.store import masterdata
 from sealtrail.store.database import Database
-from sealtrail.store.masterdata import Put, Statement
+from sealtrail.store.masterdata import Put
+from sealtrail.store.masterdata_rows import Statement
 
 # Longer documents are read in a thread: nobody else should wait.
 _ELSEWHERE_BYTES = 64 * 1024

@@ -12,20 +12,21 @@ CREATE TABLE vocabulary_version (
     member        BLOB NOT NULL,             -- who says so
     job_id        TEXT,                      -- the capture job whose document had it in its header
     body          TEXT NOT NULL,             -- the element as JSON
-    digest        BLOB NOT NULL,             -- SHA-256 of body
+    digest        BLOB NOT NULL,             -- SHA-256 over all of these but version and valid_until_ms
     CHECK (valid_until_ms IS NULL OR valid_until_ms >= valid_from_ms)
 ) STRICT;
 CREATE INDEX vocabulary_version_by_id ON vocabulary_version (id, vocabulary, valid_from_ms);
 CREATE INDEX vocabulary_version_by_vocabulary ON vocabulary_version (vocabulary, id);
 
 -- What follows from the bodies of versions that hold at some time, to be looked up by. All identifiers are canonical.
+-- The key's columns stand first: integrity_check of SQLite 3.40 takes others' places for theirs.
 CREATE TABLE vocabulary_child (
     parent        TEXT NOT NULL,
     child         TEXT NOT NULL,
+    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
     vocabulary    TEXT NOT NULL,
     valid_from_ms INTEGER NOT NULL,
     valid_until_ms INTEGER,
-    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
     PRIMARY KEY (parent, child, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX vocabulary_child_by_version ON vocabulary_child (version);
@@ -34,10 +35,10 @@ CREATE TABLE vocabulary_attribute (
     name          TEXT NOT NULL,             -- written out; CBV's own begin with urn:epcglobal:cbv:mda:
     value         TEXT NOT NULL,             -- a text as it is, a number as its decimal text, an object as JSON
     id            TEXT NOT NULL,
+    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
     vocabulary    TEXT NOT NULL,
     valid_from_ms INTEGER NOT NULL,
     valid_until_ms INTEGER,
-    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
     PRIMARY KEY (name, value, id, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX vocabulary_attribute_by_version ON vocabulary_attribute (version);
