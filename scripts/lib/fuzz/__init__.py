@@ -1,0 +1,1 @@
+"""Fuzzing: each reader of foreign bytes, fed with what coverage leads to."""

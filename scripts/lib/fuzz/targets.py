@@ -1,0 +1,199 @@
+"""What is fuzzed: each reads bytes from outside, and checks of what it accepted that it is of one form.
+
+A reader may refuse with a coded error and do nothing else. ``check`` fails the target where accepting was wrong.
+Seeds are the project's own vectors: coverage grows from what is nearly right.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from bundle_story import Story
+from bundle_world import bundle
+from fuzz.mutations import Choices, mutated
+from sealtrail.chainproof.headers import encode_header, parse_header
+from sealtrail.config.load import parse_config
+from sealtrail.epcis import RecordedEvent, divide, parse_document, read_content
+from sealtrail.epcis.query import parse_filter
+from sealtrail.evidence import parse_package
+from sealtrail.evidence.audit_export import parse_export
+from sealtrail.evidence.bundle.form import parse_section
+from sealtrail.evidence.bundle.trust import TrustFile, encode_trust, parse_trust
+from sealtrail.evidence.bundle.verify import verify_bundle
+from sealtrail.gs1 import canonical, parse_item
+from sealtrail.log.checkpoint import parse_note
+from sealtrail.membership.encoding import encode_record, parse_record
+
+VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
+_SEEDS_MAX = 250
+_ITEMS = (
+    "urn:epc:id:sgtin:9521001.012345.A1%2F2",
+    "urn:epc:class:lgtin:9521001.012345.L-7",
+    "urn:epc:idpat:sgtin:9521001.012345.*",
+    "https://id.gs1.org/01/09521001123454/10/L7/21/S1?17=271231",
+    "https://shop.example/some/stem/gtin/9521001123454/lot/L%2d7/",
+    "https://id.gs1.org/00/095210010000000012",
+    "(01)09521001123454(17)271200(10)L7(21)S1",
+    "urn:epc:id:gid:1.2.3",
+)
+
+
+class Target(NamedTuple):
+    """A reader under test: what it reads, in words; the reader; and inputs to begin with."""
+
+    says: str
+    read: Callable[[bytes], None]
+    seeds: Callable[[], Iterable[bytes]]
+
+
+def check(holds: bool, what: str) -> None:
+    """Fail the target where something accepted is not of one form.
+
+    Raises:
+        AssertionError: it does not hold.
+    """
+    if not holds:
+        raise AssertionError(what)
+
+
+def _document(data: bytes) -> None:
+    for event in parse_document(data).events:
+        if isinstance(event, RecordedEvent):
+            again = read_content(event.content, event.media_type)
+            check(again.event_hash == event.event_hash, "the content has another event hash")
+            check(again.items == event.items, "the content names other items")
+            divide(event.content)
+
+
+def _documents() -> Iterator[bytes]:
+    for line in (VECTORS / "event-hash" / "cbv20.jsonl").read_text().splitlines()[:_SEEDS_MAX]:
+        yield json.dumps(json.loads(line)["document"]).encode()
+
+
+def _tree(data: bytes) -> None:
+    choices = Choices(data)
+    seed = choices.of(_seed_documents())
+    _document(json.dumps(mutated(seed, choices), ensure_ascii=not len(data) % 2).encode())
+
+
+@cache
+def _seed_documents() -> list[Any]:
+    return [json.loads(document) for document in _documents()]
+
+
+def _bundle(data: bytes) -> None:
+    """Verify a bundle, one of whose lines was changed: the report may say anything, but it comes."""
+    choices = Choices(data)
+    lines, trust = _story()
+    number = choices.below(len(lines))
+    changed = json.dumps(mutated(json.loads(lines[number]), choices), separators=(",", ":"))
+    whole = [*lines[:number], changed.encode() + b"\n", *lines[number + 1 :]]
+    report = verify_bundle(whole, trust)
+    check(bool(report.steps), "a report without steps")
+
+
+@cache
+def _story() -> tuple[list[bytes], TrustFile]:
+    story = Story("fuzz")
+    data = bundle(story.world, story.recipe())
+    return data.splitlines(keepends=True), story.world.trust()
+
+
+def _query(data: bytes) -> None:
+    parse_filter(dict(parse_qsl(data.decode("utf-8", "replace"), max_num_fields=200)))
+
+
+def _item(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    name = canonical(text)
+    check(canonical(name) == name, "a canonical identifier has another one")
+    parse_item(text)
+
+
+def _package(data: bytes) -> None:
+    parse_package(data)
+
+
+def _note(data: bytes) -> None:
+    parse_note(data.decode("utf-8", "replace"))
+
+
+def _header(data: bytes) -> None:
+    check(encode_header(parse_header(data)) == data, "a header has two forms")
+
+
+def _vectors(name: str, *path: str | int) -> Callable[[], list[bytes]]:
+    """Return what reads texts and Base64 of a vector file's cases as seeds."""
+
+    def seeds() -> list[bytes]:
+        tree: Any = json.loads((VECTORS / name).read_text())
+        return [text.encode() for text in _texts(tree)][:_SEEDS_MAX]
+
+    return seeds
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list):
+        for each in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts(each)
+
+
+def _packages() -> list[bytes]:
+    cases = json.loads((VECTORS / "evidence" / "package.json").read_text())
+    return [base64.b64decode(case["package"]) for case in cases["good"]]
+
+
+def _section_seeds() -> list[bytes]:
+    lines, _ = _story()
+    return [b"".join(lines[1:-2]), *lines]
+
+
+def _records() -> list[bytes]:
+    return [encode_record(member.records[-1]) for member in Story("fuzz").world.members]
+
+
+def _nothing() -> list[bytes]:
+    return [b""]
+
+
+TARGETS: dict[str, Target] = {
+    "document": Target("EPCIS documents in JSON", _document, _documents),
+    "tree": Target("EPCIS documents, changed as JSON", _tree, lambda: [bytes(8)]),
+    "bundle": Target("evidence bundles with a changed line", _bundle, lambda: [bytes(8)]),
+    "query": Target(
+        "parameters of an event query",
+        _query,
+        lambda: [
+            b"eventType=ObjectEvent&EQ_bizStep=shipping|receiving&GE_eventTime=2026-01-01T00:00:00Z"
+        ],
+    ),
+    "item": Target("identifiers in any spelling", _item, lambda: [i.encode() for i in _ITEMS]),
+    "package": Target("packages from other nodes", _package, _packages),
+    "section": Target(
+        "lines of a bundle's section",
+        lambda data: _use(parse_section(data.splitlines(True))),
+        _section_seeds,
+    ),
+    "trust": Target(
+        "trust files", lambda data: _use(parse_trust(data)), lambda: [encode_trust(_story()[1])]
+    ),
+    "export": Target("exports of an audit trail", lambda data: _use(parse_export(data)), _nothing),
+    "note": Target("signed checkpoints", _note, _vectors("checkpoint/checkpoint.json")),
+    "header": Target("block headers", _header, _nothing),
+    "record": Target("members' records", lambda data: _use(parse_record(data, block=1)), _records),
+    "config": Target(
+        "configuration files", lambda data: _use(parse_config(data, Path("node.toml"))), _nothing
+    ),
+}
+
+
+def _use(_: object) -> None:
+    """Take what was read, and do nothing with it."""
