@@ -39,6 +39,7 @@ from sealtrail.ports import Ledger, Sent
 from sealtrail.services.fsck.faults import Fault, spelt
 from sealtrail.services.fsck.run import LocalLooking, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
+from sealtrail.services.recording.drafts import Body
 from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.signing import Ed25519Signer, origin_of, parse_leaf
 from sealtrail.store.audit_names import ensure_pseudonym, keep_input
@@ -235,7 +236,7 @@ async def _describe(peer: Peer) -> None:
     service = MasterDataService(
         peer.database, member=peer.actor.member, clock=lambda: peer.now_ms, limits=Limits()
     )
-    await service.put(json.dumps([site(name="Ours")]).encode())
+    await service.put(Body(json.dumps([site(name="Ours")]).encode()))
 
 
 async def _rewind(world: PeersWorld) -> list[ForeignCheckpoint]:

@@ -56,3 +56,46 @@ def site(**more: Any) -> dict[str, Any]:
         element(ROOM, SHELF, name="Cold room"),
         element(SHELF, name="Shelf"),
     )
+
+
+XML_VOCABULARIES = f"""
+<VocabularyList>
+  <Vocabulary type="{EPC_CLASS}">
+    <VocabularyElementList>
+      <VocabularyElement id="{PRODUCT}">
+        <attribute id="{MDA}regulatedProductName">Epcistra</attribute>
+        <attribute id="{MDA}strengthDescription">100 mg</attribute>
+      </VocabularyElement>
+    </VocabularyElementList>
+  </Vocabulary>
+  <Vocabulary type="{LOCATION}">
+    <VocabularyElementList>
+      <VocabularyElement id="{SITE}">
+        <attribute id="{MDA}name">Plant 1</attribute>
+        <attribute id="http://x.test/address"><y:street xmlns:y="http://y.test/">Way 1</y:street></attribute>
+        <children><id>{ROOM}</id></children>
+      </VocabularyElement>
+    </VocabularyElementList>
+  </Vocabulary>
+</VocabularyList>"""
+
+
+def xml_master_data(version: int, vocabularies: str = XML_VOCABULARIES) -> bytes:
+    """Return an EPCISMasterDataDocument of EPCIS 1.2 or 2.0."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<m:EPCISMasterDataDocument xmlns:m="urn:epcglobal:epcis-masterdata:xsd:{version}"
+    schemaVersion="{version}.0" creationDate="2026-03-01T10:00:00Z">
+  <EPCISBody>{vocabularies}</EPCISBody>
+</m:EPCISMasterDataDocument>""".encode()
+
+
+def xml_document(events: str = "", vocabularies: str = XML_VOCABULARIES, version: int = 1) -> bytes:
+    """Return an EPCISDocument with master data in its header, where EPCIS 1.2 or 2.0 has it."""
+    data = f"<EPCISMasterData>{vocabularies}</EPCISMasterData>"
+    header = f"<extension>{data}</extension>" if version == 1 else data
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:{version}"
+    schemaVersion="{"1.2" if version == 1 else "2.0"}" creationDate="2026-03-01T10:00:00Z">
+  <EPCISHeader>{header}</EPCISHeader>
+  <EPCISBody><EventList>{events}</EventList></EPCISBody>
+</e:EPCISDocument>""".encode()

@@ -183,7 +183,7 @@ async def test_proceed_is_202_with_the_errors_in_the_job(client: aiohttp.ClientS
 @pytest.mark.parametrize(
     ("path", "headers", "status", "code"),
     [
-        ("/capture", {"Content-Type": "application/xml"}, 415, "media_type_unsupported"),
+        ("/capture", {"Content-Type": "application/soap+xml"}, 415, "media_type_unsupported"),
         ("/capture", {"Content-Type": "text/plain"}, 415, "media_type_unsupported"),
         ("/capture", {"Content-Type": "application/json; charset=latin-1"}, 415, None),
         ("/capture", {"GS1-EPCIS-Version": "1.2"}, 406, "epcis_version_unsupported"),
@@ -191,7 +191,9 @@ async def test_proceed_is_202_with_the_errors_in_the_job(client: aiohttp.ClientS
         ("/capture", {"GS1-Capture-Error-Behaviour": "shrug"}, 400, "error_behaviour_unknown"),
         ("/capture?kind=genesis", {}, 400, "query_parameter_invalid"),
         ("/capture?kindd=event", {}, 400, "query_parameter_unknown"),
-        ("/events", {"Content-Type": "application/xml"}, 415, "media_type_unsupported"),
+        ("/events", {"Content-Type": "application/xml+x"}, 415, "media_type_unsupported"),
+        ("/capture", {"Content-Type": "application/xml"}, 400, "xml_malformed"),
+        ("/events", {"Content-Type": "text/xml"}, 400, "xml_malformed"),
     ],
 )
 async def test_what_was_not_agreed_on_is_refused(

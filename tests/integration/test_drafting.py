@@ -40,7 +40,7 @@ from sealtrail.services.recording.drafting_process import (
     DraftingTask,
     DraftingWorker,
 )
-from sealtrail.services.recording.drafts import Draft
+from sealtrail.services.recording.drafts import Body, Draft
 from sealtrail.signing import Kind, entry_id, parse_leaf, recover
 from sealtrail.store.contents import parse_content
 
@@ -63,7 +63,7 @@ import os, signal
 from sealtrail.services.recording.drafts import Drafter
 draft_document = Drafter.draft_document
 def draft_or_die(self, data, **more):
-    if b"deadly" in data:
+    if b"deadly" in data.data:
         with open(os.environ["DEATHS"], "a") as file:
             file.write("x")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -83,7 +83,7 @@ async def test_a_draft_says_what_the_document_says_and_is_signed(
     drafting: Drafting, body: bytes
 ) -> None:
     before = now_ms()
-    drafts = (await drafting.draft(body, Kind.IMPORTED)).events
+    drafts = (await drafting.draft(Body(body), Kind.IMPORTED)).events
     read = parse_document(body).events
     assert len(drafts) == len(read)
     for draft, recorded in zip(drafts, read, strict=True):
@@ -105,8 +105,10 @@ async def test_a_draft_says_what_the_document_says_and_is_signed(
 
 
 async def test_an_error_declaration_waits_for_its_references(drafting: Drafting) -> None:
-    body = bare(declaration(event(1, eventID="urn:uuid:1")))
-    (draft,) = (await drafting.draft(body, Kind.EVENT)).events
+    drafted = await drafting.draft(
+        Body(bare(declaration(event(1, eventID="urn:uuid:1")))), Kind.EVENT
+    )
+    (draft,) = drafted.events
     assert isinstance(draft, Draft)
     assert draft.entry is None
     assert draft.event.is_declaration
@@ -115,7 +117,7 @@ async def test_an_error_declaration_waits_for_its_references(drafting: Drafting)
 
 async def test_a_refused_event_leaves_the_others(drafting: Drafting) -> None:
     body = document(event(1), event(2, eventTime="yesterday"), event(3))
-    first, refused, last = (await drafting.draft(body, Kind.EVENT)).events
+    first, refused, last = (await drafting.draft(Body(body), Kind.EVENT)).events
     assert isinstance(first, Draft)
     assert isinstance(last, Draft)
     assert isinstance(refused, InputError)
@@ -137,13 +139,13 @@ async def test_a_refused_document_is_refused_alike(
     drafting: Drafting, body: bytes, kind: type[InputError], code: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        await drafting.draft(body, Kind.EVENT)
+        await drafting.draft(Body(body), Kind.EVENT)
     assert type(caught.value) is kind
     assert caught.value.code == code
 
 
 async def test_what_a_refusal_says_beside_its_message_is_kept(drafting: Drafting) -> None:
-    (refused,) = (await drafting.draft(bare(event(1, type="NoEvent")), Kind.EVENT)).events
+    (refused,) = (await drafting.draft(Body(bare(event(1, type="NoEvent"))), Kind.EVENT)).events
     assert isinstance(refused, InputError)
     assert (refused.code, refused.pointer) == ("event_type_unknown", "/type")
     assert "ObjectEvent" in refused.context["expected"]
@@ -152,7 +154,7 @@ async def test_what_a_refusal_says_beside_its_message_is_kept(drafting: Drafting
 async def test_many_at_once_get_each_their_own(drafting: Drafting) -> None:
     bodies = [bare(event(n)) for n in range(60)]
     bodies += [document(*(event(1000 * m + n) for n in range(100))) for m in range(6)]
-    drafted = await asyncio.gather(*(drafting.draft(body, Kind.EVENT) for body in bodies))
+    drafted = await asyncio.gather(*(drafting.draft(Body(body), Kind.EVENT) for body in bodies))
     for body, drafts in zip(bodies, drafted, strict=True):
         expected = [e.content_hash for e in parse_document(body).events]  # type: ignore[union-attr]
         assert [d.event.content_hash for d in drafts.events if isinstance(d, Draft)] == expected
@@ -180,17 +182,17 @@ def test_a_process_that_is_killed_costs_nothing(
 ) -> None:
     async def kill_at_work_and_idle() -> None:
         async with drafting_of(SETUP, 1) as drafting:
-            await drafting.draft(SMALL, Kind.EVENT)
+            await drafting.draft(Body(SMALL), Kind.EVENT)
             (pid,) = _children()
             os.kill(pid, signal.SIGSTOP)  # so that it is still at work when it dies
-            under_way = asyncio.ensure_future(drafting.draft(LARGE, Kind.EVENT))
+            under_way = asyncio.ensure_future(drafting.draft(Body(LARGE), Kind.EVENT))
             await asyncio.sleep(0)
             os.kill(pid, signal.SIGKILL)
             assert len((await under_way).events) == 100
             for _ in range(3):
                 (pid,) = _children()
                 os.kill(pid, signal.SIGKILL)
-                assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
+                assert len((await drafting.draft(Body(SMALL), Kind.EVENT)).events) == 2
         assert not _children()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -206,7 +208,7 @@ def test_a_process_that_dies_over_its_work_costs_a_refusal(
         async with drafting_of(broken, 1) as drafting:
             for body in (SMALL, LARGE, SMALL):
                 with pytest.raises(UnavailableError) as caught:
-                    await drafting.draft(body, Kind.EVENT)
+                    await drafting.draft(Body(body), Kind.EVENT)
                 assert caught.value.code == "drafting_stopped"
         assert not _children()
 
@@ -227,7 +229,7 @@ def deaths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]
 async def _outcomes(drafting: Drafting, bodies: list[bytes]) -> list[str]:
     """Draft all at once, so that they come in one message; return each one's id or error code."""
     drafted = await asyncio.gather(
-        *(drafting.draft(body, Kind.EVENT) for body in bodies), return_exceptions=True
+        *(drafting.draft(Body(body), Kind.EVENT) for body in bodies), return_exceptions=True
     )
     found = []
     for each in drafted:
@@ -235,9 +237,8 @@ async def _outcomes(drafting: Drafting, bodies: list[bytes]) -> list[str]:
             found.append(each.code)
             continue
         assert not isinstance(each, BaseException), each
-        (draft,) = each.events
-        assert isinstance(draft, Draft)
-        found.append(draft.event_id)
+        assert isinstance(each.events[0], Draft)
+        found.append(each.events[0].event_id)
     return found
 
 
@@ -251,7 +252,7 @@ async def test_of_documents_in_one_message_only_that_which_kills_is_refused(
         outcomes = await _outcomes(drafting, [bare(event(1, eventID=each)) for each in ids])
         assert outcomes == [*ids[:7], "drafting_stopped", *ids[8:]]
         assert deaths() == 4  # twice in the message, twice by itself
-        assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
+        assert len((await drafting.draft(Body(SMALL), Kind.EVENT)).events) == 2
 
 
 async def test_many_documents_that_kill_cost_a_bounded_number_of_processes(
@@ -268,23 +269,26 @@ async def test_many_documents_that_kill_cost_a_bounded_number_of_processes(
 
 async def test_an_ordinary_document_does_not_wait_until_huge_ones_are_read() -> None:
     async with drafting_of(SETUP, 2) as drafting:
-        await drafting.draft(HUGE, Kind.EVENT)
+        await drafting.draft(Body(HUGE), Kind.EVENT)
         (slow,) = _children()  # the other has had nothing to do yet
         os.kill(slow, signal.SIGSTOP)
-        huge = [asyncio.ensure_future(drafting.draft(HUGE, Kind.EVENT)) for _ in range(3)]
+        huge = [asyncio.ensure_future(drafting.draft(Body(HUGE), Kind.EVENT)) for _ in range(3)]
         for _ in range(3):
             drafted = await asyncio.gather(
-                *(drafting.draft(body, Kind.EVENT) for body in (LARGE, SMALL, LARGE, LARGE, SMALL))
+                *(
+                    drafting.draft(Body(body), Kind.EVENT)
+                    for body in (LARGE, SMALL, LARGE, LARGE, SMALL)
+                )
             )
             assert [len(each.events) for each in drafted] == [100, 2, 100, 100, 2]
         assert not any(each.done() for each in huge)
         os.kill(slow, signal.SIGCONT)
-        assert [len(each) for each in await asyncio.gather(*huge)] == [300] * 3
+        assert [len(each.events) for each in await asyncio.gather(*huge)] == [300] * 3
 
 
 async def test_ordinary_documents_are_read_by_all_processes() -> None:
     async with drafting_of(SETUP, 2) as drafting:
-        await asyncio.gather(*(drafting.draft(LARGE, Kind.EVENT) for _ in range(4)))
+        await asyncio.gather(*(drafting.draft(Body(LARGE), Kind.EVENT) for _ in range(4)))
         assert len(_children()) == 2
 
 
@@ -294,7 +298,7 @@ def test_a_process_that_hangs_is_ended_and_its_work_refused(
 ) -> None:
     async def stop_at_work() -> None:
         worker = DraftingWorker(SETUP, seconds_max=3)
-        task = DraftingTask([(SMALL, Kind.EVENT)], now_ms())
+        task = DraftingTask([(Body(SMALL), Kind.EVENT)], now_ms())
         assert len((await worker.draft(task))[0].drafted().events) == 2
         (pid,) = _children()
         os.kill(pid, signal.SIGSTOP)
@@ -316,7 +320,7 @@ def test_a_process_that_hangs_does_not_keep_the_node_from_ending(
 ) -> None:
     async def close_while_it_hangs() -> None:
         worker = DraftingWorker(SETUP)
-        task = DraftingTask([(SMALL, Kind.EVENT)], now_ms())
+        task = DraftingTask([(Body(SMALL), Kind.EVENT)], now_ms())
         await worker.draft(task)
         (pid,) = _children()
         os.kill(pid, signal.SIGSTOP)
@@ -334,19 +338,19 @@ def test_a_process_that_hangs_does_not_keep_the_node_from_ending(
 
 async def test_a_signal_to_the_group_leaves_the_process_to_its_work() -> None:
     async with drafting_of(SETUP, 1) as drafting:
-        await drafting.draft(SMALL, Kind.EVENT)
+        await drafting.draft(Body(SMALL), Kind.EVENT)
         (pid,) = _children()
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(pid, number)
-        assert len((await drafting.draft(LARGE, Kind.EVENT)).events) == 100
+        assert len((await drafting.draft(Body(LARGE), Kind.EVENT)).events) == 100
 
 
 async def test_whoever_goes_away_leaves_no_answer_to_the_next() -> None:
     async with drafting_of(SETUP, 1) as drafting:
-        gone = asyncio.ensure_future(drafting.draft(LARGE, Kind.EVENT))
+        gone = asyncio.ensure_future(drafting.draft(Body(LARGE), Kind.EVENT))
         await asyncio.sleep(0)
         gone.cancel()
-        (draft,) = (await drafting.draft(bare(event(7)), Kind.EVENT)).events
+        (draft,) = (await drafting.draft(Body(bare(event(7))), Kind.EVENT)).events
         assert isinstance(draft, Draft)
         expected = parse_document(bare(event(7))).events[0]
         assert not isinstance(expected, InputError)
@@ -357,7 +361,7 @@ async def test_nothing_is_drafted_after_the_end() -> None:
     drafting = ProcessDrafting(SETUP, processes=1, clock=now_ms)
     await drafting.close()
     with pytest.raises(UnavailableError) as caught:
-        await drafting.draft(SMALL, Kind.EVENT)
+        await drafting.draft(Body(SMALL), Kind.EVENT)
     assert caught.value.code == "node_stopping"
     assert not _children()
 
@@ -370,9 +374,9 @@ async def test_a_fault_of_this_program_is_told_and_leaves_the_process_at_work(
     drafting = ProcessDrafting(SETUP, processes=1, clock=lambda: next(times))
     try:
         with pytest.raises(RuntimeError, match="could not be drafted"):
-            await drafting.draft(SMALL, Kind.EVENT)
+            await drafting.draft(Body(SMALL), Kind.EVENT)
         assert "OverflowError" in caplog.text
-        assert len((await drafting.draft(SMALL, Kind.EVENT)).events) == 2
+        assert len((await drafting.draft(Body(SMALL), Kind.EVENT)).events) == 2
     finally:
         await drafting.close()
 

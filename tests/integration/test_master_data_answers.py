@@ -26,6 +26,7 @@ from scenarios import OUTSIDER, item
 from sealtrail.epcis import Limits
 from sealtrail.gs1 import parse_item
 from sealtrail.services.answers.master_data import MasterDataAnswers
+from sealtrail.services.recording.drafts import Body
 from sealtrail.services.recording.master_data import MasterDataService
 
 P1, CASE = item("P1"), item("C1")
@@ -45,7 +46,7 @@ async def put(node: Node, *vocabularies: dict[str, Any], since_ms: int = LONG_AG
     service = MasterDataService(
         node.database, member=node.actor.member, clock=lambda: node.now_ms, limits=Limits()
     )
-    await service.put(json.dumps(list(vocabularies)).encode(), valid_from_ms=since_ms)
+    await service.put(Body(json.dumps(list(vocabularies)).encode()), valid_from_ms=since_ms)
 
 
 def product(identifier: str = GTIN, **attributes: Any) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from master_data import (
     product,
     site,
     vocabulary,
+    xml_document,
+    xml_master_data,
 )
 
 PATH = "/v1/masterdata"
@@ -298,3 +300,32 @@ async def test_limits_are_told(client: aiohttp.ClientSession) -> None:
     assert (status, problem["code"]) == (413, "too_many_elements")
     status, problem = await send(client, "POST", "/capture", document(epcisHeader=header(many)))
     assert (status, problem["code"]) == (413, "too_many_elements")
+
+
+XML = {"Content-Type": "application/xml"}
+XML_EVENT = """<ObjectEvent>
+  <eventTime>2026-03-01T10:00:00Z</eventTime><eventTimeZoneOffset>+01:00</eventTimeZoneOffset>
+  <epcList><epc>urn:epc:id:sgtin:4012345.011111.1</epc></epcList><action>OBSERVE</action>
+</ObjectEvent>"""
+
+
+async def test_master_data_is_put_in_xml(client: aiohttp.ClientSession) -> None:
+    status, answer = await send(client, "PUT", PATH, xml_master_data(2), **XML)
+    assert status == 200, answer
+    (plant,) = (await show(client, SITE))["elements"]
+    assert attributes(plant)["name"] == "Plant 1"
+    status, again = await send(client, "PUT", PATH, xml_document(), **XML)
+    assert [e["new"] for e in again["elements"]] == [False, False]
+    status, problem = await send(client, "PUT", PATH, xml_document(XML_EVENT), **XML)
+    assert (status, problem["code"]) == (400, "master_data_expected")
+
+
+@pytest.mark.parametrize("created", ["2026-03-01T10:00:00Z", "2026-03-01T10:00:00"])
+async def test_the_header_of_a_document_in_xml_is_kept(
+    client: aiohttp.ClientSession, created: str
+) -> None:
+    body = xml_document(XML_EVENT).replace(b"2026-03-01T10:00:00Z", created.encode(), 1)
+    assert (await send(client, "POST", "/capture", body, **XML))[0] == 202
+    (goods,) = (await show(client, PRODUCT))["elements"]
+    assert attributes(goods)["regulatedProductName"] == "Epcistra"
+    assert goods["valid_from"] == "2026-03-01T10:00:00.000Z"

@@ -17,11 +17,14 @@ from master_data import (
     ROOM,
     SITE,
     SITE_LINK,
+    XML_VOCABULARIES,
     element,
     header,
     product,
     site,
     vocabulary,
+    xml_document,
+    xml_master_data,
 )
 from sealtrail.epcis import Limits, parse_document
 from sealtrail.epcis.masterdata import (
@@ -29,8 +32,8 @@ from sealtrail.epcis.masterdata import (
     VocabularyElement,
     attribute_name,
     attribute_text,
-    parse_master_data,
 )
+from sealtrail.epcis.masterdata_documents import parse_master_data
 from sealtrail.errors import InputError, TooLargeError
 
 LIST = "/epcisHeader/epcisMasterData/vocabularyList"
@@ -250,3 +253,53 @@ def test_what_is_no_master_data_is_refused(form: Any, code: str, pointer: str | 
     with pytest.raises(InputError) as caught:
         parse_master_data(json.dumps(form).encode())
     assert (caught.value.code, caught.value.pointer) == (code, pointer)
+
+
+XML = "application/xml"
+
+
+@pytest.mark.parametrize(
+    "document_of", [xml_master_data, lambda v: xml_document(version=v)], ids=["alone", "header"]
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_master_data_in_xml_is_the_same(document_of: Any, version: int) -> None:
+    goods, plant = parse_master_data(document_of(version), media_type=XML)
+    assert isinstance(goods, VocabularyElement)
+    assert isinstance(plant, VocabularyElement)
+    assert (goods.canonical, plant.canonical) == (PRODUCT_LINK, SITE_LINK)
+    assert goods.attributes[1] == Attribute("urn:epcglobal:cbv:mda:strengthDescription", "100 mg")
+    assert plant.children == (f"{SITE_LINK}/254/room",)
+    (street,) = plant.attributes[1].value.values()  # type: ignore[union-attr]
+    assert street == "Way 1"
+    if document_of is not xml_master_data:
+        parsed = parse_document(document_of(version), media_type=XML)
+        assert parsed.master_data == (goods, plant)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<x/>", "xml_root_unknown"),
+        (b"<x", "xml_malformed"),
+        (xml_master_data(3), "xml_root_unknown"),
+        (xml_master_data(2, "<Vocabulary/>"), "field_unknown"),
+        (xml_master_data(2).replace(b"EPCISBody>", b"EPCISHeader>"), "field_missing"),
+        (xml_document("<ObjectEvent/>"), "master_data_expected"),
+    ],
+)
+def test_xml_that_is_no_master_data_is_refused(body: bytes, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_master_data(body, media_type=XML)
+    assert caught.value.code == code
+
+
+def test_a_faulty_element_in_xml_is_refused_by_itself() -> None:
+    faulty = XML_VOCABULARIES.replace(SITE, "no uri")
+    found = parse_master_data(xml_master_data(2, faulty), media_type=XML)
+    assert [type(each) for each in found] == [VocabularyElement, InputError]
+    assert isinstance(found[1], InputError)
+    assert found[1].pointer == f"{LIST}/1/vocabularyElementList/0/id"
+    typeless = XML_VOCABULARIES.replace(LOCATION, "no uri")
+    with pytest.raises(InputError) as caught:
+        parse_master_data(xml_master_data(2, typeless), media_type=XML)
+    assert caught.value.pointer == f"{LIST}/1/type"

@@ -52,22 +52,31 @@ def routes(
 
     @needs("capture")
     async def post_document(request: web.Request) -> web.Response:
-        check_body(request)
+        media_type = check_body(request)
         behaviour, kind = error_behaviour(request), capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
-            captured = await capture.capture(body, behaviour=behaviour, kind=kind, note=note)
+            captured = await capture.capture(
+                body,
+                media_type=media_type,
+                charset=request.charset,
+                behaviour=behaviour,
+                kind=kind,
+                note=note,
+            )
         if captured.errors and behaviour == "rollback":
             raise _refused(captured)
         return _accepted(request, captured)
 
     @needs("capture")
     async def post_event(request: web.Request) -> web.Response:
-        check_body(request)
+        media_type = check_body(request)
         kind = capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
-            receipt, duplicate = await capture.capture_event(body, kind=kind, note=note)
+            receipt, duplicate = await capture.capture_event(
+                body, media_type=media_type, charset=request.charset, kind=kind, note=note
+            )
         headers = {**VERSION_HEADERS, "Location": f"/events/{quote(receipt.event_id, safe='')}"}
         if duplicate:
             headers["Sealtrail-Duplicate"] = "true"

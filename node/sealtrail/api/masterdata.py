@@ -20,6 +20,7 @@ from sealtrail.config import HttpSettings
 from sealtrail.errors import InputError
 from sealtrail.services.answers.master_data import MasterDataAnswers, Place
 from sealtrail.services.receipts import TIME_MS_MAX, rfc3339
+from sealtrail.services.recording.drafts import Body
 from sealtrail.services.recording.master_data import Kept, MasterDataService
 
 # Bodies of all requests in hand, as multiples of the largest: master data comes seldom.
@@ -40,11 +41,12 @@ def routes(
     @needs("capture")
     async def put_master_data(request: web.Request) -> web.Response:
         check_parameters(request, frozenset({"valid_from"}))
-        check_body(request)
+        media_type = check_body(request)
         valid_from_ms = _moment_ms(request, "valid_from")
         async with room.body(request) as body:
             note = await note_of(request).took(body)
-            kept = await service.put(body, valid_from_ms=valid_from_ms, note=note)
+            given = Body(body, media_type, request.charset)
+            kept = await service.put(given, valid_from_ms=valid_from_ms, note=note)
         return json_response(_kept_view(kept))
 
     @needs("query")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from aiohttp import web
 
+from sealtrail.epcis import XML_MEDIA_TYPES
 from sealtrail.errors import InputError, NotAcceptableError, UnsupportedMediaError
 from sealtrail.signing import Kind
 
@@ -27,28 +28,27 @@ DISCOVERY_HEADERS = {
 
 _JSON = frozenset({"application/json", "application/ld+json"})
 _ACCEPTABLE = _JSON | {"*/*", "application/*", ""}
-_XML = frozenset({"application/xml", "text/xml"})
 
 
-def check_body(request: web.Request) -> None:
-    """Refuse a body that isn't JSON in UTF-8, or is of another EPCIS version.
+def check_body(request: web.Request) -> str:
+    """Return the media type of a body; refuse one that is neither JSON in UTF-8 nor XML, or of another EPCIS version.
 
     Raises:
         UnsupportedMediaError: ``media_type_unsupported``.
         NotAcceptableError: ``epcis_version_unsupported``.
     """
     given = request.content_type if "Content-Type" in request.headers else "none"
-    if given not in _JSON:
-        later = "; EPCIS XML is not read yet" if given in _XML else ""
+    if given not in _JSON and given not in XML_MEDIA_TYPES:
         raise UnsupportedMediaError(
             "media_type_unsupported",
-            f"the body's media type is {given}, expected application/json{later}",
-            advice="send the header Content-Type: application/json",
+            f"the body's media type is {given}, expected application/json or application/xml",
+            advice="send the header Content-Type: application/json, or application/xml",
         )
     charset = request.charset
-    if charset is not None and charset.lower() not in ("utf-8", "utf8"):
+    if given in _JSON and charset is not None and charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaError("media_type_unsupported", f"charset {charset}, expected utf-8")
     check_versions(request)
+    return given
 
 
 def check_accept(request: web.Request) -> None:

@@ -75,7 +75,7 @@ def capture_command(
     as_json: bool,
     **target: Any,
 ) -> int:
-    """Send EPCIS documents (JSON, or a document a line) to a node; `-` reads standard input."""
+    """Send EPCIS documents (JSON or XML, or JSON with a document a line) to a node; `-` reads standard input."""
     client = connect(**target)
     notes = None if no_journal else Journal.open(journal, client)
     sender = Sender(client, notes, all_or_nothing=all_or_nothing, imported=imported)
@@ -143,7 +143,7 @@ class Sender:
         answer = self._client.post(
             f"/capture?kind={self._kind}",
             part.document,
-            Content_Type="application/json",
+            Content_Type=part.media_type,
             GS1_Capture_Error_Behaviour=self._behaviour,
             Prefer="return=representation",
         )
@@ -186,6 +186,8 @@ def _problems(error: SealtrailError) -> list[dict[str, Any]]:
 
 def _shifted(problem: dict[str, Any], part: Part) -> dict[str, Any]:
     """Return a problem whose pointer leads into the file, not into the part that was sent."""
+    if part.xml is not None:
+        return part.xml.shifted(problem)
     pointer = problem.get("pointer")
     problem = {**problem, "line": part.line} if part.line else dict(problem)
     if isinstance(pointer, str) and pointer.startswith(part.list_pointer + "/"):

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.cli.xml_documents import XmlPart, split_xml
+from sealtrail.epcis import MEDIA_TYPE, XML_MEDIA_TYPE, detect_media_type
 from sealtrail.errors import InputError, NotFoundError, TooLargeError
 
 LIST_POINTER = "/epcisBody/eventList"
@@ -23,7 +25,10 @@ _LINE_SUFFIXES = (".jsonl", ".ndjson")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A document to send. ``first``: index of its first event in the file; ``line``: of the file, 0 if whole."""
+    """A document to send. ``first``: index of its first event in the file; ``line``: of the file, 0 if whole.
+
+    ``xml``: where it stood in a larger document, if it is XML.
+    """
 
     document: bytes
     events: int
@@ -31,6 +36,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
     file_bytes: int = 0
     list_pointer: str = LIST_POINTER
+    media_type: str = MEDIA_TYPE
+    xml: XmlPart | None = None
 
     @property
     def digest(self) -> str:
@@ -43,10 +50,14 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
 
     Raises:
         NotFoundError: ``file_missing``.
-        InputError: ``file_unreadable``, ``json_malformed``, ``json_key_repeated``.
+        InputError: ``file_unreadable``, ``json_malformed``, ``json_key_repeated``, ``xml_malformed`` and other
+            codes of :func:`~sealtrail.cli.xml_documents.split_xml`.
         TooLargeError: ``file_too_large``.
     """
     content = _read(path)
+    if detect_media_type(content) == XML_MEDIA_TYPE:
+        yield from _split_xml(content, events_max)
+        return
     if path.suffix not in _LINE_SUFFIXES:
         try:
             yield from _split(content, events_max, line=0)
@@ -63,6 +74,18 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
                 raise InputError(
                     "json_malformed", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
                 ) from e
+
+
+def _split_xml(content: bytes, events_max: int) -> Iterator[Part]:
+    for part in split_xml(content, events_max):
+        yield Part(
+            document=part.document,
+            events=part.events,
+            first=part.first,
+            file_bytes=len(part.document),
+            media_type=XML_MEDIA_TYPE,
+            xml=part,
+        )
 
 
 def _read(path: Path) -> bytes:

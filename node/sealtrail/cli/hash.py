@@ -1,7 +1,7 @@
 """``sealtrail hash``: event hash and content hash of the events in files. Needs no node and no configuration.
 
-A file holds one EPCIS document (or event, or list of events), or one a line (JSON lines). Lines are read one by
-one, so that a file of any size can be hashed.
+A file holds one EPCIS document (or event, or list of events) in JSON or XML, or one a line (JSON lines). Lines are
+read one by one, so that a file of any size can be hashed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ import click
 import msgspec
 import orjson
 
-from sealtrail.epcis import HashedEvent, Limits, event_hash_uri, hash_document, pre_hash
+from sealtrail.epcis import (
+    HashedEvent,
+    Limits,
+    detect_media_type,
+    event_hash_uri,
+    hash_document,
+    pre_hash,
+)
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, NotFoundError, SealtrailError
 
@@ -47,7 +54,7 @@ def hash_command(
 ) -> None:
     """Print event hash, content hash and place of every event in FILE… ("-": standard input).
 
-    A FILE is an EPCIS 2.0 document in JSON, or has one document a line. What is refused is told on stderr, the
+    A FILE is an EPCIS document in JSON or in XML, or has one in JSON a line. What is refused is told on stderr, the
     rest is still hashed, and the exit code is then 2. Documents and events are counted from 0.
     """
     refused = False
@@ -78,7 +85,8 @@ def _hash(
         return False
     place: dict[str, Any] = {"file": name, "document": number}
     try:
-        events = hash_document(_unwrapped(document), limits=_LIMITS)
+        document = _unwrapped(document)
+        events = hash_document(document, media_type=detect_media_type(document), limits=_LIMITS)
     except SealtrailError as error:
         _complain(error, place, as_json)
         return False
@@ -123,6 +131,7 @@ def _complain(error: SealtrailError, place: dict[str, Any], as_json: bool) -> No
             "code": error.code,
             "message": error.message,
             "pointer": error.pointer,
+            "line": error.context.get("line"),
             "advice": error.advice,
         }
         problem = {"error": place | {k: v for k, v in members.items() if v is not None}}

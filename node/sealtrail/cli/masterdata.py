@@ -13,6 +13,7 @@ from sealtrail.cli.group import Entry, LazyGroup
 from sealtrail.cli.node_client import next_page_token, with_query
 from sealtrail.cli.output import common_options, plain, print_json, sign
 from sealtrail.cli.target import connect, node_options
+from sealtrail.epcis import detect_media_type
 from sealtrail.errors import InputError
 
 PATH = "/v1/masterdata"
@@ -40,13 +41,15 @@ def masterdata_group() -> None:
 def masterdata_put(file: Path, valid_from: str | None, as_json: bool, **target: Any) -> None:
     """Put the vocabularies in FILE at a node, all of them or none; `-` reads standard input.
 
-    FILE is JSON: an EPCIS document without events, its header, or a list of vocabularies. What the node knows already
-    makes no new version.
+    FILE is JSON (an EPCIS document without events, its header, or a list of vocabularies) or XML (an EPCIS document
+    without events, or an EPCISMasterDataDocument). What the node knows already makes no new version.
     """
     document = _read(file)
     client = connect(**target)
     answer = client.put(
-        with_query(PATH, {"valid_from": valid_from}), document, Content_Type="application/json"
+        with_query(PATH, {"valid_from": valid_from}),
+        document,
+        Content_Type=detect_media_type(document),
     ).json()
     if as_json:
         print_json(answer)

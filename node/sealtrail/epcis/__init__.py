@@ -6,8 +6,11 @@ Knows nothing of logs, signatures or storage; fetches nothing (contexts are neve
 from sealtrail.epcis.content import MEDIA_TYPE
 from sealtrail.epcis.division import Division, Part, divide
 from sealtrail.epcis.documents import (
+    XML_MEDIA_TYPES,
+    detect_media_type,
     event_hash_uri,
     hash_document,
+    json_form,
     parse_document,
     pre_hash,
     read_content,
@@ -22,10 +25,13 @@ from sealtrail.epcis.records import (
     Place,
     RecordedEvent,
 )
+from sealtrail.epcis.xml import XML_MEDIA_TYPE
 
 __all__ = [
     "DEFAULT",
     "MEDIA_TYPE",
+    "XML_MEDIA_TYPE",
+    "XML_MEDIA_TYPES",
     "Division",
     "Document",
     "HashedEvent",
@@ -35,9 +41,11 @@ __all__ = [
     "PartialEvent",
     "Place",
     "RecordedEvent",
+    "detect_media_type",
     "divide",
     "event_hash_uri",
     "hash_document",
+    "json_form",
     "parse_document",
     "pre_hash",
     "read_content",

@@ -34,6 +34,8 @@ _KNOWN_UNEXPANDED = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "dcterms": "http://purl.org/dc/terms/",
 }
+KNOWN_PREFIXES = {**_KNOWN, **_KNOWN_UNEXPANDED}
+"""Every prefix that needs no definition, with its namespace."""
 _PROTECTED = {
     "gs1": {"https://ref.gs1.org/voc/", "https://gs1.org/voc/", "https://www.gs1.org/voc/"},
     "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
@@ -43,7 +45,7 @@ _KEYS_REMEMBERED = 1_000
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
-_URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
+URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
 
 
 class Names:
@@ -118,7 +120,7 @@ class Names:
             return namespace, local, f"{{{namespace}}}{local}"
         if prefix in _KNOWN_UNEXPANDED:
             return _KNOWN_UNEXPANDED[prefix], local, key
-        if prefix in _URI_SCHEMES:
+        if prefix in URI_SCHEMES:
             cut = max(key.rfind("/"), key.rfind("#"), key.rfind(":")) + 1
             return key[:cut], key[cut:], key
         raise InputError(

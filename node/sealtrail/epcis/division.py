@@ -18,6 +18,7 @@ import orjson
 from sealtrail.epcis.content import encode_jcs
 from sealtrail.epcis.limits import DEFAULT
 from sealtrail.epcis.strict_json import parse_json
+from sealtrail.epcis.xml import read_event_content
 from sealtrail.errors import InputError
 
 
@@ -65,12 +66,17 @@ class Division(msgspec.Struct, frozen=True):
     elements: tuple[bytes, ...]
 
 
-def divide(content: bytes) -> Division:
-    """Divide the content of an accepted event.
+def divide(content: bytes, form: dict[str, Any] | None = None) -> Division:
+    """Divide the content of an accepted event; what came in XML (it begins with ``<``) in its JSON form.
+
+    Args:
+        form: the JSON form of a content in XML, if it is known.
 
     Raises:
         InputError: ``json_malformed``, it is none at all; one that was accepted is always divided.
     """
+    if content.startswith(b"<"):
+        return _divided((form or read_event_content(content).form).copy(), encode_jcs)
     try:
         core: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -78,7 +84,11 @@ def divide(content: bytes) -> Division:
     if not isinstance(core, dict):
         raise InputError("json_malformed", "Content is an object.")
     # What is written back unchanged is so in each of its parts.
-    encode = orjson.dumps if orjson.dumps(core) == content else encode_jcs
+    return _divided(core, orjson.dumps if orjson.dumps(core) == content else encode_jcs)
+
+
+def _divided(core: dict[str, Any], encode: Callable[[Any], bytes]) -> Division:
+    """Divide an event, which is taken apart."""
     apart = [
         name for name in core if name not in _IN_CORE and (core[name] or name not in _LIST_NUMBERS)
     ]

@@ -1,13 +1,15 @@
-"""Documents of the JSON binding: EPCIS documents, query documents, bare events and lists of bare events.
+"""Documents of both bindings: EPCIS documents, query documents, bare events and lists of bare events.
 
+What came in XML is read in its JSON form (:mod:`sealtrail.epcis.xml`) by the same code as what came in JSON.
 A fault of the document refuses all of it; a fault of one event refuses that event and leaves the others.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import orjson
@@ -28,21 +30,43 @@ from sealtrail.epcis.events import AnyEvent
 from sealtrail.epcis.extensions import Scope
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
-from sealtrail.epcis.masterdata import read_master_data
+from sealtrail.epcis.masterdata import in_json_form, read_master_data
 from sealtrail.epcis.mentions import items_of
 from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
 from sealtrail.epcis.reader import frame_of, read_event, read_frame
 from sealtrail.epcis.records import Document, HashedEvent, PartialEvent, RecordedEvent
 from sealtrail.epcis.strict_json import parse_json
+from sealtrail.epcis.xml import (
+    XML_MEDIA_TYPE,
+    XmlDocument,
+    XmlEvent,
+    locate,
+    open_xml,
+    read_event_content,
+)
 from sealtrail.errors import InputError, UnsupportedMediaError
 
 T = TypeVar("T")
+# an event's value, content and pre-hash text, and why the latter may be written otherwise
+_Read: TypeAlias = tuple[AnyEvent, bytes, str, str | None]
 
+XML_MEDIA_TYPES = frozenset((XML_MEDIA_TYPE, "text/xml"))
+"""Media types that documents in XML come with; content is kept as the first."""
 _FRAMES_REMEMBERED = 64
 
 
-def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
+def parse_document(
+    data: bytes,
+    *,
+    media_type: str = MEDIA_TYPE,
+    charset: str | None = None,
+    limits: Limits = DEFAULT,
+) -> Document:
     """Read a document and each of its events; nothing is fetched, nothing outside ``data`` matters.
+
+    Args:
+        media_type: ``application/xml`` or ``text/xml``; any other is read as JSON.
+        charset: of the media type, if it had one; only XML may be in another than UTF-8.
 
     Raises:
         TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``,
@@ -50,6 +74,8 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
             event, or one element of its master data, stands in its place instead.
     """
+    if media_type in XML_MEDIA_TYPES:
+        return _xml_document(open_xml(data, charset=charset, limits=limits), limits)
     envelope, source = _open(data, limits)
     # before the events: a document that is refused for it costs no reading of them
     master_data = tuple(read_master_data(envelope.vocabularies, envelope.context, limits))
@@ -61,10 +87,38 @@ def parse_document(data: bytes, *, limits: Limits = DEFAULT) -> Document:
         creation_date=envelope.creation_date,
         vocabularies=envelope.vocabularies.listed,
         master_data=master_data,
+        sender=envelope.sender,
+        receiver=envelope.receiver,
+        instance_identifier=envelope.instance_identifier,
     )
 
 
-def hash_document(data: bytes, *, limits: Limits = DEFAULT) -> Iterator[HashedEvent | InputError]:
+def _xml_document(document: XmlDocument, limits: Limits) -> Document:
+    header = document.header
+    master_data = tuple(read_master_data(in_json_form(header.vocabularies), None, limits))
+    return Document(
+        events=tuple(_each_xml(document, limits, _recorded_xml)),
+        type=document.type,
+        schema_version=document.schema_version,
+        creation_date=document.creation_date,
+        sender=header.sender,
+        receiver=header.receiver,
+        instance_identifier=header.instance_identifier,
+        vocabularies=header.vocabularies,
+        master_data=master_data,
+    )
+
+
+def detect_media_type(data: bytes) -> str:
+    """Return the media type that a document without one is of: XML if it begins with ``<``, else JSON."""
+    head = data[:1024].removeprefix(codecs.BOM_UTF8).lstrip()
+    utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return XML_MEDIA_TYPE if utf16 or head.startswith(b"<") else MEDIA_TYPE
+
+
+def hash_document(
+    data: bytes, *, media_type: str = MEDIA_TYPE, limits: Limits = DEFAULT
+) -> Iterator[HashedEvent | InputError]:
     """Read a document and yield the hashes of each of its events.
 
     For those who only hash: refuses what :func:`parse_document` refuses, as it does.
@@ -72,6 +126,8 @@ def hash_document(data: bytes, *, limits: Limits = DEFAULT) -> Iterator[HashedEv
     Raises:
         TooLargeError, InputError: as :func:`parse_document`, before the first event.
     """
+    if media_type in XML_MEDIA_TYPES:
+        return _each_xml(open_xml(data, limits=limits), limits, _hashed_xml)
     envelope, source = _open(data, limits)
     return _each(envelope, source, _hashed)
 
@@ -122,7 +178,13 @@ def _each(
 
 
 def _recorded(event: Any, source: _Source, pointer: str) -> RecordedEvent:
-    value, content, text, doubts = _read(event, source)
+    return _record(_read(event, source), MEDIA_TYPE, pointer)
+
+
+def _record(
+    read: _Read, media_type: str, pointer: str, form: dict[str, Any] | None = None
+) -> RecordedEvent:
+    value, content, text, doubts = read
     return RecordedEvent(
         event=value,
         content=content,
@@ -130,13 +192,18 @@ def _recorded(event: Any, source: _Source, pointer: str) -> RecordedEvent:
         event_hash=hashlib.sha256(text.encode()).digest(),
         hash_ambiguous=doubts,
         items=items_of(value),
-        media_type=MEDIA_TYPE,
+        media_type=media_type,
         pointer=pointer,
+        form=form,
     )
 
 
 def _hashed(event: Any, source: _Source, pointer: str) -> HashedEvent:
-    _, content, text, doubts = _read(event, source)
+    return _hash(_read(event, source), pointer)
+
+
+def _hash(read: _Read, pointer: str) -> HashedEvent:
+    _, content, text, doubts = read
     return HashedEvent(
         content=content,
         content_hash=hashlib.sha256(content).digest(),
@@ -146,7 +213,7 @@ def _hashed(event: Any, source: _Source, pointer: str) -> HashedEvent:
     )
 
 
-def _read(event: Any, source: _Source) -> tuple[AnyEvent, bytes, str, str | None]:
+def _read(event: Any, source: _Source) -> _Read:
     """Return an event's value, content and pre-hash text, and why the latter may be written otherwise."""
     if not isinstance(event, dict):
         raise refuse_type("an event", event)
@@ -196,6 +263,54 @@ def _frame(
     return frame
 
 
+def _each_xml(
+    document: XmlDocument,
+    limits: Limits,
+    read: Callable[[XmlEvent, _Source, str], T],
+) -> Iterator[T | InputError]:
+    many = document.values > limits.items_count_max
+    bounds = Bounds(limits, items=many, values=document.values > limits.event_values_max)
+    frames: dict[bytes, _Frame] | None = {} if len(document.events) > 1 else None
+    source = _Source(None, None, bounds, frames)
+    for event, path in document.forms(limits):
+        if isinstance(event, InputError):
+            yield event
+            continue
+        try:
+            yield read(event, source, path)
+        except InputError as error:
+            error.pointer = path + (locate(error, event).pointer or "")
+            yield error
+
+
+def _recorded_xml(event: XmlEvent, source: _Source, pointer: str) -> RecordedEvent:
+    read = _read_xml(event, source)
+    event.form.pop("recordTime", None)  # as the content has it
+    return _record(read, XML_MEDIA_TYPE, pointer, event.form)
+
+
+def _hashed_xml(event: XmlEvent, source: _Source, pointer: str) -> HashedEvent:
+    return _hash(_read_xml(event, source), pointer)
+
+
+def _read_xml(event: XmlEvent, source: _Source) -> _Read:
+    """Do for an event that came in XML what :func:`_read` does: by its JSON form, but for its content."""
+    form = event.form
+    names = _names(form["@context"])
+    source.bounds.require_event_fits(form)
+    scope = Scope(names, source.bounds.limits.nesting_levels_max)
+    if source.frames is None:
+        value = read_event(form, scope)
+        text, doubts = pre_hash_text(form, names)
+    else:
+        frame = _frame(form, scope, source.frames, None)
+        value = read_event(form, scope, frame.fields)
+        text, doubts = pre_hash_text(form, names, frame.text)
+    content = event.content()
+    source.bounds.require_content_fits(content)
+    return value, content, text, doubts
+
+
 def read_content(content: bytes, media_type: str) -> RecordedEvent:
     """Read an event back from its content.
 
@@ -205,6 +320,8 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
         UnsupportedMediaError: ``media_type_unknown``.
         InputError: the content is no event, or not the canonical form of one (``content_not_canonical``).
     """
+    if media_type == XML_MEDIA_TYPE:
+        return _read_xml_content(content)
     _require_readable(media_type)
     tree = parse_json(content, octets_max=DEFAULT.content_bytes_max)
     envelope = Envelope(type="event", events=[tree], pointer="", listed=False)
@@ -217,8 +334,17 @@ def read_content(content: bytes, media_type: str) -> RecordedEvent:
     return recorded
 
 
+def _read_xml_content(content: bytes) -> RecordedEvent:
+    event = read_event_content(content)
+    bounds = Bounds(DEFAULT, items=True, values=True)
+    try:
+        return _recorded_xml(event, _Source(None, None, bounds, None), "")
+    except InputError as error:
+        raise locate(error, event) from None
+
+
 def _require_readable(media_type: str) -> None:
-    if media_type != MEDIA_TYPE:
+    if media_type not in (MEDIA_TYPE, XML_MEDIA_TYPE):
         raise UnsupportedMediaError(
             "media_type_unknown", f"Content of type {media_type[:100]!r} can't be read."
         )
@@ -249,15 +375,29 @@ def read_parts(
     return PartialEvent(event=event, items=items_of(event))
 
 
-def pre_hash(content: bytes) -> str:
-    """Return the text whose SHA-256 is the event hash of an event's content.
+def json_form(content: bytes) -> dict[str, Any]:
+    """Return an event as JSON, with its ``@context``, from its content of either media type.
+
+    Content in JSON begins with a brace, and content in XML with the tag of the event.
 
     Raises:
         InputError: the content is no event.
     """
+    if content.startswith(b"<"):
+        return read_event_content(content).form
     event = parse_json(content, octets_max=DEFAULT.content_bytes_max)
     if not isinstance(event, dict):
         raise refuse_type("an event", event)
+    return event
+
+
+def pre_hash(content: bytes) -> str:
+    """Return the text whose SHA-256 is the event hash of an event's content, of either media type.
+
+    Raises:
+        InputError: the content is no event.
+    """
+    event = json_form(content)
     own = event.get("@context")
     names = read_context(*([own] if own is not None else []))
     read_event(event, Scope(names, DEFAULT.nesting_levels_max))

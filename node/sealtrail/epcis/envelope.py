@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from sealtrail.epcis.fields import is_uri, located, read_text, read_time, read_uri, refuse_type
+from sealtrail.epcis.limits import URI_CHARACTERS_MAX
 from sealtrail.epcis.parts import read_object
-from sealtrail.errors import InputError
+from sealtrail.errors import InputError, TooLargeError
 
 _CONTEXT = (str, dict, list)
 _is_version = re.compile(r"[0-9]+(?:\.[0-9]+)*").fullmatch
@@ -24,6 +25,9 @@ _VOCABULARIES = {
     "EPCISDocument": ("epcisHeader", "epcisMasterData", "vocabularyList"),
     "EPCISQueryDocument": ("epcisBody", "queryResults", "resultsBody", "vocabularyList"),
 }
+
+
+MASTER_DATA_POINTER = "/" + "/".join(_VOCABULARIES["EPCISDocument"])
 
 
 class Vocabularies(msgspec.Struct, frozen=True):
@@ -44,6 +48,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: str | None = None
     creation_date: str | None = None
     vocabularies: Vocabularies = Vocabularies()
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
 
 
 def open_envelope(tree: Any) -> Envelope:
@@ -81,6 +88,9 @@ def _document(
         schema_version=fields.get("schemaVersion"),
         creation_date=fields.get("creationDate"),
         vocabularies=_vocabularies_in(tree),
+        sender=fields.get("sender"),
+        receiver=fields.get("receiver"),
+        instance_identifier=fields.get("instanceIdentifier"),
     )
 
 
@@ -200,6 +210,15 @@ def read_vocabulary_list(value: Any) -> tuple[dict[str, Any], ...]:
     return tuple(value)
 
 
+def _short_text(value: Any) -> str:
+    text = read_text(value)
+    if len(text) > URI_CHARACTERS_MAX:
+        raise TooLargeError(
+            "text_too_long", f"{len(text)} characters; {URI_CHARACTERS_MAX} are allowed."
+        )
+    return text
+
+
 def _time_text(value: Any) -> str:
     return read_time(value).text
 
@@ -215,6 +234,6 @@ _QUERY_DOCUMENT: dict[str, Callable[[Any], Any]] = {
 _DOCUMENT: dict[str, Callable[[Any], Any]] = {
     **_QUERY_DOCUMENT,
     "epcisBody": _read_body,
-    **dict.fromkeys(("instanceIdentifier", "sender", "receiver"), read_text),
+    **dict.fromkeys(("instanceIdentifier", "sender", "receiver"), _short_text),
     "epcisHeader": _header,
 }

@@ -17,10 +17,9 @@ import orjson
 
 from sealtrail.epcis.bounds import count_values
 from sealtrail.epcis.context import Names, read_context
-from sealtrail.epcis.envelope import Vocabularies, open_envelope, read_vocabulary_list
+from sealtrail.epcis.envelope import MASTER_DATA_POINTER, Vocabularies, read_vocabulary_list
 from sealtrail.epcis.fields import located, read_list, read_uri, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
-from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import InputError, TooLargeError
 from sealtrail.gs1 import canonical
 
@@ -68,50 +67,23 @@ def attribute_text(value: str | int | float | dict[str, Any]) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def parse_master_data(
-    data: bytes, *, limits: Limits = DEFAULT
-) -> list[VocabularyElement | InputError]:
-    """Read master data from JSON: an EPCIS document without events, its header, or a list of vocabularies.
+def in_json_form(listed: tuple[dict[str, Any], ...]) -> Vocabularies:
+    """Return the vocabularies of an XML document; pointers lead to where the JSON form of its header has them.
 
     Raises:
-        TooLargeError: ``document_too_large``, ``too_many_elements``, ``too_many_values``.
-        InputError: what is wrong with the document itself, with the pointer of the field; ``master_data_expected``: it
-            has events, or no master data. What is wrong with one element is listed after the others instead.
+        InputError: as :func:`read_list_at`.
     """
-    tree = parse_json(data, octets_max=limits.document_bytes_max)
-    context, found = _find(tree)
-    return read_master_data(found, context, limits)
+    return Vocabularies(read_list_at(list(listed), MASTER_DATA_POINTER), MASTER_DATA_POINTER)
 
 
-def _find(tree: Any) -> tuple[Any, Vocabularies]:
-    """Return the context and the vocabularies of a document, wherever they stand in it."""
-    if isinstance(tree, list):
-        return None, Vocabularies(read_vocabulary_list(tree), "")
-    if not isinstance(tree, dict):
-        raise refuse_type("a document of master data", tree)
-    if "type" in tree:
-        envelope = open_envelope(tree)
-        if envelope.events:
-            raise InputError(
-                "master_data_expected",
-                "The document has events, and master data alone is expected here.",
-                pointer=envelope.pointer,
-                advice="Send events to /capture: the master data in their header is kept as well.",
-            )
-        return envelope.context, envelope.vocabularies
-    return tree.get("@context"), _find_list(tree)
+def read_list_at(value: Any, pointer: str) -> tuple[dict[str, Any], ...]:
+    """Read a list of vocabularies that stands at ``pointer``; their elements are not looked at.
 
-
-def _find_list(tree: dict[str, Any]) -> Vocabularies:
-    within, pointer = tree, ""
-    for name in ("epcisHeader", "epcisMasterData"):
-        if isinstance(within.get(name), dict):
-            within, pointer = within[name], f"{pointer}/{name}"
-    pointer += "/vocabularyList"
-    if "vocabularyList" not in within:
-        raise InputError("master_data_expected", "There is no vocabularyList.", pointer=pointer)
+    Raises:
+        InputError: it is none, with the pointer of what is wrong.
+    """
     try:
-        return Vocabularies(read_vocabulary_list(within["vocabularyList"]), pointer)
+        return read_vocabulary_list(value)
     except InputError as error:
         error.pointer = pointer + (error.pointer or "")
         raise

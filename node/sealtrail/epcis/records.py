@@ -38,11 +38,15 @@ class HashedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedEvent(HashedEvent, frozen=True, kw_only=True):
-    """One event as it is recorded: its value and the items it names beside content and hashes."""
+    """One event as it is recorded: its value and the items it names beside content and hashes.
+
+    ``form`` is the JSON form of one that came in XML.
+    """
 
     event: AnyEvent
     items: tuple[ItemMention, ...]
     media_type: str
+    form: dict[str, Any] | None = None
 
 
 class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +60,19 @@ class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as read: its events in order, and its master data; an ``InputError`` stands for what is refused."""
+    """A document as read: its events in order, and its master data; an ``InputError`` stands for what is refused.
+
+    ``sender``, ``receiver`` and ``instance_identifier`` are as its header gives them; ``vocabularies`` is its
+    master data in the shape of the JSON binding's ``vocabularyList``, and ``master_data`` the same, read.
+    """
 
     events: tuple[RecordedEvent | InputError, ...]
     type: str
     context: Any = None  # the document's @context, as JSON
     schema_version: str | None = None
     creation_date: str | None = None
-    vocabularies: tuple[dict[str, Any], ...] = ()  # master data, in the JSON binding's shape
-    master_data: tuple[VocabularyElement | InputError, ...] = ()  # the same, read
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
+    vocabularies: tuple[dict[str, Any], ...] = ()
+    master_data: tuple[VocabularyElement | InputError, ...] = ()

@@ -12,7 +12,10 @@ from sealtrail.log.tree import split_hashes
 
 
 class CaptureJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished capture job; ``errors`` are problem documents, ``entry_ids`` what has a receipt."""
+    """A finished capture job; ``errors`` are problem documents, ``entry_ids`` what has a receipt.
+
+    ``sender``, ``receiver`` and ``instance_identifier`` are those of the document's header, as it gave them.
+    """
 
     job_id: str
     created_ms: int
@@ -21,15 +24,21 @@ class CaptureJob(msgspec.Struct, frozen=True, kw_only=True):
     error_behaviour: str
     errors: tuple[dict[str, Any], ...]
     entry_ids: tuple[bytes, ...]
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
 
 
-_COLUMNS = "job_id, created_ms, finished_ms, success, error_behaviour, errors, entry_ids"
+_COLUMNS = (
+    "job_id, created_ms, finished_ms, success, error_behaviour, errors, entry_ids,"
+    " sender, receiver, instance_identifier"
+)
 
 
 def insert_job(connection: sqlite3.Connection, job: CaptureJob) -> None:
     """Store a job."""
     connection.execute(
-        f"INSERT INTO capture_job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO capture_job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             job.job_id,
             job.created_ms,
@@ -38,6 +47,9 @@ def insert_job(connection: sqlite3.Connection, job: CaptureJob) -> None:
             job.error_behaviour,
             msgspec.json.encode(job.errors).decode(),
             b"".join(job.entry_ids),
+            job.sender,
+            job.receiver,
+            job.instance_identifier,
         ),
     )
 
@@ -73,4 +85,7 @@ def _job(row: tuple[Any, ...]) -> CaptureJob:
         error_behaviour=row[4],
         errors=tuple(msgspec.json.decode(row[5])),
         entry_ids=split_hashes(ids),
+        sender=row[7],
+        receiver=row[8],
+        instance_identifier=row[9],
     )

@@ -38,7 +38,7 @@ from sealtrail.services.recording.drafting_process import (
     DraftingTask,
     DraftingWorker,
 )
-from sealtrail.services.recording.drafts import Draft
+from sealtrail.services.recording.drafts import Body, Draft
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of
 from sealtrail.store import chain, outbox
 from sealtrail.store.database import Database
@@ -137,8 +137,8 @@ async def generate(path: Path, entries: int) -> None:
 
     async def fill(worker: DraftingWorker) -> None:
         for body in waiting:
-            (drafted,) = await worker.draft(DraftingTask([(body, Kind.EVENT)], TIME_MS))
-            drafts = [d for d in drafted.events() if isinstance(d, Draft)]
+            (drafted,) = await worker.draft(DraftingTask([(Body(body), Kind.EVENT)], TIME_MS))
+            drafts = [d for d in drafted.drafted().events if isinstance(d, Draft)]
             await database.write(lambda c, drafts=drafts: _write(c, log, drafts))
             if log.size - previous.size >= CHECKPOINT_EVENTS:
                 await database.write(lambda c: previous.add(c, log))

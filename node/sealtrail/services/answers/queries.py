@@ -245,7 +245,12 @@ class QueryService:
 
 
 def job_view(job: CaptureJob) -> dict[str, Any]:
-    """Return a job as EPCIS 2.0 has it (``CaptureJob``)."""
+    """Return a job as EPCIS 2.0 has it (``CaptureJob``), with what the document's header said of itself."""
+    header = {
+        "sender": job.sender,
+        "receiver": job.receiver,
+        "instanceIdentifier": job.instance_identifier,
+    }
     return {
         "captureID": job.job_id,
         "createdAt": rfc3339(job.created_ms),
@@ -254,6 +259,7 @@ def job_view(job: CaptureJob) -> dict[str, Any]:
         "success": job.success,
         "captureErrorBehaviour": job.error_behaviour,
         "errors": list(job.errors),
+        **{name: value for name, value in header.items() if value is not None},
     }
 
 

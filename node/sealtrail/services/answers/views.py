@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from sealtrail.epcis import json_form
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
@@ -19,14 +20,14 @@ STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
-    """Return the event as EPCIS JSON; its ``@context`` is the one it was recorded with.
+    """Return the event as EPCIS JSON, in whichever binding it came; its ``@context`` is the one it was recorded with.
 
     A record time that cannot be spelt is left out; the entry's leaf has it.
 
     Raises:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
-    view: dict[str, Any] = orjson.loads(require_content(event))
+    view = json_form(require_content(event))
     view.setdefault("eventID", event.event_id)
     record_time = rfc3339_if_spelt(event.record_time_ms)
     if record_time is not None:

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from sealtrail.epcis import MEDIA_TYPE
 from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.services.audit_trail.note import AuditNote
@@ -29,7 +30,7 @@ from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Placed, Receipt, load_placed
 from sealtrail.services.recording.captures_audited import about_document, about_event
 from sealtrail.services.recording.drafting import Drafting
-from sealtrail.services.recording.drafts import Draft, Drafted, Drafter
+from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafted, Drafter
 from sealtrail.services.recording.gathering import Gathering
 from sealtrail.services.recording.sameness import Decision, Fresh, Same, decide
 from sealtrail.signing import Kind
@@ -131,6 +132,8 @@ class CaptureService:
         self,
         data: bytes,
         *,
+        media_type: str = MEDIA_TYPE,
+        charset: str | None = None,
         behaviour: Behaviour = "rollback",
         kind: Kind = Kind.EVENT,
         note: AuditNote | None = None,
@@ -145,7 +148,7 @@ class CaptureService:
             UnavailableError: nothing was recorded, or with ``proceed`` some of it and no job; try again.
         """
         created_ms = self._clock()
-        drafted = await self._drafting.draft(data, kind)
+        drafted = await self._drafting.draft(Body(data, media_type, charset), kind)
         job_id = self._random(16).hex()
         # refused master data refuses, or stands in the job, as a refused event does
         *before, last = _parts([*drafted.events, *_refused(drafted)], behaviour)
@@ -153,7 +156,7 @@ class CaptureService:
 
         def finish(connection: sqlite3.Connection) -> tuple[CaptureJob, tuple[Result, ...], int]:
             written, again = self._record(last, behaviour, connection)
-            job = self._job(job_id, created_ms, behaviour, results + written)
+            job = self._job(job_id, created_ms, behaviour, results + written, drafted.head)
             insert_job(connection, job)
             if job.success or behaviour == "proceed":
                 self._keep_master_data(connection, drafted, job_id)
@@ -187,7 +190,13 @@ class CaptureService:
         return tuple(results), duplicates
 
     async def capture_event(
-        self, data: bytes, *, kind: Kind = Kind.EVENT, note: AuditNote | None = None
+        self,
+        data: bytes,
+        *,
+        media_type: str = MEDIA_TYPE,
+        charset: str | None = None,
+        kind: Kind = Kind.EVENT,
+        note: AuditNote | None = None,
     ) -> tuple[Receipt, bool]:
         """Record one event; return its receipt, durable, and whether it was recorded before.
 
@@ -196,7 +205,7 @@ class CaptureService:
             ConflictError: its id is taken (``event_id_conflict``).
             UnavailableError: nothing was recorded; try again.
         """
-        drafted = await self._drafting.draft(data, kind)
+        drafted = await self._drafting.draft(Body(data, media_type, charset), kind)
         drafts = drafted.events
         if len(drafts) != 1:
             raise InputError(
@@ -293,7 +302,12 @@ class CaptureService:
         )
 
     def _job(
-        self, job_id: str, created_ms: int, behaviour: Behaviour, results: Sequence[Result]
+        self,
+        job_id: str,
+        created_ms: int,
+        behaviour: Behaviour,
+        results: Sequence[Result],
+        head: DocumentHead,
     ) -> CaptureJob:
         errors: list[dict[str, Any]] = [
             as_problem(r) for r in results if isinstance(r, SealtrailError)
@@ -306,6 +320,9 @@ class CaptureService:
             error_behaviour=behaviour,
             errors=tuple(errors),
             entry_ids=tuple(r.entry_id for r in results if isinstance(r, Placed)),
+            sender=head.sender,
+            receiver=head.receiver,
+            instance_identifier=head.instance_identifier,
         )
 
     def _count(self, results: Sequence[object], duplicates: int) -> None:

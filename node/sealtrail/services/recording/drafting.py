@@ -22,7 +22,7 @@ from sealtrail.services.recording.drafting_process import (
     DraftingWorker,
 )
 from sealtrail.services.recording.drafting_turns import Turns
-from sealtrail.services.recording.drafts import Drafted, Drafter
+from sealtrail.services.recording.drafts import Body, Drafted, Drafter
 from sealtrail.services.recording.gathering import Gathering
 from sealtrail.signing import Kind
 
@@ -40,8 +40,8 @@ DEADLY_MAX = 4
 class Drafting(Protocol):
     """Makes drafts of documents, many at a time."""
 
-    async def draft(self, data: bytes, kind: Kind) -> Drafted:
-        """Return what a document comes to.
+    async def draft(self, body: Body, kind: Kind) -> Drafted:
+        """Return a draft for each event of a document, in order, or why it is refused.
 
         Raises:
             InputError: the document itself can't be read.
@@ -61,16 +61,16 @@ class LocalDrafting:
         self._clock = clock
         self._executor = executor
 
-    async def draft(self, data: bytes, kind: Kind) -> Drafted:
+    async def draft(self, body: Body, kind: Kind) -> Drafted:
         """See :class:`Drafting`."""
-        if len(data) <= SMALL_BYTES_MAX:
-            return self._draft(data, kind)
+        if len(body.data) <= SMALL_BYTES_MAX:
+            return self._draft(body, kind)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._draft, data, kind)
+        return await loop.run_in_executor(self._executor, self._draft, body, kind)
 
-    def _draft(self, data: bytes, kind: Kind) -> Drafted:
+    def _draft(self, body: Body, kind: Kind) -> Drafted:
         return self._drafter.draft_document(
-            data, kind=kind, record_time_ms=self._clock(), limits=self._limits
+            body, kind=kind, record_time_ms=self._clock(), limits=self._limits
         )
 
 
@@ -97,14 +97,14 @@ class ProcessDrafting:
         for worker in self._workers:
             worker.start()
 
-    async def draft(self, data: bytes, kind: Kind) -> Drafted:
+    async def draft(self, body: Body, kind: Kind) -> Drafted:
         """See :class:`Drafting`."""
-        if len(data) <= SMALL_BYTES_MAX:
-            drafted = await self._small.submit((data, kind))
+        if len(body.data) <= SMALL_BYTES_MAX:
+            drafted = await self._small.submit((body, kind))
             if isinstance(drafted, UnavailableError):
                 raise drafted
         else:
-            drafted = await self._draft_large(data, kind)
+            drafted = await self._draft_large(body, kind)
         if drafted.fault is not None:
             _log.error("a document could not be drafted:\n%s", drafted.fault)
             raise RuntimeError("a document could not be drafted")
@@ -115,7 +115,7 @@ class ProcessDrafting:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def _draft_small(
-        self, documents: Sequence[tuple[bytes, Kind]]
+        self, documents: Sequence[tuple[Body, Kind]]
     ) -> Sequence[DraftedDocument | UnavailableError]:
         try:
             return await self._workers[0].draft(DraftingTask(list(documents), self._clock()))
@@ -125,7 +125,7 @@ class ProcessDrafting:
         return await self._draft_singly(documents)
 
     async def _draft_singly(
-        self, documents: Sequence[tuple[bytes, Kind]]
+        self, documents: Sequence[tuple[Body, Kind]]
     ) -> Sequence[DraftedDocument | UnavailableError]:
         """Find out which documents of a message bring the process down, so that only those are refused."""
         outcomes: list[DraftedDocument | UnavailableError] = []
@@ -142,9 +142,9 @@ class ProcessDrafting:
                 deadly.append(error)
         return outcomes
 
-    async def _draft_large(self, data: bytes, kind: Kind) -> DraftedDocument:
-        number, worker = await self._turns.take(huge=len(data) > ORDINARY_BYTES_MAX)
-        exchange = asyncio.ensure_future(worker.draft(DraftingTask([(data, kind)], self._clock())))
+    async def _draft_large(self, body: Body, kind: Kind) -> DraftedDocument:
+        number, worker = await self._turns.take(huge=len(body.data) > ORDINARY_BYTES_MAX)
+        exchange = asyncio.ensure_future(worker.draft(DraftingTask([(body, kind)], self._clock())))
 
         def answered(exchange: asyncio.Future[list[DraftedDocument]]) -> None:
             self._turns.give_back(number)

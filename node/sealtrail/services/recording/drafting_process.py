@@ -24,7 +24,7 @@ from sealtrail.services.child_process import (
     put_message,
     run_child,
 )
-from sealtrail.services.recording.drafts import Draft, Drafted, Drafter
+from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafted, Drafter
 from sealtrail.signing import Domain, EventSigner, Kind
 
 # The slowest documents within the limits take some thirty seconds on a slow core.
@@ -58,7 +58,7 @@ class DraftingSetup(msgspec.Struct, frozen=True, array_like=True):
 class DraftingTask(msgspec.Struct, frozen=True, array_like=True):
     """Documents to draft, each with the kind of its entries, all of one record time."""
 
-    documents: list[tuple[bytes, Kind]]
+    documents: list[tuple[Body, Kind]]
     record_time_ms: int
 
 
@@ -100,11 +100,12 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
     drafts: list[Draft | Refusal]
     refusal: Refusal | None = None
     fault: str | None = None
+    head: DocumentHead = DocumentHead()
     master_data: list[VocabularyElement | Refusal] = []
     created_ms: int | None = None
 
     def drafted(self) -> Drafted:
-        """Return what the document comes to.
+        """Return the document as drafted.
 
         Raises:
             InputError: the document itself was refused.
@@ -112,9 +113,10 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
         if self.refusal is not None:
             raise self.refusal.error()
         return Drafted(
-            events=[e.error() if isinstance(e, Refusal) else e for e in self.drafts],
-            master_data=[e.error() if isinstance(e, Refusal) else e for e in self.master_data],
-            created_ms=self.created_ms,
+            self.head,
+            [each.error() if isinstance(each, Refusal) else each for each in self.drafts],
+            [each.error() if isinstance(each, Refusal) else each for each in self.master_data],
+            self.created_ms,
         )
 
 
@@ -192,7 +194,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _drafted(
-    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+    drafter: Drafter, document: Body, kind: Kind, record_time_ms: int, limits: Limits
 ) -> msgspec.Raw:
     try:
         drafted = _draft(drafter, document, kind, record_time_ms, limits)
@@ -203,7 +205,7 @@ def _drafted(
 
 
 def _draft(
-    drafter: Drafter, document: bytes, kind: Kind, record_time_ms: int, limits: Limits
+    drafter: Drafter, document: Body, kind: Kind, record_time_ms: int, limits: Limits
 ) -> DraftedDocument:
     try:
         drafted = drafter.draft_document(
@@ -212,9 +214,11 @@ def _draft(
     except InputError as error:
         return DraftedDocument([], Refusal.of(error))
     return DraftedDocument(
-        [Refusal.of(e) if isinstance(e, InputError) else e for e in drafted.events],
+        [Refusal.of(each) if isinstance(each, InputError) else each for each in drafted.events],
+        head=drafted.head,
         master_data=[
-            Refusal.of(e) if isinstance(e, InputError) else e for e in drafted.master_data
+            Refusal.of(each) if isinstance(each, InputError) else each
+            for each in drafted.master_data
         ],
         created_ms=drafted.created_ms,
     )

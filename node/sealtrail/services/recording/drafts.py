@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sealtrail.epcis import Limits, RecordedEvent, event_hash_uri, parse_document
+from sealtrail.epcis import (
+    MEDIA_TYPE,
+    Limits,
+    RecordedEvent,
+    event_hash_uri,
+    parse_document,
+)
 from sealtrail.epcis.fields import read_time
 from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError
@@ -36,6 +42,14 @@ from sealtrail.store.events import NewEvent
 from sealtrail.store.log import NewEntry
 
 
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """A document as it came: its bytes, and what its media type says of them."""
+
+    data: bytes
+    media_type: str = MEDIA_TYPE
+    charset: str | None = None
+
+
 class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """An event on its way into the log. Plain values throughout: it may come from another process.
 
@@ -59,12 +73,21 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return event_hash_uri(self.event.event_hash) if kept is None else kept
 
 
-class Drafted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document comes to: its events in order, and its master data; an ``InputError`` is why one is refused.
+class DocumentHead(msgspec.Struct, frozen=True, array_like=True):
+    """What a document says of itself: who sent it to whom, under which number, as far as it does."""
+
+    sender: str | None = None
+    receiver: str | None = None
+    instance_identifier: str | None = None
+
+
+class Drafted(msgspec.Struct, frozen=True):
+    """A document as drafted: its events in order, and its master data; an ``InputError`` is why one is refused.
 
     ``created_ms`` is when the document says that it was made, which is asked for its master data only.
     """
 
+    head: DocumentHead
     events: Sequence[Draft | InputError]
     master_data: Sequence[VocabularyElement | InputError] = ()
     created_ms: int | None = None
@@ -94,14 +117,16 @@ class Drafter:
         self._random = random
 
     def draft_document(
-        self, data: bytes, *, kind: Kind, record_time_ms: int, limits: Limits
+        self, body: Body, *, kind: Kind, record_time_ms: int, limits: Limits
     ) -> Drafted:
-        """Read a document and return what it comes to.
+        """Read a document and return a draft for each of its events, in order, or why it is refused.
 
         Raises:
             InputError: the document itself can't be read.
         """
-        document = parse_document(data, limits=limits)
+        document = parse_document(
+            body.data, media_type=body.media_type, charset=body.charset, limits=limits
+        )
         events, created = document.events, document.creation_date
         drafts = iter(
             self.draft(
@@ -111,11 +136,10 @@ class Drafter:
             )
         )
         return Drafted(
-            events=[e if isinstance(e, InputError) else next(drafts) for e in events],
-            master_data=document.master_data,
-            created_ms=read_time(created).epoch_us // 1000
-            if created and document.master_data
-            else None,
+            DocumentHead(document.sender, document.receiver, document.instance_identifier),
+            [e if isinstance(e, InputError) else next(drafts) for e in events],
+            document.master_data,
+            _moment_ms(created) if created and document.master_data else None,
         )
 
     def draft(
@@ -143,6 +167,7 @@ class Drafter:
             recorded.content,
             content_hash=recorded.content_hash,
             event_hash=recorded.event_hash,
+            form=recorded.form,
         )
         given = recorded.event.event_id is not None
         draft = Draft(event, None, kind, seed, root, b"".join(keys), given, recorded.pointer)
@@ -173,6 +198,16 @@ class Drafter:
             encode_references(references),
             draft.item_keys,
         )
+
+
+def _moment_ms(text: str) -> int | None:
+    """Return a time that a document gives of itself; None if it is none of ours. In XML it may lack an offset."""
+    for spelt in (text, text + "Z"):
+        try:
+            return read_time(spelt).epoch_us // 1000
+        except InputError:
+            continue
+    return None
 
 
 def event_row(

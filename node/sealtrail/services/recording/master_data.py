@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sealtrail.epcis import Limits
-from sealtrail.epcis.masterdata import VocabularyElement, parse_master_data
+from sealtrail.epcis.masterdata import VocabularyElement
+from sealtrail.epcis.masterdata_documents import parse_master_data
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import Ending
 from sealtrail.services.audit_trail.note import AuditNote
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.problems import as_problem
+from sealtrail.services.recording.drafts import Body
 from sealtrail.store import masterdata
 from sealtrail.store.database import Database
 from sealtrail.store.masterdata import Put
@@ -55,7 +57,7 @@ class MasterDataService:
         self._audit = audit
 
     async def put(
-        self, data: bytes, *, valid_from_ms: int | None = None, note: AuditNote | None = None
+        self, body: Body, *, valid_from_ms: int | None = None, note: AuditNote | None = None
     ) -> Kept:
         """Keep a document's master data, durable on return; what is known already makes no new version.
 
@@ -66,7 +68,7 @@ class MasterDataService:
             InputError: it can't be read, or one of its elements can't: nothing was kept; ``errors`` has all of them.
             UnavailableError: nothing was kept; try again.
         """
-        elements = await self._read(data)
+        elements = await self._read(body)
         now_ms = self._clock()
         since_ms = now_ms if valid_from_ms is None else valid_from_ms
         statement = Statement(
@@ -84,15 +86,20 @@ class MasterDataService:
             note.written = True
         return Kept(valid_from_ms=since_ms, elements=tuple(zip(elements, puts, strict=True)))
 
-    async def _read(self, data: bytes) -> list[VocabularyElement]:
-        if len(data) > _ELSEWHERE_BYTES:
-            found = await asyncio.to_thread(parse_master_data, data, limits=self._limits)
+    async def _read(self, body: Body) -> list[VocabularyElement]:
+        if len(body.data) > _ELSEWHERE_BYTES:
+            found = await asyncio.to_thread(self._parse, body)
         else:
-            found = parse_master_data(data, limits=self._limits)
+            found = self._parse(body)
         refused = [each for each in found if isinstance(each, InputError)]
         if refused:
             raise _all_of(refused)
         return [each for each in found if isinstance(each, VocabularyElement)]
+
+    def _parse(self, body: Body) -> list[VocabularyElement | InputError]:
+        return parse_master_data(
+            body.data, media_type=body.media_type, charset=body.charset, limits=self._limits
+        )
 
 
 def _all_of(refused: Sequence[InputError]) -> InputError:
