@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.cli import documents
-from sealtrail.cli.capture import _shifted
 from sealtrail.cli.capture_journal import Journal
+from sealtrail.cli.capture_sender import _shifted
 from sealtrail.cli.documents import split_documents
 from sealtrail.errors import InputError, NotFoundError, TooLargeError
 

@@ -60,7 +60,7 @@ def test_a_bracket_inside_a_value_is_no_element() -> None:
     [
         ("", "identifier_empty"),
         ("   ", "identifier_empty"),
-        ("10614141073464", "identifier_unrecognised"),
+        ("10614141073465", "identifier_check_digit"),
         ("a pack", "identifier_unrecognised"),
         ("\x00", "identifier_unrecognised"),
         ("urn:epc:id:sgtin:0614141.107346", "identifier_malformed"),
@@ -72,7 +72,7 @@ def test_a_bracket_inside_a_value_is_no_element() -> None:
         ("(01)10614141073464(21)" + "A" * 21, "identifier_value_malformed"),
         ("(01)10614141073464(17)271331", "identifier_value_malformed"),
         ("(01)10614141073464(21)1(21)2", "identifier_ai_repeated"),
-        ("(77)1", "identifier_ai_unknown"),
+        ("(77)1", "identifier_key_count"),
         ("(21)1", "identifier_key_count"),
         ("(01)10614141073464(00)106141412345678908", "identifier_key_count"),
         ("(01", "identifier_malformed"),
@@ -170,3 +170,8 @@ def test_a_links_query_is_read_whatever_its_host_looks_like() -> None:
 def test_a_links_query_that_contradicts_its_path_is_refused() -> None:
     with pytest.raises(InputError, match="identifier_contradictory"):
         parse_item("https://id.gs1.org/01/09521001001014/10/L7/21/A1?10=L8")
+
+
+@pytest.mark.parametrize("link", ["8004/ABC", "253/0614141123452" + "x" * 20, "8013/ab"])
+def test_a_recorded_link_can_be_asked_for_whatever_its_value_is(link: str) -> None:
+    assert parse_item(f"https://id.gs1.org/{link}").canonical == f"https://id.gs1.org/{link}"

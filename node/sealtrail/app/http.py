@@ -9,14 +9,17 @@ from aiohttp import web
 
 from sealtrail.api import (
     audit,
+    digital_link,
     evidence,
     index_audits,
     item_index,
+    labels,
     log,
     masterdata,
     peer,
     peer_sections,
     provenance,
+    scan,
     witness,
 )
 from sealtrail.api.application import make_application
@@ -24,6 +27,7 @@ from sealtrail.app.self_report import SelfReport
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
+from sealtrail.services.answers.company_prefixes import KnownPrefixes
 from sealtrail.services.answers.corrections import CorrectionsService
 from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.provenance import ProvenanceService
@@ -80,6 +84,7 @@ def make_node_application(
         audit=answers.audit,
         more_routes=[
             *_routes_for_users(config, answers, clock),
+            *_routes_of_identifiers(config, answers, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
         ],
@@ -119,6 +124,17 @@ def _routes_for_users(
             ItemListService(database, tree, identity, answers.networks, answers.index)
         ),
         *evidence.routes(answers.evidence),
+    ]
+
+
+def _routes_of_identifiers(
+    config: Config, answers: Answers, clock: Callable[[], int]
+) -> list[web.RouteDef]:
+    prefixes = KnownPrefixes(answers.database, answers.networks, config.gs1.company_prefixes)
+    return [
+        *scan.routes(prefixes.table, clock=clock),
+        *labels.routes(),
+        *digital_link.routes(name=config.node.name, public_url=config.public_url),
     ]
 
 

@@ -54,16 +54,24 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
             codes of :func:`~sealtrail.cli.xml_documents.split_xml`.
         TooLargeError: ``file_too_large``.
     """
-    content = _read(path)
+    yield from split_content(read_file(path), str(path), events_max)
+
+
+def split_content(content: bytes, name: str, events_max: int) -> Iterator[Part]:
+    """Yield the documents in the content of a file of that name, none with more than ``events_max`` events.
+
+    Raises:
+        InputError: as :func:`split_documents`.
+    """
     if detect_media_type(content) == XML_MEDIA_TYPE:
         yield from _split_xml(content, events_max)
         return
-    if path.suffix not in _LINE_SUFFIXES:
+    if not name.endswith(_LINE_SUFFIXES):
         try:
             yield from _split(content, events_max, line=0)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             if not _many_lines(content):
-                raise InputError("json_malformed", f"{path}: {e}", pointer=str(path)) from e
+                raise InputError("json_malformed", f"{name}: {e}", pointer=name) from e
         else:
             return
     for number, line in enumerate(content.splitlines(keepends=True), 1):
@@ -72,7 +80,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
                 yield from _split(line, events_max, line=number)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
                 raise InputError(
-                    "json_malformed", f"{path} line {number}: {e}", pointer=f"{path}:{number}"
+                    "json_malformed", f"{name} line {number}: {e}", pointer=f"{name}:{number}"
                 ) from e
 
 
@@ -88,7 +96,14 @@ def _split_xml(content: bytes, events_max: int) -> Iterator[Part]:
         )
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return the content of a file; of standard input, if it is called ``-``.
+
+    Raises:
+        NotFoundError: ``file_missing``.
+        InputError: ``file_unreadable``.
+        TooLargeError: ``file_too_large``.
+    """
     try:
         if str(path) == "-":
             content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
@@ -99,14 +114,23 @@ def _read(path: Path) -> bytes:
         raise NotFoundError("file_missing", f"no file {path}", pointer=str(path)) from e
     except OSError as e:
         raise InputError("file_unreadable", f"{path}: {e.strerror}", pointer=str(path)) from e
+    require_size(content, str(path))
+    return content
+
+
+def require_size(content: bytes, name: str) -> None:
+    """Refuse what is too long to be held in memory.
+
+    Raises:
+        TooLargeError: ``file_too_large``.
+    """
     if len(content) > FILE_BYTES_MAX:
         raise TooLargeError(
             "file_too_large",
-            f"{path} has over {FILE_BYTES_MAX} bytes",
-            pointer=str(path),
+            f"{name} has over {FILE_BYTES_MAX} bytes",
+            pointer=name,
             advice="cut it into several files",
         )
-    return content
 
 
 def _many_lines(content: bytes) -> bool:

@@ -46,7 +46,7 @@ _VERDICT_COLOURS = {
 def trace_command(
     item: str, as_of: str | None, known_at: str | None, as_json: bool, **target: Any
 ) -> int:
-    """Ask a node where ITEM has been: an EPC URN, a Digital Link or a bracketed element string.
+    """Ask a node where ITEM has been: an EPC URN, a Digital Link, an element string, or what a scanner sends.
 
     Exit codes: 0 nothing speaks against it; 1 something does (it is unknown, copied, mismatched …);
     3 nothing does, but it could not be told: the chain could not be asked, content is withheld, an entry's

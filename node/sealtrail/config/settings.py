@@ -41,6 +41,7 @@ HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_lengt
 OptionalUrl = Annotated[str, Meta(pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$", max_length=2000)]
 OptionalDate = Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 EntryId = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}$")]
+CompanyPrefix = Annotated[str, Meta(pattern=r"^([0-9]{6,12}|[0-9]{1,12}:([6-9]|1[0-2]))$")]
 FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -320,6 +321,19 @@ class CustodySettings(Struct, frozen=True, kw_only=True):
     ] = 240.0
 
 
+class Gs1Settings(Struct, frozen=True, kw_only=True):
+    """GS1 identifiers."""
+
+    company_prefixes: Annotated[
+        list[CompanyPrefix],
+        Meta(max_length=100_000),
+        _doc(
+            "Company prefixes of 6 to 12 digits beside those in members' numbering rights: where one ends, Digital"
+            " Links can be given as EPC URNs. `DIGITS:LENGTH` stands for all prefixes of that length that begin so."
+        ),
+    ] = []
+
+
 class AuditSettings(Struct, frozen=True, kw_only=True):
     """The audit trail: who read or wrote what, when and why."""
 
@@ -473,6 +487,7 @@ class Config(Struct, frozen=True, kw_only=True):
     witnesses: WitnessesSettings = WitnessesSettings()
     audits: AuditsSettings = AuditsSettings()
     custody: CustodySettings = CustodySettings()
+    gs1: Gs1Settings = Gs1Settings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     keys: KeysSettings = KeysSettings()

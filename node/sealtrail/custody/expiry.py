@@ -6,8 +6,9 @@ Source: GS1 General Specifications section 3.4.7 (AI 17) and 7.12 (century).
 
 from __future__ import annotations
 
-import calendar
 from datetime import UTC, date, datetime, timedelta, timezone
+
+from sealtrail.gs1.dates import date_of, last_day
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,26 +20,14 @@ def parse_expiry(text: str, today: date) -> date | None:
         today: settles the century of a two-digit year, at most 50 years ahead and 49 back.
     """
     text = text.strip()
+    if len(text) == 6:
+        return date_of(text, today)
     try:
-        if len(text) == 6 and text.isascii() and text.isdigit():
-            year = _century(int(text[:2]), today.year)
-            return _last_day(year, int(text[2:4]), int(text[4:6]))
         if text[4:5] == "-" and text[7:8] == "-":
-            return _last_day(int(text[:4]), int(text[5:7]), int(text[8:10]))
+            return last_day(int(text[:4]), int(text[5:7]), int(text[8:10]))
     except ValueError:
         return None
     return None
-
-
-def _century(two_digits: int, year: int) -> int:
-    full = year - year % 100 + two_digits
-    if full - year > 50:
-        return full - 100
-    return full + 100 if full - year < -49 else full
-
-
-def _last_day(year: int, month: int, day: int) -> date:
-    return date(year, month, day or calendar.monthrange(year, month)[1])
 
 
 def local_date(time_us: int, offset: str) -> date | None:

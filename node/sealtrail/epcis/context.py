@@ -5,6 +5,7 @@ Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -73,6 +74,16 @@ class Names:
             for head in ("urn:epc:", "https://")
             if head.partition(":")[0] not in self.gs1_prefixes
         }
+
+    @property
+    def namespaces(self) -> Mapping[str, str]:
+        """Each prefix with what it stands for, those included that every context knows."""
+        return self._namespaces | _KNOWN_UNEXPANDED
+
+    @property
+    def own_namespaces(self) -> Mapping[str, str]:
+        """Those that the documents' own contexts define."""
+        return {p: n for p, n in self._namespaces.items() if _KNOWN.get(p) != n}
 
     def value(self, text: str) -> str:
         """Return the text of a standard field as the event hash writes it."""

@@ -15,10 +15,14 @@ VOC = "https://ref.gs1.org/voc/"
 
 
 class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
-    """One list of words; ``web_uris`` from a word to its full URI, ``words`` from each long spelling back."""
+    """One list of words; ``web_uris`` from a word to its full URI, ``words`` from each long spelling back.
+
+    ``xml_uris``: from a word to the URI that XML has for it, its URN or, where there is none, its compact URI.
+    """
 
     name: str
     web_uris: dict[str, str]
+    xml_uris: dict[str, str]
     words: dict[str, str]
 
 
@@ -31,7 +35,13 @@ def _vocabulary(name: str, web: str, urn: str, text: str) -> Vocabulary:
         words |= {f"urn:epcglobal:cbv:{urn}:{word}": word for word in listed}
     if web == "":
         words |= {f"https://gs1.org/voc/{word}": word for word in listed}
-    return Vocabulary(name=name, web_uris={word: base + word for word in listed}, words=words)
+    xml = f"urn:epcglobal:cbv:{urn}:" if urn else prefix
+    return Vocabulary(
+        name=name,
+        web_uris={word: base + word for word in listed},
+        xml_uris={word: xml + word for word in listed},
+        words=words,
+    )
 
 
 BIZ_STEP = _vocabulary(

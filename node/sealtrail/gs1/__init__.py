@@ -1,9 +1,11 @@
-"""GS1 identifiers: EPC URNs, Digital Links and element strings, and the one canonical form of each.
+"""GS1 identifiers: EPC URNs, Digital Links, element strings and scans, and the one canonical form of each.
 
-Knows syntax and check digits; it knows no company prefixes, no owners and no network.
+Knows syntax and check digits; it knows no owners and no network, and where company prefixes end only by argument.
 """
 
 from sealtrail.gs1.canonical import canonical
+from sealtrail.gs1.company_prefixes import NO_PREFIXES, CompanyPrefixes
+from sealtrail.gs1.epc_urn import require_urn, to_digital_link, to_urn
 from sealtrail.gs1.items import (
     Item,
     gln_of,
@@ -13,18 +15,26 @@ from sealtrail.gs1.items import (
     lot_identifier,
     lot_in,
     numbering_digits,
-    parse_item,
 )
+from sealtrail.gs1.scans import Scan, item_of_scan, parse_item, read_scan
 
 __all__ = [
+    "NO_PREFIXES",
+    "CompanyPrefixes",
     "Item",
+    "Scan",
     "canonical",
     "gln_of",
     "gtin_of_lot",
     "gtin_of_pack",
     "item_of",
+    "item_of_scan",
     "lot_identifier",
     "lot_in",
     "numbering_digits",
     "parse_item",
+    "read_scan",
+    "require_urn",
+    "to_digital_link",
+    "to_urn",
 ]

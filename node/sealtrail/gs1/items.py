@@ -1,19 +1,19 @@
-"""Items as users and rules speak of them: read from what a user types or scans, or from an event's identifiers."""
+"""Items as users and rules speak of them: read from identifiers and from elements of a scan."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from sealtrail.errors import InputError
+from sealtrail.gs1.application_identifiers import check_check_digit
 from sealtrail.gs1.canonical import canonical
-from sealtrail.gs1.check_digit import check_digit, has_check_digit
 from sealtrail.gs1.digital_link import DIGITAL_LINK, DigitalLink, parse_digital_link
-from sealtrail.gs1.elements import parse_elements
+from sealtrail.gs1.elements import parse_bracketed
 from sealtrail.gs1.escapes import encode_value
-from sealtrail.gs1.urn import is_epc_urn
 
 _SCHEMES = {
     "00": "sscc", "253": "gdti", "255": "gcn", "401": "ginc", "402": "gsin", "414": "sgln", "417": "pgln",
@@ -24,17 +24,18 @@ _CHECKED = {
     "00": 18, "01": 14, "253": 13, "255": 13, "402": 17, "414": 13, "417": 13, "8003": 14, "8006": 14,
     "8017": 18, "8018": 18,
 }  # fmt: skip
+# what else a label bears: orders of transport, parties and places
+_BESIDE = frozenset({"401", "402", "414", "417"})
+_FINER = {"01": ("21", "235", "10"), "8006": ("21", "10"), "414": ("254",), "8010": ("8011",)}
 # What GS1 numbers and nobody hands on.
 _NO_ITEMS = {"sgln": "a place", "pgln": "a party"}
-_ANY_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
 _LEADING_DIGITS = re.compile(r"[0-9]+").match
 _pack = re.compile(
     r"https://id\.gs1\.org/(?:01/([0-9]{14})/(?:21|235)/|8006/([0-9]{14})[0-9]{4}/21/)"
 ).match
 _lot = re.compile(r"https://id\.gs1\.org/01/([0-9]{14})/10/").match
-_ADVICE = (
-    "Give an EPC URN, a GS1 Digital Link, or element strings such as (01)04012345678901(21)A1."
-)
+ADVICE = "Give an EPC URN, a GS1 Digital Link, or element strings such as (01)04012345678901(21)A1."
+"""What an identifier may look like."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,34 +53,42 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     expiry: str | None = None
 
 
-def parse_item(text: str) -> Item:
-    """Read what a user gives for an item: EPC URN, Digital Link, bracketed element string, or another URI.
+def read_link(text: str) -> DigitalLink | None:
+    """Return a Digital Link that a user gives; None of another URI.
+
+    Values are held to no more than their check digit: what was recorded can be asked for.
 
     Raises:
-        InputError: ``identifier_empty``, ``identifier_unrecognised``, ``identifier_malformed``,
-            ``identifier_check_digit``, ``identifier_of_no_item`` (a place, a party) or one of the element string's
-            codes.
+        InputError: ``identifier_check_digit``.
     """
-    text = text.strip()
-    if not text:
-        raise InputError("identifier_empty", "There is no identifier.", advice=_ADVICE)
-    if text.startswith("("):
-        return _require_item(_from_elements(parse_elements(text)))
-    if is_epc_urn(text):
-        item = item_of(text)
-        if item.scheme == "other" and text.count(":") >= 4:
-            raise InputError(
-                "identifier_malformed", f"{text[:100]!r} is no well-formed EPC URN.", advice=_ADVICE
-            )
-        return _require_item(item)
-    if (link := parse_digital_link(text)) is not None:
-        _require_check_digit(link.ai, link.value)
-        return _require_item(_with_query(_item(link), text))
-    if _ANY_URI(text):
-        return Item(canonical=text, scheme="other")
-    raise InputError(
-        "identifier_unrecognised", f"{text[:100]!r} is no identifier of an item.", advice=_ADVICE
-    )
+    link = parse_digital_link(text)
+    if link is not None:
+        check_check_digit(link.ai, link.value)
+    return link
+
+
+def item_of_link(text: str) -> Item | None:
+    """Return the item of a Digital Link that a user gives, with what its query says of it; None of another URI.
+
+    Raises:
+        InputError: ``identifier_check_digit``, ``identifier_contradictory``, ``identifier_of_no_item``.
+    """
+    link = read_link(text)
+    return None if link is None else _require_item(_with_query(_item(link), text))
+
+
+def item_of_urn(text: str) -> Item:
+    """Return the item of an EPC URN that a user gives.
+
+    Raises:
+        InputError: ``identifier_malformed``, ``identifier_of_no_item``.
+    """
+    item = item_of(text)
+    if item.scheme == "other" and text.count(":") >= 4:
+        raise InputError(
+            "identifier_malformed", f"{text[:100]!r} is no well-formed EPC URN.", advice=ADVICE
+        )
+    return _require_item(item)
 
 
 def _with_query(item: Item, link: str) -> Item:
@@ -93,7 +102,7 @@ def _with_query(item: Item, link: str) -> Item:
         ai = {"exp": "17", "lot": "10"}.get(name, name)
         if ai not in ("10", "17"):
             continue
-        if parse_elements(f"({ai}){value}") != {ai: value} or stated.get(ai, value) != value:
+        if parse_bracketed(f"({ai}){value}") != {ai: value} or stated.get(ai, value) != value:
             raise InputError(
                 "identifier_contradictory",
                 f"({ai}) is {value[:40]!r} in the link's query, and otherwise before.",
@@ -191,23 +200,30 @@ def _item(link: DigitalLink) -> Item:
     )
 
 
-def _from_elements(elements: dict[str, str]) -> Item:
-    keys = [ai for ai in elements if ai in _SCHEMES or ai == "01"]
-    if len(keys) != 1:
+def item_of_elements(elements: Mapping[str, str]) -> Item:
+    """Return the item that the elements of a symbol name.
+
+    Beside a thing's own key there may be those of parties, places, shipments and consignments.
+
+    Raises:
+        InputError: ``identifier_key_count``, ``identifier_of_no_item``.
+    """
+    keys = [ai for ai in elements if ai == "01" or ai in _SCHEMES]
+    things = [ai for ai in keys if ai not in _BESIDE] or keys
+    if len(things) != 1:
         found = ", ".join(f"({ai})" for ai in keys) or "none"
         raise InputError(
             "identifier_key_count",
             f"Expected one primary key such as (01) or (00), found {found}.",
-            advice=_ADVICE,
+            advice=ADVICE,
         )
-    ai = keys[0]
-    _require_check_digit(ai, elements[ai])
+    ai = things[0]
     link = DigitalLink(
         ai=ai,
         value=elements[ai],
-        qualifiers={q: elements[q] for q in ("21", "10", "235", "254", "8011") if q in elements},
+        qualifiers={q: elements[q] for q in _FINER.get(ai, ()) if q in elements},
     )
-    return msgspec.structs.replace(_item(link), expiry=elements.get("17"))
+    return _require_item(msgspec.structs.replace(_item(link), expiry=elements.get("17")))
 
 
 def _require_item(item: Item) -> Item:
@@ -217,16 +233,4 @@ def _require_item(item: Item) -> Item:
         "identifier_of_no_item",
         f"{item.canonical[:100]!r} names {_NO_ITEMS[item.scheme]}, and an item was expected.",
         advice="Give an item's identifier; events at a place are found by EQ_readPoint and EQ_bizLocation.",
-    )
-
-
-def _require_check_digit(ai: str, value: str) -> None:
-    size = _CHECKED.get(ai)
-    if size is None or has_check_digit(value[:size]):
-        return
-    expected = check_digit(value[: size - 1])
-    raise InputError(
-        "identifier_check_digit",
-        f"({ai}){value}: the check digit is {value[size - 1]}, {expected} was expected.",
-        advice="Look for a mistyped or swapped digit.",
     )

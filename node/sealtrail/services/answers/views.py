@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from sealtrail.epcis import json_form
+from sealtrail.epcis.views import write_query_document
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
-SCHEMA_VERSION = "2.0"
-# EPCIS 2.0.1, the normative address of the JSON-LD context
-STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+QUERY_NAME = "SimpleEventQuery"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
@@ -36,28 +33,10 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
 
 
 def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
-    """Return an EPCISQueryDocument of the events, as JSON.
-
-    A context that all of them share stands at the document; otherwise each keeps its own.
-    """
-    views = [event_view(event) for event in events]
-    contexts = {orjson.dumps(view.get("@context")) for view in views}
-    context: Any = STANDARD_CONTEXT
-    if len(contexts) == 1 and views[0].get("@context"):
-        context = views[0]["@context"]
-        for view in views:
-            del view["@context"]
-    return orjson.dumps(
-        {
-            "@context": context,
-            "type": "EPCISQueryDocument",
-            "schemaVersion": SCHEMA_VERSION,
-            "creationDate": rfc3339(now_ms),
-            "epcisBody": {
-                "queryResults": {
-                    "queryName": "SimpleEventQuery",
-                    "resultsBody": {"eventList": views},
-                }
-            },
-        }
+    """Return an EPCISQueryDocument of the events, as JSON."""
+    return write_query_document(
+        [event_view(event) for event in events],
+        form="json-2.0",
+        query_name=QUERY_NAME,
+        created=rfc3339(now_ms),
     )

@@ -1,0 +1,160 @@
+"""Documents in archives: ``.zip``, ``.tar`` (also gzipped) and ``.gz``. Nothing is unpacked to disk.
+
+An archive is somebody else's: how many members it has, how long they are and what they unpack to is bounded here, and a
+member's name is only ever shown.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+import msgspec
+
+from sealtrail.cli.documents import FILE_BYTES_MAX, require_size
+from sealtrail.errors import InputError, TooLargeError
+
+MEMBERS_MAX = 100_000
+ARCHIVE_BYTES_MAX = 8 << 30  # of its members, unpacked, all together
+TAR_HEADERS_BYTES_MAX = 16 << 20  # between one member and the next
+DOCUMENT_SUFFIXES = (".json", ".jsonl", ".ndjson", ".jsonld", ".xml")
+_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+ARCHIVE_SUFFIXES = (".zip", *_TAR_SUFFIXES, ".gz")
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,  # a way of packing that there is no code for
+)
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A document in an archive; ``name`` has the archive's own before it."""
+
+    name: str
+    content: bytes
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a file is one by its name."""
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def is_document_name(name: str) -> bool:
+    """Tell whether a file of that name in a folder or archive is taken for a document; hidden ones are not."""
+    return name.lower().endswith(DOCUMENT_SUFFIXES) and not name.startswith(".")
+
+
+def read_archive(path: Path) -> Iterator[Member]:
+    """Yield the documents of an archive, one after the other.
+
+    Raises:
+        InputError: ``archive_malformed``, ``archive_encrypted``, ``archive_nested``.
+        TooLargeError: ``archive_too_large``, ``file_too_large``.
+    """
+    name = path.name.lower()
+    read = _zip if name.endswith(".zip") else _tar if name.endswith(_TAR_SUFFIXES) else _gzip
+    total = 0
+    try:
+        for count, member in enumerate(read(path), 1):
+            require_size(member.content, member.name)
+            total += len(member.content)
+            if count > MEMBERS_MAX or total > ARCHIVE_BYTES_MAX:
+                raise _too_large(path)
+            yield member
+    except _BROKEN as error:
+        raise InputError(
+            "archive_malformed",
+            f"{path} can't be unpacked: {error or type(error).__name__}",
+            pointer=str(path),
+        ) from error
+
+
+def _zip(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.is_dir() or not _is_taken(path, info.filename):
+                continue
+            if info.flag_bits & 1:
+                raise InputError("archive_encrypted", f"{path} is encrypted", pointer=str(path))
+            with archive.open(info) as file:
+                yield Member(f"{path}:{info.filename}", file.read(FILE_BYTES_MAX + 1))
+
+
+def _tar(path: Path) -> Iterator[Member]:
+    with _opened(path) as file:
+        bounded = _Bounded(file, path)
+        # a stream: nothing is looked for backwards, whatever a header says
+        with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r|") as archive:
+            for info in archive:
+                bounded.allow(max(info.size, 0))
+                if info.isreg() and _is_taken(path, info.name):
+                    member = archive.extractfile(info)
+                    if member is not None:
+                        yield Member(f"{path}:{info.name}", member.read(FILE_BYTES_MAX + 1))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb") if path.suffix.lower() == ".tar" else cast(IO[bytes], gzip.open(path))
+
+
+def _gzip(path: Path) -> Iterator[Member]:
+    with gzip.open(path) as file:
+        yield Member(f"{path}:{path.stem}", file.read(FILE_BYTES_MAX + 1))
+
+
+class _Bounded:
+    """Reads a tar, and refuses one that says more of a member than any member needs."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._total = 0
+        self._left = TAR_HEADERS_BYTES_MAX
+
+    def allow(self, member_bytes: int) -> None:
+        """Allow for a member of that size, and for what stands before the next."""
+        self._left = member_bytes + TAR_HEADERS_BYTES_MAX
+
+    def read(self, size: int) -> bytes:
+        """Read on."""
+        content = self._file.read(size)
+        self._total += len(content)
+        self._left -= len(content)
+        if self._left < 0 or self._total > ARCHIVE_BYTES_MAX:
+            raise _too_large(self._path)
+        return content
+
+
+def _is_taken(path: Path, member: str) -> bool:
+    name = PurePosixPath(member).name
+    if name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise InputError(
+            "archive_nested",
+            f"{path} has an archive in it, {member[:200]!r}",
+            pointer=str(path),
+            advice="unpack it first",
+        )
+    return is_document_name(name)
+
+
+def _too_large(path: Path) -> TooLargeError:
+    return TooLargeError(
+        "archive_too_large",
+        f"{path} has over {MEMBERS_MAX} documents, or unpacks to over {ARCHIVE_BYTES_MAX} bytes",
+        pointer=str(path),
+        advice="unpack it, and capture the folder",
+    )

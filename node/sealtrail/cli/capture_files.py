@@ -1,0 +1,98 @@
+"""The files that ``sealtrail capture`` is given, and what becomes of the documents in each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sealtrail.cli.capture_archives import is_archive, is_document_name, read_archive
+from sealtrail.cli.capture_sender import Outcome, Sender, problems_of
+from sealtrail.cli.documents import Part, split_content, split_documents
+from sealtrail.errors import InputError, NotFoundError
+
+T = TypeVar("T")
+
+
+def find_files(given: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that are given, and in place of a folder the documents and archives below it, by name.
+
+    Raises:
+        NotFoundError: ``file_missing``.
+        InputError: ``folder_unreadable``.
+    """
+    for path in given:
+        if path.is_dir():
+            yield from _below(path)
+        elif str(path) != "-" and not path.exists():
+            raise NotFoundError("file_missing", f"no file {path}", pointer=str(path))
+        else:
+            yield path
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if is_document_name(name) or (is_archive(path) and not name.startswith(".")):
+                yield path
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(
+        "folder_unreadable", f"{error.filename}: {error.strerror}", pointer=str(error.filename)
+    ) from error
+
+
+class FileCapture:
+    """Captures one file after the other.
+
+    Args:
+        tell: told after each part of a file how many bytes of the file that was.
+    """
+
+    def __init__(self, sender: Sender, batch_events: int, tell: Callable[[int], None]) -> None:
+        self._sender = sender
+        self._batch_events = batch_events
+        self._tell = tell
+
+    def capture(self, path: Path) -> list[Outcome]:
+        """Send what a file holds, and return what became of it: of each document, if it is an archive.
+
+        Raises:
+            SealtrailError: as :meth:`Sender.send`. What is wrong with the file is part of the outcome instead.
+        """
+        if not is_archive(path):
+            return [
+                self._document(str(path), split_documents(path, self._batch_events), self._tell)
+            ]
+        outcomes: list[Outcome] = []
+        faults: list[dict[str, Any]] = []
+        for member in _readable(read_archive(path), faults):
+            parts = split_content(member.content, member.name, self._batch_events)
+            outcomes.append(self._document(member.name, parts, _tell_nobody))
+        if faults or not outcomes:
+            outcomes.append(Outcome(file=str(path), errors=faults))
+        self._tell(path.stat().st_size)
+        return outcomes
+
+    def _document(self, name: str, parts: Iterator[Part], tell: Callable[[int], None]) -> Outcome:
+        outcome = Outcome(file=name)
+        for part in _readable(parts, outcome.errors):
+            self._sender.send(part, outcome)
+            tell(part.file_bytes)
+        return outcome
+
+
+def _readable(items: Iterator[T], faults: list[dict[str, Any]]) -> Iterator[T]:
+    """Yield items up to one that can't be read, and tell why not."""
+    try:
+        yield from items
+    except (InputError, NotFoundError) as error:
+        faults += problems_of(error)
+
+
+def _tell_nobody(_: int) -> None:
+    """How far an archive's own bytes have come is not known before its end."""

@@ -1,0 +1,78 @@
+"""Identifiers of a view in the form asked for (``GS1-EPC-Format``): EPC URNs or GS1 Digital Links.
+
+Translated is what names things, places, parties, documents and devices in fields of the standard; addresses
+where something can be fetched (``rawData``, ``deviceMetadata``, …), ids of events, and extensions are left alone.
+
+Source: EPCIS 2.0 section 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Convert: TypeAlias = Callable[[str], str]
+"""Gives an identifier in another form; one that has no other form comes back as it is."""
+
+
+def translate(event: dict[str, Any], convert: Convert) -> dict[str, Any]:
+    """Return the JSON form of an accepted event with each identifier converted; ``event`` is left as it is."""
+    found = dict(event)
+    for name, change in _PLACES.items():
+        if name in event:
+            found[name] = change(event[name], convert)
+    return found
+
+
+def _one(value: str, convert: Convert) -> str:
+    return convert(value)
+
+
+def _each(value: list[str], convert: Convert) -> list[str]:
+    return [convert(identifier) for identifier in value]
+
+
+def _member(name: str, value: dict[str, Any], convert: Convert) -> dict[str, Any]:
+    return {**value, name: convert(value[name])} if name in value else value
+
+
+def _place(value: dict[str, Any], convert: Convert) -> dict[str, Any]:
+    return _member("id", value, convert)
+
+
+def _members(name: str) -> Callable[[list[dict[str, Any]], Convert], list[dict[str, Any]]]:
+    def change(value: list[dict[str, Any]], convert: Convert) -> list[dict[str, Any]]:
+        return [_member(name, element, convert) for element in value]
+
+    return change
+
+
+def _sensors(value: list[dict[str, Any]], convert: Convert) -> list[dict[str, Any]]:
+    return [_sensor(element, convert) for element in value]
+
+
+def _sensor(element: dict[str, Any], convert: Convert) -> dict[str, Any]:
+    found = {
+        **element,
+        "sensorReport": [
+            _member("deviceID", report, convert) for report in element["sensorReport"]
+        ],
+    }
+    if "sensorMetadata" in element:
+        found["sensorMetadata"] = _member("deviceID", element["sensorMetadata"], convert)
+    return found
+
+
+_PLACES: dict[str, Callable[[Any, Convert], Any]] = {
+    **dict.fromkeys(("epcList", "childEPCs", "inputEPCList", "outputEPCList"), _each),
+    **dict.fromkeys(
+        ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"),
+        _members("epcClass"),
+    ),
+    **dict.fromkeys(("parentID", "transformationID"), _one),
+    **dict.fromkeys(("readPoint", "bizLocation"), _place),
+    "bizTransactionList": _members("bizTransaction"),
+    "sourceList": _members("source"),
+    "destinationList": _members("destination"),
+    "sensorElementList": _sensors,
+}
