@@ -72,7 +72,7 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
     async def get_event(request: web.Request) -> web.Response:
         agreed = await listing.negotiator.agree(request)
         body = await queries.events_with_id(
-            _event_name(request),
+            event_name(request),
             showed=note_of(request).showed,
             presentation=agreed.presentation,
         )
@@ -80,7 +80,7 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
 
     @needs("query")
     async def get_content(request: web.Request) -> web.Response:
-        content = await queries.content(_event_name(request))
+        content = await queries.content(event_name(request))
         note_of(request).showed([content.entry_id])
         return web.Response(
             body=content.body,
@@ -110,7 +110,12 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
     ]
 
 
-def _event_name(request: web.Request) -> str:
+def event_name(request: web.Request) -> str:
+    """Return the name of an event in a request's path.
+
+    Raises:
+        InputError: ``query_parameter_unknown``.
+    """
     name = request.match_info["event_id"]
     version = request.query.get("ver")
     if name.startswith(HASH_URI_PREFIX) and version is not None:
