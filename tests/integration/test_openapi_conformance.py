@@ -102,6 +102,33 @@ def _a_token_is_released_by_somebody(document: Document) -> None:
     released["401"] = {"$ref": "#/components/responses/401UnauthorizedRequest"}
 
 
+def _one_query_is_one(document: Document) -> None:
+    """``GET /queries/{queryName}`` is an array by its schema, and by its example the one query that is asked for."""
+    found = document["paths"]["/queries/{queryName}"]["get"]["responses"]["200"]
+    media = found["content"]["application/json"]
+    media["schema"] = media["schema"]["items"]
+
+
+def _problems_are_problem_documents(document: Document) -> None:
+    """What is wrong with a subscription is ``application/json`` here, and every other error a problem document."""
+    content = document["components"]["responses"]["400SubscriptionIssues"]["content"]
+    for binding in ("json", "xml"):
+        content[f"application/problem+{binding}"] = content.pop(f"application/{binding}")
+    types = content["application/problem+json"]["schema"]["allOf"][0]["properties"]["type"]["enum"]
+    types.append("epcisException:QueryParameterException")  # perPage=0 is neither of the two
+
+
+def _a_query_or_subscription_can_be_wrong(document: Document) -> None:
+    """The operations that make them have no 400, though the standard has QueryParameterException (section 8.2.3),
+    SubscriptionControlsException and InvalidURIException for what is wrong with their bodies.
+    """
+    paths = document["paths"]
+    issues = {"400": {"$ref": "#/components/responses/400QueryIssues"}}
+    paths["/queries"]["post"]["responses"] |= issues
+    issues = {"400": {"$ref": "#/components/responses/400SubscriptionIssues"}}
+    paths["/queries/{queryName}/subscriptions"]["post"]["responses"] |= issues
+
+
 _DEFECTS: tuple[Callable[[Document], None], ...] = (
     _extensions_header_is_text,
     _link_is_no_uri,
@@ -112,6 +139,9 @@ _DEFECTS: tuple[Callable[[Document], None], ...] = (
     _a_parameter_can_be_wrong,
     _a_query_can_be_too_large,
     _a_token_is_released_by_somebody,
+    _one_query_is_one,
+    _problems_are_problem_documents,
+    _a_query_or_subscription_can_be_wrong,
 )
 
 

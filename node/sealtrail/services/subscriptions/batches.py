@@ -30,10 +30,11 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that match, and the row up to which there are no others."""
+    """Events that match, the row up to which there are no others, and whether there are further rows."""
 
     events: tuple[StoredEvent, ...]
     upto: int
+    more: bool = False
 
     @property
     def entry_ids(self) -> list[bytes]:
@@ -72,4 +73,6 @@ def find(
         limit=limit,
         contents_bytes_max=BATCH_CONTENTS_BYTES_MAX,
     )
-    return Found(events=tuple(each for each in events if since.takes(each)), upto=upto)
+    return Found(
+        events=tuple(each for each in events if since.takes(each)), upto=upto, more=upto < last
+    )

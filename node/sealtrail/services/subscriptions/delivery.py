@@ -65,6 +65,9 @@ class DeliveryPace(msgspec.Struct, frozen=True, kw_only=True):
 
     batch_events_max: int = 500
     suspend_seconds: float = 72 * 3600.0
+    beat_seconds: float = (
+        0.1  # from one look for a subscription to the next: many captures, one look
+    )
     look_seconds: float = 1.0  # how often it is looked for what is due without being told
     retry_seconds_first: float = 1.0
     retry_seconds_max: float = 300.0
@@ -86,6 +89,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     entry_ids: tuple[bytes, ...]
     body: bytes
     made_ms: int
+    more: bool
 
 
 class Delivery:
@@ -123,6 +127,7 @@ class Delivery:
         self._reported: set[str] = set()
         rhythm = Rhythm(
             look_seconds=pace.look_seconds,
+            beat_seconds=pace.beat_seconds,
             retry_seconds_first=pace.retry_seconds_first,
             retry_seconds_max=pace.retry_seconds_max,
         )
@@ -197,7 +202,9 @@ class Delivery:
         """
         try:
             presentation = await self._presentation(controls)
-            until = await self._database.read(store.highest_row)
+            until = None
+            if controls.schedule is not None:
+                until = await self._database.read(store.highest_row)
             while await self._step(subscription_id, presentation, until):
                 pass
         except SealtrailError as error:
@@ -216,11 +223,13 @@ class Delivery:
             epc_format=controls.epc_format, cbv_format=controls.cbv_format, prefixes=known
         )
 
-    async def _step(self, subscription_id: str, presentation: Presentation, until: int) -> bool:
+    async def _step(
+        self, subscription_id: str, presentation: Presentation, until: int | None
+    ) -> bool:
         """Send the next batch; return False if there is none.
 
         Args:
-            until: the last event of a scheduled run: those that are recorded while it runs are the next one's.
+            until: the last event of a scheduled run, what is recorded while it runs being the next one's; or None.
         """
         async with self._looks:
             batch = await self._database.read(
@@ -236,36 +245,34 @@ class Delivery:
             await self._report_nothing(batch)
         elif batch.upto - subscription.event_row > _UNSAVED_ROWS_MAX or subscription.batch_row:
             await self._database.write(lambda c: store.move_on(c, subscription, batch.upto))
-        before = self._after(subscription)
         self._looked[subscription_id] = batch.upto
-        if subscription.next_ms is not None and batch.upto >= until:
+        if until is not None and batch.upto >= until:
             await self._end_run(subscription)
             return False
-        return batch.upto > before
+        return batch.more
 
     def _next(
         self,
         connection: sqlite3.Connection,
         subscription_id: str,
         presentation: Presentation,
-        until: int,
+        until: int | None,
     ) -> Batch | None:
         """Find what is next; without entries it only moves the place, or with a body says that there is nothing."""
         subscription = store.load_subscription(connection, subscription_id)
         if subscription is None or subscription.suspended_ms is not None:
             return None
-        scheduled = subscription.next_ms is not None
         found = batches.find(
             connection,
             self._filter(connection, subscription),
             after=self._after(subscription),
-            until=subscription.batch_row or (until if scheduled else None),
+            until=subscription.batch_row or until,
             limit=self._limit(subscription),
             since=_since(subscription),
             now_ms=self._clock(),
         )
         is_empty_report = (
-            scheduled
+            until is not None
             and subscription.controls.report_if_empty
             and found.upto >= until
             and subscription_id not in self._reported
@@ -285,6 +292,7 @@ class Delivery:
             entry_ids=tuple(found.entry_ids),
             body=body,
             made_ms=made_ms,
+            more=found.more,
         )
 
     def _limit(self, subscription: Subscription) -> int:
