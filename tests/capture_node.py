@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ from typing import Any
 from aiohttp import web
 
 from sealtrail.api import audit as audit_routes
+from sealtrail.api import masterdata as masterdata_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
-from sealtrail.config import AuditSettings, HttpSettings, TokenSettings
+from sealtrail.app.subscriptions import Subscribing, make_subscribing
+from sealtrail.config import AuditSettings, HttpSettings, SubscriptionsSettings, TokenSettings
 from sealtrail.epcis import Limits
+from sealtrail.gs1 import CompanyPrefixes
+from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.beat import AuditBeat
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -32,6 +36,7 @@ from sealtrail.services.own_log.genesis import ensure_genesis
 from sealtrail.services.recording.capture import CaptureService
 from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.recording.drafting_process import DraftingSetup
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.signing import Domain, EventSigner
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, load_identity, save_identity
@@ -43,7 +48,12 @@ SIGNER = EventSigner(EVENT_KEY)
 ITEM_SALT = b"\x44" * 32
 ANCHOR_DELAY_MS = 60_000
 TOKEN = "all-scopes"
-SCOPES = ["capture", "query", "provenance", "status", "audit"]
+SCOPES = ["capture", "query", "subscribe", "provenance", "status", "audit"]
+TO_THIS_MACHINE = SubscriptionsSettings(
+    allow=["127.0.0.0/8"], plain_http=True, retry_seconds_max=0.1, timeout_seconds=2.0
+)
+# For a client that would rather have receipts than events back
+RECEIPTS = {"Accept": "application/vnd.sealtrail.receipt+json, */*;q=0.9"}
 IDENTITY = Identity(
     chain_id=DOMAIN.chain_id,
     genesis_hash=DOMAIN.genesis_hash,
@@ -51,6 +61,11 @@ IDENTITY = Identity(
     member=SIGNER.address,
     item_salt=ITEM_SALT,
 )
+
+
+async def company_prefixes() -> CompanyPrefixes:
+    """Return where the company prefixes of the tests' identifiers end."""
+    return CompanyPrefixes({"4012345": 7}, lambda _: None)
 
 
 def token(name: str, text: str, scopes: list[Any]) -> TokenSettings:
@@ -76,6 +91,7 @@ class CaptureNode:
     queries: QueryService
     trail: AuditTrail
     beat: AuditBeat
+    subscribing: Subscribing
 
 
 def now_ms() -> int:
@@ -104,6 +120,7 @@ async def services(
     limits: Limits | None = None,
     processes: int = 0,
     audit: Callable[[Database], AuditTrail] | None = None,
+    recorded: Callable[[], None] | None = None,
 ) -> AsyncIterator[tuple[Database, LogStore, CaptureService, QueryService]]:
     """Open a store and build the services over it; documents are drafted in so many processes, 0: in this one."""
     database = Database.open(path)
@@ -127,6 +144,7 @@ async def services(
             clock=now_ms,
             random=os.urandom,
             anchor_delay_ms=ANCHOR_DELAY_MS,
+            recorded=recorded,
             audit=None if audit is None else audit(database),
         )
         queries = QueryService(database, log, clock=now_ms, anchor_delay_ms=ANCHOR_DELAY_MS)
@@ -143,10 +161,12 @@ async def capture_node(
     port: int = 0,
     settings: HttpSettings | None = None,
     audit: AuditSettings | None = None,
+    subscriptions: SubscriptionsSettings = TO_THIS_MACHINE,
     **more: Any,
 ) -> AsyncIterator[CaptureNode]:
-    """Serve the capture part on loopback."""
+    """Serve the capture part, and subscriptions, on loopback."""
     trails: list[AuditTrail] = []
+    recorded: list[Callable[[], None]] = []
 
     def audited(database: Database) -> AuditTrail:
         trails.append(
@@ -154,7 +174,12 @@ async def capture_node(
         )
         return trails[0]
 
-    async with services(path, audit=audited, **more) as (database, log, capture, queries):
+    def tell() -> None:
+        for told in recorded:
+            told()
+
+    opened = services(path, audit=audited, recorded=tell, **more)
+    async with opened as (database, log, capture, queries), AsyncExitStack() as closing:
         (trail,) = trails
         beat = AuditBeat(
             trail,
@@ -168,6 +193,12 @@ async def capture_node(
         await beat.started(b"")
         stop = asyncio.Event()
         task = asyncio.create_task(beat.run(stop))
+        subscribing = make_subscribing(
+            subscriptions, database, prefixes=company_prefixes, clock=now_ms, audit=trail
+        )
+        closing.push_async_callback(subscribing.close)
+        closing.push_async_callback(cancel, asyncio.create_task(subscribing.run()))
+        recorded.append(subscribing.recorded)
 
         async def status() -> dict[str, Any]:
             return {"log": {"size": log.size}}
@@ -175,6 +206,7 @@ async def capture_node(
         async def readiness() -> list[str]:
             return []
 
+        public_url = f"http://127.0.0.1:{port}"
         application = make_application(
             capture=capture,
             queries=queries,
@@ -184,7 +216,24 @@ async def capture_node(
             readiness=readiness,
             metrics=lambda: {"sealtrail_events_captured_total": capture.statistics.events},
             audit=trail,
-            more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
+            prefixes=company_prefixes,
+            listing_routes=lambda listing: subscribing.routes(
+                listing, http=settings or HttpSettings(), public_url=public_url
+            ),
+            more_routes=[
+                *audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
+                *masterdata_routes.routes(
+                    MasterDataService(
+                        database,
+                        member=SIGNER.address,
+                        clock=now_ms,
+                        limits=Limits(),
+                        audit=trail,
+                    ),
+                    MasterDataAnswers(database, clock=now_ms),
+                    settings or HttpSettings(),
+                ),
+            ],
         )
         runner = make_runner(application, settings or HttpSettings())
         await runner.setup()
@@ -193,12 +242,19 @@ async def capture_node(
         bound = runner.addresses[0][1]
         try:
             url = f"http://127.0.0.1:{bound}"
-            yield CaptureNode(url, database, log, capture, queries, trail, beat)
+            yield CaptureNode(url, database, log, capture, queries, trail, beat, subscribing)
         finally:
+            subscribing.feeds.end()
             await runner.cleanup()
             stop.set()
             await task
             await beat.close()
+
+
+async def cancel(task: asyncio.Task[Any]) -> None:
+    """End a task."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def main() -> None:

@@ -64,6 +64,7 @@ class Clients:
         self._headers = {
             "Authorization": f"Bearer {node['token']}",
             "Prefer": "return=representation",
+            "Accept": "application/vnd.sealtrail.receipt+json, application/json;q=0.9",
         }
         self._prefix = prefix
         self._per_document = per_document

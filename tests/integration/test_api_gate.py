@@ -166,7 +166,7 @@ async def test_errors_of_the_router_are_problems_too(
     assert problem["code"] == code
 
 
-@pytest.mark.parametrize("accept", ["application/xml", "text/html", "application/json;q=0"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "text/csv, */*;q=0"])
 async def test_what_cannot_be_produced_is_406(
     node: CaptureNode, client: aiohttp.ClientSession, accept: str
 ) -> None:

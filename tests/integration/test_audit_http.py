@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from capture_events import bare, document, event, pack
-from capture_node import DOMAIN, ITEM_SALT, TOKEN, CaptureNode, capture_node
+from capture_node import DOMAIN, ITEM_SALT, RECEIPTS, TOKEN, CaptureNode, capture_node
 from sealtrail.config import AuditSettings
 from sealtrail.errors import UnavailableError
 from sealtrail.evidence.audit_check import verify_export
@@ -69,7 +69,7 @@ async def send(
     **headers: Any,
 ) -> tuple[int, Any]:
     url = node.url + path
-    given = {**bearer(), **headers}
+    given = {**bearer(), **RECEIPTS, **headers}
     async with client.request(method, url, data=data, headers=given) as response:
         return response.status, json.loads(await response.read() or b"null")
 
@@ -488,7 +488,7 @@ class Load:
 
     async def work(self, url: str, serial: int, enough: asyncio.Event) -> None:
         target = len(self.acknowledged) + 150
-        async with aiohttp.ClientSession(headers=bearer()) as session:
+        async with aiohttp.ClientSession(headers={**bearer(), **RECEIPTS}) as session:
             try:
                 while True:
                     serial += 1

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from capture_events import bare, document, event
-from capture_node import DOMAIN, TOKEN
+from capture_node import DOMAIN, RECEIPTS, TOKEN
 from sealtrail.log.tree import leaf_hash, root_hash
 from sealtrail.signing import entry_id, parse_leaf
 from sealtrail.store.contents import parse_content
@@ -48,7 +48,7 @@ async def _load_until_killed(path: Path, round_: int, acknowledged: list[dict[st
         if len(acknowledged) >= target:
             enough.set()
 
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **RECEIPTS}
     async with aiohttp.ClientSession(url, headers=headers) as session:
         clients = [
             asyncio.create_task(_client(session, round_ * 10_000_000 + n * 100_000, note))

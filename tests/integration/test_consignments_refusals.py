@@ -22,6 +22,7 @@ from sealtrail.evidence import EntryRecord, PackageLimits, PackageNetwork, parse
 from sealtrail.membership.records import Status
 from sealtrail.peers.client import PACKAGE_MEDIA_TYPE, PACKAGES_PATH
 from sealtrail.peers.signatures import PeerKeyId, sign_request
+from sealtrail.services.answers.presentation import AS_RECORDED
 from sealtrail.services.answers.views import query_document
 from sealtrail.signing import Ed25519Signer, SignedEntry, encode_leaf, entry_id, parse_leaf
 from sealtrail.store.events import load_by_entries
@@ -412,9 +413,9 @@ async def test_an_absurd_record_time_that_is_stored_already_breaks_no_answer(pai
     (stored,) = wholesaler.database.read_sync(
         lambda c: load_by_entries(c, [maker.id_of(later)]).values()
     )
-    (shown,) = orjson.loads(query_document([stored], now_ms=0))["epcisBody"]["queryResults"][
-        "resultsBody"
-    ]["eventList"]
+    (shown,) = orjson.loads(query_document([stored], AS_RECORDED, now_ms=0))["epcisBody"][
+        "queryResults"
+    ]["resultsBody"]["eventList"]
     assert "recordTime" not in shown
     journey = (await wholesaler.view(PACK))["journey"]
     (step,) = (each for each in journey if each["content_hash"])

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from capture_node import TOKEN, CaptureNode, capture_node
+from capture_node import RECEIPTS, TOKEN, CaptureNode, capture_node
 from e2e.hostile_load import bare, document, pack_event
 
 ROUTES = (
@@ -59,7 +59,7 @@ async def node(tmp_path: Path) -> AsyncIterator[CaptureNode]:
 
 @pytest.fixture
 async def client(node: CaptureNode) -> AsyncIterator[aiohttp.ClientSession]:
-    headers = {"Authorization": f"Bearer {TOKEN}", "Prefer": "return=representation"}
+    headers = {"Authorization": f"Bearer {TOKEN}", "Prefer": "return=representation", **RECEIPTS}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(node.url, headers=headers, connector=connector) as session:
         yield session

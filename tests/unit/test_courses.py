@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from sealtrail.errors import SealtrailError, UnavailableError, VerificationError
-from sealtrail.services.witnesses.courses import Courses, Rhythm, Turn
+from sealtrail.services.courses import Courses, Rhythm, Turn
 
 AWAY = UnavailableError("peer_unreachable", "no answer")
 WRONG = VerificationError("signature_wrong", "no signature")

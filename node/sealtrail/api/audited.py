@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from sealtrail.api.discovery import COLLECTIONS
 from sealtrail.errors import InputError
 from sealtrail.evidence.audit_record import NOBODY, Action, Ending, check_reason
 from sealtrail.services.audit_trail.note import AuditNote
@@ -26,10 +27,42 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("OPTIONS", "/events"): None,
     ("GET", "/events/{event_id}"): Action.READ_EVENT,
     ("OPTIONS", "/events/{event_id}"): None,
+    ("OPTIONS", "/queries"): None,
+    ("GET", "/queries"): Action.REQUEST,
+    ("POST", "/queries"): Action.QUERY_CHANGE,
+    ("OPTIONS", "/queries/{query_name}"): None,
+    ("GET", "/queries/{query_name}"): Action.REQUEST,
+    ("DELETE", "/queries/{query_name}"): Action.QUERY_CHANGE,
+    ("OPTIONS", "/queries/{query_name}/events"): None,
+    ("GET", "/queries/{query_name}/events"): Action.QUERY,
+    ("OPTIONS", "/queries/{query_name}/subscriptions"): None,
+    ("GET", "/queries/{query_name}/subscriptions"): Action.REQUEST,
+    ("POST", "/queries/{query_name}/subscriptions"): Action.SUBSCRIPTION_CHANGE,
+    ("OPTIONS", "/queries/{query_name}/subscriptions/{subscription_id}"): None,
+    ("GET", "/queries/{query_name}/subscriptions/{subscription_id}"): Action.REQUEST,
+    ("DELETE", "/queries/{query_name}/subscriptions/{subscription_id}"): Action.SUBSCRIPTION_CHANGE,
+    ("GET", "/v1/subscriptions"): Action.REQUEST,
+    ("POST", "/v1/subscriptions/{subscription_id}/resume"): Action.SUBSCRIPTION_CHANGE,
+    ("POST", "/v1/subscriptions/{subscription_id}/test"): Action.SUBSCRIPTION_CHANGE,
+    ("OPTIONS", "/capture/{job_id}"): None,
+    ("GET", "/"): None,
+    ("GET", "/openapi.json"): None,
+    ("OPTIONS", "/"): None,
+    ("DELETE", "/nextPageToken/{token}"): None,
+    **{
+        (method, path): action
+        for kind in COLLECTIONS
+        for path in (f"/{kind}", f"/{kind}/{{value}}", f"/{kind}/{{value}}/events")
+        for method, action in (("GET", Action.QUERY), ("OPTIONS", None))
+    },
     ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
+    ("GET", "/v1/events/{event_id}/corrections"): Action.PROVENANCE,
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,
     ("GET", "/v1/provenance/{item}"): Action.PROVENANCE,
+    ("PUT", "/v1/masterdata"): Action.CAPTURE,
+    ("GET", "/v1/masterdata"): Action.QUERY,
+    ("GET", "/v1/masterdata/{item}"): Action.QUERY,
     ("GET", "/v1/item-index"): Action.PROVENANCE,
     ("GET", "/v1/item-index/{item}"): Action.PROVENANCE,
     ("GET", "/v1/evidence"): Action.EVIDENCE,
@@ -65,7 +98,14 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
 }
 _AT_THE_DOOR = frozenset({"token_missing", "token_unknown", "scope_missing"})
 # These are recorded before the answer goes out, also what was refused, which is kept with its reason.
-_WRITING = frozenset({Action.CAPTURE, Action.PACKAGE_RECEIVED})
+_WRITING = frozenset(
+    {
+        Action.CAPTURE,
+        Action.PACKAGE_RECEIVED,
+        Action.QUERY_CHANGE,
+        Action.SUBSCRIPTION_CHANGE,
+    }
+)
 
 
 class Audited:

@@ -12,46 +12,47 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sealtrail.api.audited import note_of
-from sealtrail.api.auth import any_token, needs
-from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX, Admission
+from sealtrail.api.auth import needs
+from sealtrail.api.discovery import capture_limits, discovery
+from sealtrail.api.events import EventListing
+from sealtrail.api.gate import PROBLEM_HEADERS
+from sealtrail.api.limits import Admission
 from sealtrail.api.negotiation import (
-    DISCOVERY_HEADERS,
+    EVENTS_OFFERED,
+    JSON_OFFERED,
     VERSION_HEADERS,
+    agree,
     capture_kind,
     check_accept,
     check_body,
     error_behaviour,
-    wants_representation,
+    prefers,
 )
+from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
-from sealtrail.errors import InputError
-from sealtrail.services.answers.queries import QueryService, job_view
+from sealtrail.api.xml_answers import job_xml
+from sealtrail.errors import InputError, NotAcceptableError
+from sealtrail.services.answers.queries import job_view
 from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Receipt
 from sealtrail.services.recording.capture import Captured, CaptureService
 
+RECEIPT = "application/vnd.sealtrail.receipt+json"
+"""What ``POST /events`` answers with to whoever accepts this rather than the event."""
+_EVENT_ANSWERS = (*EVENTS_OFFERED, RECEIPT)
+
 
 def routes(
-    capture: CaptureService, queries: QueryService, admission: Admission
+    capture: CaptureService, admission: Admission, listing: EventListing
 ) -> list[web.RouteDef]:
     """Return the capture routes."""
-
-    @any_token
-    async def discover(_: web.Request) -> web.Response:
-        settings = admission.settings
-        return web.Response(
-            status=204,
-            headers={
-                **DISCOVERY_HEADERS,
-                "Allow": "OPTIONS, GET, POST",
-                "GS1-EPCIS-Capture-Limit": str(settings.events_per_document_max),
-                "GS1-EPCIS-Capture-File-Size-Limit": str(settings.body_bytes_max),
-                "GS1-Capture-Error-Behaviour": "all",
-            },
-        )
+    queries, pages, negotiator = listing.queries, listing.pages, listing.negotiator
+    limits = capture_limits(admission.settings)
+    settings = {**limits, "GS1-Capture-Error-Behaviour": "all"}
 
     @needs("capture")
     async def post_document(request: web.Request) -> web.Response:
+        request[PROBLEM_HEADERS] = limits
         media_type = check_body(request)
         behaviour, kind = error_behaviour(request), capture_kind(request)
         async with admission.body(request) as body:
@@ -70,7 +71,9 @@ def routes(
 
     @needs("capture")
     async def post_event(request: web.Request) -> web.Response:
+        request[PROBLEM_HEADERS] = limits
         media_type = check_body(request)
+        agreed = await negotiator.agree(request, _EVENT_ANSWERS)
         kind = capture_kind(request)
         async with admission.body(request) as body:
             note = await note_of(request).took(body)
@@ -80,27 +83,47 @@ def routes(
         headers = {**VERSION_HEADERS, "Location": f"/events/{quote(receipt.event_id, safe='')}"}
         if duplicate:
             headers["Sealtrail-Duplicate"] = "true"
-        return json_response(receipt, status=201, headers=headers)
+        if agreed.media_type == RECEIPT:
+            return json_response(receipt, status=201, headers=headers, media_type=RECEIPT)
+        if prefers(request, "return=minimal"):
+            headers["Preference-Applied"] = "return=minimal"
+            return web.Response(status=201, headers=headers)
+        try:
+            event = await queries.event(bytes.fromhex(receipt.entry_id[2:]), agreed.presentation)
+        except NotAcceptableError:  # it is recorded all the same, and that is what was asked
+            return web.Response(status=201, headers=headers)
+        return json_response(event, status=201, headers=headers, media_type=agreed.media_type)
 
     @needs("capture")
     async def get_job(request: web.Request) -> web.Response:
-        check_accept(request)
+        agreed = agree(request, EVENTS_OFFERED)
         job, receipts = await queries.job(request.match_info["job_id"])
         note_of(request).job = job.job_id
-        return json_response(_with_receipts(job_view(job), receipts), headers=VERSION_HEADERS)
+        in_xml = agreed.media_type not in JSON_OFFERED
+        view = job_view(job)
+        return json_response(
+            job_xml(view) if in_xml else _with_receipts(view, receipts),
+            headers=VERSION_HEADERS,
+            media_type=agreed.media_type,
+        )
 
     @needs("capture")
     async def list_jobs(request: web.Request) -> web.Response:
-        check_accept(request)
-        before, limit = _job_page(request)
-        jobs, more = await queries.jobs(before=before, limit=limit)
+        media_type = check_accept(request)
+        check_only_paging(request)
+        place = pages.place(request)
+        jobs, more = await queries.jobs(
+            before=None if place is None else _row(place), limit=page_size(request)
+        )
         headers = dict(VERSION_HEADERS)
         if more is not None:
-            headers["Link"] = f'</capture?perPage={limit}&nextPageToken={more}>; rel="next"'
-        return json_response([job_view(job) for job in jobs], headers=headers)
+            headers.update(pages.next_page(request, str(more)))
+        views = [job_view(job) for job in jobs]
+        return json_response(views, headers=headers, media_type=media_type)
 
     return [
-        web.options("/capture", discover),
+        web.options("/capture", discovery("GET", "POST", headers=settings)),
+        web.options("/capture/{job_id}", discovery("GET")),
         web.post("/capture", post_document),
         web.get("/capture", list_jobs),
         web.get("/capture/{job_id}", get_job),
@@ -110,7 +133,7 @@ def routes(
 
 def _accepted(request: web.Request, captured: Captured) -> web.Response:
     headers = {**VERSION_HEADERS, "Location": f"/capture/{captured.job.job_id}"}
-    if not wants_representation(request):
+    if not prefers(request, "return=representation"):
         return web.Response(status=202, headers=headers)
     headers["Preference-Applied"] = "return=representation"
     view = _with_receipts(job_view(captured.job), captured.receipts)
@@ -137,20 +160,11 @@ def _refused(captured: Captured) -> Exception:
     )
 
 
-def _job_page(request: web.Request) -> tuple[int | None, int]:
-    for name in request.query:
-        if name not in ("perPage", "nextPageToken"):
-            raise InputError("query_parameter_unknown", f"{name[:80]} is not known here")
-    before = request.query.get("nextPageToken")
-    return (
-        None if before is None else _number("nextPageToken", before),
-        min(_number("perPage", request.query.get("perPage", str(PER_PAGE_DEFAULT))), PER_PAGE_MAX),
-    )
-
-
-def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) > 0):
+def _row(place: str) -> int:
+    if not (place.isascii() and place.isdigit() and len(place) < 16):
         raise InputError(
-            "query_parameter_invalid", f"{name} is {text[:40]!r}, expected a whole number above 0"
+            "page_token_invalid",
+            "this is not a page token that this node gave out",
+            pointer="nextPageToken",
         )
-    return int(text)
+    return int(place)

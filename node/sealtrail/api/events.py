@@ -2,62 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from aiohttp import web
 
 from sealtrail.api.audited import note_of
-from sealtrail.api.auth import any_token, needs
+from sealtrail.api.auth import needs
+from sealtrail.api.discovery import discovery
 from sealtrail.api.event_params import encode_page_token, names_prefixes, parse_query
 from sealtrail.api.gate import caller_of
-from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
+from sealtrail.api.negotiation import Negotiator, extension_prefixes
+from sealtrail.api.paging import PageTokens
 from sealtrail.api.responses import json_response
-from sealtrail.epcis.query import parse_extensions
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import HASH_URI_PREFIX, QueryService
 
 
-def routes(queries: QueryService) -> list[web.RouteDef]:
-    """Return the routes that read events."""
+class EventListing:
+    """Answers event queries, for every resource that is one: page by page, in the form asked for."""
 
-    @any_token
-    async def discover(request: web.Request) -> web.Response:
-        one = "event_id" in request.match_info
-        allow = "OPTIONS, GET" if one else "OPTIONS, GET, POST"
-        return web.Response(status=204, headers={**DISCOVERY_HEADERS, "Allow": allow})
+    def __init__(self, queries: QueryService, pages: PageTokens, negotiator: Negotiator) -> None:
+        self.queries = queries
+        self.pages = pages
+        self.negotiator = negotiator
 
-    @needs("query")
-    async def list_events(request: web.Request) -> web.Response:
-        check_accept(request)
-        prefixes = parse_extensions(request.headers.get("GS1-Extensions", ""))
-        used = await queries.prefixes() if names_prefixes(request.query) else {}
-        query, note = parse_query(request.query, prefixes=prefixes, used=used), note_of(request)
+    async def answer(
+        self, request: web.Request, *, also: Mapping[str, str] | None = None
+    ) -> web.Response:
+        """Return the page of events that a request asks for.
+
+        Args:
+            also: what the address asks, beside its parameters.
+
+        Raises:
+            InputError: as :func:`parse_query`.
+            NotAcceptableError: as :func:`agree`; the form has no words for an event.
+        """
+        agreed, note = await self.negotiator.agree(request), note_of(request)
+        used = await self.queries.prefixes() if names_prefixes(request.query) else {}
+        query = parse_query(
+            self.pages.query(request),
+            prefixes=extension_prefixes(request),
+            also=also,
+            used=used,
+        )
         note.asked_for(query.wanted.items)
-        body, token = await queries.events(
+        body, token = await self.queries.events(
             query.wanted,
             per_page=query.per_page,
             after=query.after,
             total_max=query.total_max,
             refuse_over=query.refuse_over,
             showed=note.showed,
+            presentation=agreed.presentation,
         )
-        headers = dict(VERSION_HEADERS)
+        headers = agreed.headers
         if token is not None:
-            following = request.rel_url.update_query(
-                nextPageToken=encode_page_token(token, query.digest)
-            )
-            headers["Link"] = f'<{following}>; rel="next"'
-        return json_response(body, headers=headers)
+            place = encode_page_token(token, query.digest)
+            headers.update(self.pages.next_page(request, place))
+        return json_response(body, headers=headers, media_type=agreed.media_type)
+
+
+def routes(listing: EventListing) -> list[web.RouteDef]:
+    """Return the routes that read events."""
+    queries = listing.queries
+
+    @needs("query")
+    async def list_events(request: web.Request) -> web.Response:
+        return await listing.answer(request)
 
     @needs("query")
     async def get_event(request: web.Request) -> web.Response:
-        check_accept(request)
-        body = await queries.events_with_id(_event_name(request), showed=note_of(request).showed)
-        return json_response(body, headers=VERSION_HEADERS)
+        agreed = await listing.negotiator.agree(request)
+        body = await queries.events_with_id(
+            event_name(request),
+            showed=note_of(request).showed,
+            presentation=agreed.presentation,
+        )
+        return json_response(body, headers=agreed.headers, media_type=agreed.media_type)
 
     @needs("query")
     async def get_content(request: web.Request) -> web.Response:
-        content = await queries.content(_event_name(request))
+        content = await queries.content(event_name(request))
         note_of(request).showed([content.entry_id])
         return web.Response(
             body=content.body,
@@ -78,16 +105,21 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
         return json_response(view)
 
     return [
-        web.options("/events", discover),
+        web.options("/events", discovery("GET", "POST")),
         web.get("/events", list_events),
-        web.options("/events/{event_id:.+}", discover),
+        web.options("/events/{event_id:.+}", discovery("GET")),
         web.get("/events/{event_id:.+}", get_event),
         web.get("/v1/events/{event_id:.+}/content", get_content),
         web.get("/v1/entries/{entry_id}", get_entry),
     ]
 
 
-def _event_name(request: web.Request) -> str:
+def event_name(request: web.Request) -> str:
+    """Return the name of an event in a request's path.
+
+    Raises:
+        InputError: ``query_parameter_unknown``.
+    """
     name = request.match_info["event_id"]
     version = request.query.get("ver")
     if name.startswith(HASH_URI_PREFIX) and version is not None:

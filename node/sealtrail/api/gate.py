@@ -18,6 +18,7 @@ from sealtrail.api.audited import NOTE, Audited
 from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, identify, require_scope
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
+from sealtrail.api.negotiation import accepted
 from sealtrail.api.responses import (
     http_finding,
     http_problem_response,
@@ -27,6 +28,8 @@ from sealtrail.api.responses import (
 from sealtrail.errors import InputError, SealtrailError
 
 CALLER = web.RequestKey("caller", Caller)
+PROBLEM_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("problem_headers", dict)
+"""What a handler wants beside its problem documents."""
 
 # What aiohttp raises from a body that ends early or is badly chunked
 _BROKEN_OFF = (ConnectionError, web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
@@ -53,7 +56,7 @@ def make_gate(
         try:
             await audited.finish(request, response.status)
         except SealtrailError as error:  # what can't be recorded is not shown
-            response = problem_response(error)
+            response = problem_response(error, accept=accepted(request))
         seconds = clock() - started
         metrics.observe(_route(request), request.method, response.status, seconds)
         if _access.isEnabledFor(logging.INFO):
@@ -85,20 +88,22 @@ async def _answer(
             return await handler(request)
     except web.HTTPException as error:
         request[NOTE].code = http_finding(error)[0]
-        return http_problem_response(error)
+        return http_problem_response(error, accept=accepted(request))
     except SealtrailError as error:
         if error.status == 500:
             _log.error("%s %s: %s", request.method, _route(request), error)
         request[NOTE].code, request[NOTE].pointer = error.code, error.pointer
-        return problem_response(error)
+        return problem_response(
+            error, accept=accepted(request), headers=request.get(PROBLEM_HEADERS)
+        )
     except _BROKEN_OFF as error:
         request[NOTE].code = "body_broken_off"
         what = f"the body is not what its header says: {error}"
-        return problem_response(InputError("body_broken_off", what))
+        return problem_response(InputError("body_broken_off", what), accept=accepted(request))
     except Exception:  # noqa: BLE001 - the outermost place: logged, and told as a fault of ours
         _log.exception("%s %s: unexpected error", request.method, _route(request))
         request[NOTE].code = "internal_error"
-        return internal_error_response()
+        return internal_error_response(accept=accepted(request))
 
 
 def _route(request: web.Request) -> str:

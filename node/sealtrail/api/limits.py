@@ -18,7 +18,9 @@ from sealtrail.epcis.query import VALUES_MAX
 from sealtrail.errors import TooLargeError, UnavailableError
 from sealtrail.services.answers.queries import PAGE_CONTENTS_BYTES_MAX
 
-LINE_BYTES_MAX = 8190  # request line: method, address, version
+# A request's address: a hundred Digital Links, escaped, have room. Another number than a header field's, by which
+# aiohttp's error tells one from the other.
+LINE_BYTES_MAX = 16_384
 FIELD_BYTES_MAX = 8190  # one header field
 PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
@@ -153,6 +155,9 @@ def limits_view(settings: HttpSettings) -> dict[str, Any]:
         "event_bytes_max": epcis.content_bytes_max,
         "event_values_max": epcis.event_values_max,
         "event_items_max": epcis.items_count_max,
+        "vocabulary_elements_max": epcis.vocabulary_elements_max,
+        "vocabulary_values_max": epcis.vocabulary_values_max,
+        "attribute_bytes_max": epcis.attribute_bytes_max,
         "nesting_levels_max": epcis.nesting_levels_max,
         "uri_characters_max": URI_CHARACTERS_MAX,
         "per_page_default": PER_PAGE_DEFAULT,

@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from sealtrail.api.responses import bare_problem_response, http_problem_response
@@ -54,6 +55,7 @@ class _Server(web.Server):
     def __init__(self, handler: Any, *, connections_max: int, **kwargs: Any) -> None:
         super().__init__(handler, **kwargs)
         self.connections_max = connections_max
+        self.line_bytes_max: int = kwargs["max_line_size"]
         self.at_work: set[RequestHandler] = set()
 
     def make_room(self) -> bool:
@@ -93,6 +95,12 @@ class _Connection(RequestHandler):
             super().handle_error(request, status, exc, message)
         elif request.writer.output_size > 0:
             raise ConnectionError("the response was begun already")
+        if isinstance(exc, LineTooLong):
+            status = 414 if exc.args[1] == self._line_bytes_max() else 431
         response = bare_problem_response(status)
         response.force_close()
         return response
+
+    def _line_bytes_max(self) -> int | None:
+        server = self._manager
+        return server.line_bytes_max if isinstance(server, _Server) else None

@@ -29,6 +29,7 @@ from sealtrail.app.network_check import check_membership, check_network
 from sealtrail.app.running import Running
 from sealtrail.app.self_report import SelfReport
 from sealtrail.app.store_tools import subject_of
+from sealtrail.app.subscriptions import make_subscribing
 from sealtrail.app.witnesses import make_witnesses
 from sealtrail.config import Config
 from sealtrail.custody import Parameters
@@ -40,6 +41,7 @@ from sealtrail.peers.client import PeerClient, PlainHttp
 from sealtrail.peers.session import open_session
 from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.peers.witness_client import WitnessClient
+from sealtrail.services.answers.company_prefixes import KnownPrefixes
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.answers.query_index import QueryIndex
@@ -57,6 +59,7 @@ from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.services.recording.capture import CaptureService
 from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.recording.drafting_process import DraftingSetup
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
@@ -265,12 +268,41 @@ class Node:
             clock=now_ms,
             random=os.urandom,
             anchor_delay_ms=delay_ms,
-            recorded=lambda: self._outgoing.wake(),
+            recorded=self._recorded,
             audit=self._audit,
         )
         self._queries = QueryService(
             self._database, self._tree, clock=now_ms, anchor_delay_ms=delay_ms
         )
+        self._prefixes = KnownPrefixes(
+            self._database, self._chain.networks, config.gs1.company_prefixes
+        )
+        self._subscribing = make_subscribing(
+            config.subscriptions,
+            self._database,
+            prefixes=self._prefixes.table,
+            clock=now_ms,
+            audit=self._audit,
+        )
+        self._running.resources.push_async_callback(self._subscribing.close)
+        self._running.keep("serving subscriptions", self._subscribing.run(), cancel=True)
+        self._master_data = MasterDataService(
+            self._database,
+            member=config.member,
+            clock=now_ms,
+            limits=setup.limits,
+            audit=self._audit,
+        )
+
+    def _recorded(self) -> None:
+        """Own events were recorded."""
+        self._outgoing.wake()
+        self._subscribing.recorded()
+
+    def _received(self) -> None:
+        """Another member's events were received."""
+        self._outgoing.proofs_arrived()
+        self._subscribing.recorded()
 
     def _start_anchoring(self, domain: Domain) -> None:
         config = self._config
@@ -360,7 +392,7 @@ class Node:
             networks=self._chain.networks,
             now_ms=now_ms,
             limits=PackageLimits(),
-            received=self._outgoing.proofs_arrived,
+            received=self._received,
         )
         self._running.keep("delivering to peers", self._outgoing.run(), cancel=True)
 
@@ -404,6 +436,7 @@ class Node:
             audit=self._audit_beat,
             continuous=self._continuous,
             witnesses=self._witnesses,
+            subscribing=self._subscribing,
         )
         answers = Answers(
             database=self._database,
@@ -414,16 +447,20 @@ class Node:
             capture=self._capture,
             queries=self._queries,
             provenance=self._provenance,
+            master_data=self._master_data,
             evidence=self._evidence,
             copies=self._copies,
             intake=self._intake,
             witnesses=self._witnesses,
+            subscribing=self._subscribing,
+            prefixes=self._prefixes,
             audit=self._audit,
             report=report,
         )
         runner = make_runner(make_node_application(config, answers, clock=now_ms), config.http)
         await runner.setup()
         self._running.resources.push_async_callback(runner.cleanup)
+        self._running.resources.callback(self._subscribing.feeds.end)
         await listen(runner, config.http)
         _log.info("listening at %s", config.public_url)
 

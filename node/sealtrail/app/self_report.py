@@ -9,6 +9,7 @@ import msgspec
 
 from sealtrail import __version__
 from sealtrail.app.network_check import unfit_keys
+from sealtrail.app.subscriptions import Subscribing
 from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config
 from sealtrail.errors import SealtrailError
@@ -44,6 +45,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
     audit: AuditBeat
     continuous: ContinuousCheck
     witnesses: Witnesses
+    subscribing: Subscribing
 
     async def status(self) -> Mapping[str, Any]:
         """Return the members of ``/v1/status``."""
@@ -82,6 +84,10 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "witnessing": await self._witnessing(),
             "index_audits": msgspec.to_builtins(await self.witnesses.auditing.status()),
             "log_findings": self.witnesses.watch.counts,
+            "subscriptions": {
+                **msgspec.structs.asdict(self.subscribing.delivery.states),
+                "websockets": self.subscribing.feeds.open,
+            },
         }
 
     async def readiness(self) -> Sequence[str]:
@@ -98,6 +104,7 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
         """Return values by Prometheus name."""
         counts, checked = self.capture.statistics, self.follower.checked
         deliveries = self.outgoing.counts
+        sent, states = self.subscribing.delivery.counts, self.subscribing.delivery.states
         continuous = self.continuous.state
         return {
             "sealtrail_captured_documents_total": counts.documents,
@@ -119,6 +126,14 @@ class SelfReport(msgspec.Struct, frozen=True, kw_only=True):
             "sealtrail_deliveries_waiting": deliveries.waiting,
             "sealtrail_deliveries_acknowledged_total": deliveries.delivered,
             "sealtrail_delivery_failures_total": deliveries.failed_attempts,
+            "sealtrail_subscriptions_active": states.active,
+            "sealtrail_subscriptions_failing": states.failing,
+            "sealtrail_subscriptions_suspended": states.suspended,
+            "sealtrail_subscriptions_lag_events_max": states.lag_events_max,
+            "sealtrail_subscription_batches_total": sent.batches,
+            "sealtrail_subscription_events_total": sent.events,
+            "sealtrail_subscription_failures_total": sent.failures,
+            "sealtrail_websockets_open": self.subscribing.feeds.open,
             "sealtrail_cosignatures_received_total": self.witnesses.cosigning.received,
             "sealtrail_cosignature_failures_total": self.witnesses.cosigning.failed,
             "sealtrail_witnesses_failing": self.witnesses.cosigning.failing,

@@ -146,6 +146,12 @@ def init_node(directory: Path, plan: Plan, node: PlannedNode) -> Config:
             "http": {"port": node.port},
             "auth": {"tokens": [token_entry("devnet", node.token, list(SCOPES))]},
             "peers": {"disclosure": "all", "retry_seconds_max": RETRY_SECONDS_MAX},
+            # whoever tries out subscriptions has the consumer on this machine as well
+            "subscriptions": {
+                "allow": ["127.0.0.0/8", "::1/128"],
+                "plain_http": True,
+                "retry_seconds_max": RETRY_SECONDS_MAX,
+            },
             "keys": {"devnet_plaintext": True},
         }
         initialise(folder, settings, passphrase=None)

@@ -40,6 +40,9 @@ COMMANDS = {
     "export": Entry(
         "sealtrail.cli.export", "export_command", "Write recorded events as EPCIS documents."
     ),
+    "masterdata": Entry(
+        "sealtrail.cli.masterdata", "masterdata_group", "Names of products, places and parties."
+    ),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "scan": Entry("sealtrail.cli.scan", "scan_command", "Say what a scan means; needs no node."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),
@@ -52,6 +55,11 @@ COMMANDS = {
     "hash": Entry("sealtrail.cli.hash", "hash_command", "Hash EPCIS events; needs no node."),
     "erase": Entry(
         "sealtrail.cli.erase", "erase_command", "Destroy the content of events for law."
+    ),
+    "subscriptions": Entry(
+        "sealtrail.cli.subscriptions",
+        "subscriptions_group",
+        "List, try out and resume subscriptions.",
     ),
     "keys": Entry("sealtrail.cli.keys", "keys_group", "List, make, register and end keys."),
     "audit": Entry("sealtrail.cli.audit", "audit_group", "Who read or wrote what, and why."),

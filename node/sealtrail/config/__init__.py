@@ -23,6 +23,7 @@ from sealtrail.config.settings import (
     PeersSettings,
     RetentionPeriodSettings,
     RetentionSettings,
+    SubscriptionsSettings,
     TokenSettings,
     WitnessesSettings,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "PeersSettings",
     "RetentionPeriodSettings",
     "RetentionSettings",
+    "SubscriptionsSettings",
     "TokenSettings",
     "WitnessesSettings",
     "load_config",

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCOPES = ("capture", "query", "provenance", "status", "log", "audit")
+SCOPES = ("capture", "query", "subscribe", "provenance", "status", "log", "audit")
 
-Scope = Literal["capture", "query", "provenance", "status", "log", "audit"]
+Scope = Literal["capture", "query", "subscribe", "provenance", "status", "log", "audit"]
 
 # Actions for which a reason may be asked (`sealtrail.evidence.audit_record.Action` has them all)
 ReasonedAction = Literal[
@@ -27,6 +27,8 @@ ReasonedAction = Literal[
     "provenance",
     "evidence",
     "read_log",
+    "query_change",
+    "subscription_change",
     "audit_read",
     "audit_export",
     "audit_who",
@@ -311,6 +313,56 @@ class AuditsSettings(Struct, frozen=True, kw_only=True):
     ] = 100_000_000
 
 
+class SubscriptionsSettings(Struct, frozen=True, kw_only=True):
+    """Who may be sent events as they are recorded, by webhook or WebSocket."""
+
+    public: Annotated[
+        bool,
+        _doc(
+            "Webhooks may go to any address of the public internet; false: to what `allow` names only."
+        ),
+    ] = True
+    allow: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=253)]],
+        Meta(max_length=1000),
+        _doc(
+            "Networks, addresses and host names (`*.example.com`: all in a domain) to which webhooks may go, private"
+            " ones too. Who names a host trusts its DNS. Nothing else that is private is ever called."
+        ),
+    ] = []
+    plain_http: Annotated[
+        bool, _doc("Webhooks may go to `http` URLs as well; what is sent can be read on its way.")
+    ] = False
+    ports: Annotated[
+        list[Annotated[int, Meta(ge=1, le=65535)]],
+        Meta(max_length=100),
+        _doc("Ports to which webhooks may go; empty: any."),
+    ] = []
+    timeout_seconds: Annotated[
+        float, Meta(ge=0.1, le=600), _doc("How long a consumer may take to answer.")
+    ] = 10.0
+    retry_seconds_max: Annotated[
+        float, Meta(ge=0.1, le=86400), _doc("Longest pause between two tries to reach a consumer.")
+    ] = 300.0
+    suspend_hours: Annotated[
+        float,
+        Meta(gt=0, le=8760),
+        _doc(
+            "A subscription whose consumer takes nothing for so long is suspended until it is resumed;"
+            " it keeps its place."
+        ),
+    ] = 72.0
+    batch_events_max: Annotated[
+        int, Meta(ge=1, le=1000), _doc("Events that are sent in one document at most.")
+    ] = 500
+    webhooks_max: Annotated[
+        int, Meta(ge=1, le=1000), _doc("Subscriptions that there may be at a time.")
+    ] = 100
+    websockets_max: Annotated[
+        int, Meta(ge=1, le=1000), _doc("WebSockets that may be open at a time.")
+    ] = 50
+
+
 class CustodySettings(Struct, frozen=True, kw_only=True):
     """Times after which silence becomes a finding."""
 
@@ -486,6 +538,7 @@ class Config(Struct, frozen=True, kw_only=True):
     peers: PeersSettings = PeersSettings()
     witnesses: WitnessesSettings = WitnessesSettings()
     audits: AuditsSettings = AuditsSettings()
+    subscriptions: SubscriptionsSettings = SubscriptionsSettings()
     custody: CustodySettings = CustodySettings()
     gs1: Gs1Settings = Gs1Settings()
     audit: AuditSettings = AuditSettings()

@@ -44,6 +44,9 @@ class Action(StrEnum):
     COPIES = "copies"
     PACKAGE_RECEIVED = "package_received"
     PACKAGE_SENT = "package_sent"
+    QUERY_CHANGE = "query_change"
+    SUBSCRIPTION_CHANGE = "subscription_change"
+    NOTIFY = "notify"
     TOKEN_USE = "token_use"  # noqa: S105 - a token that may not do what was asked, or is none
     REQUEST = "request"  # one that reached nothing, or none of the others
     AUDIT_READ = "audit_read"
@@ -251,6 +254,9 @@ _DONE = {
     Action.COPIES: "was given copies of entries",
     Action.PACKAGE_RECEIVED: "sent a package to this node",
     Action.PACKAGE_SENT: "gave entries to another member",
+    Action.QUERY_CHANGE: "made or deleted a named query",
+    Action.SUBSCRIPTION_CHANGE: "changed a subscription",
+    Action.NOTIFY: "sent events to a subscriber",
     Action.TOKEN_USE: "was turned away at the door",
     Action.REQUEST: "sent a request",
     Action.AUDIT_READ: "read the audit trail",

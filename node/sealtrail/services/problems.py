@@ -15,7 +15,7 @@ _TYPES = {
     400: ("epcisException:ValidationException", "The request is malformed"),
     401: ("epcisException:SecurityException", "Credentials are missing or not known"),
     403: ("epcisException:SecurityException", "Not allowed"),
-    404: ("epcisException:NoSuchResourceException", "Not found"),
+    404: ("epcisException:NoSuchNameException", "Not found"),
     405: ("about:blank", "The method is not allowed here"),
     406: ("epcisException:NotAcceptableException", "Nothing acceptable can be produced"),
     408: ("about:blank", "The request took too long to arrive"),
@@ -35,6 +35,9 @@ _TYPES = {
 _TYPES_BY_CODE = {
     "query_parameter": "epcisException:QueryParameterException",
     "query_too_large": "epcisException:QueryTooLargeException",
+    "query_name_unknown": "epcisException:NoSuchNameException",
+    "subscription_controls": "epcisException:SubscriptionControlsException",
+    "schedule": "epcisException:SubscriptionControlsException",
 }
 
 

@@ -24,7 +24,7 @@ from sealtrail.epcis.query import (
 )
 from sealtrail.errors import UnavailableError
 from sealtrail.store.event_clauses import TIME_COLUMNS, Binder, Clause, absence_of, clause_of
-from sealtrail.store.event_index import load_gap
+from sealtrail.store.event_index import Gap, load_gap
 from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
 
 # So few rows are gathered and sorted, whatever the order.
@@ -103,6 +103,45 @@ def find_events(
     return found, None
 
 
+def walk_events(
+    connection: sqlite3.Connection,
+    wanted: EventFilter,
+    *,
+    after: int,
+    until: int,
+    limit: int,
+    contents_bytes_max: int,
+) -> tuple[list[StoredEvent], int]:
+    """Return matching events of the rows after ``after`` up to ``until``, as they arrived, whatever order is asked for;
+    and up to which row there are no others.
+
+    Each row is looked at by itself: what that takes is bounded by how many rows there are, however many match.
+    ``limit`` and ``contents_bytes_max`` as of :func:`find_events`.
+
+    Raises:
+        UnavailableError: as :func:`find_events`.
+    """
+    question = _question(connection, wanted, limit + 1)
+    _require_indexed(connection, wanted, after)
+    where = _conditions(question, "e.event_row", question.clauses)
+    where.append(
+        f"e.event_row BETWEEN {question.binder.one(after + 1)} AND {question.binder.one(until)}"
+    )
+    rows = question.connection.execute(
+        f"SELECT {COLUMNS} FROM event AS e WHERE {' AND '.join(where)}"
+        f" ORDER BY e.event_row LIMIT {question.limit}",
+        question.binder.values,
+    )
+    found: list[StoredEvent] = []
+    octets = 0
+    for event in map(stored_event, rows):
+        octets += len(event.content or b"")
+        if len(found) == limit or (found and octets > contents_bytes_max):
+            return found, found[-1].event_row
+        found.append(event)
+    return found, until
+
+
 def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: int) -> int:
     """Return how many events match, counting no further than ``limit``.
 
@@ -161,12 +200,19 @@ def _question(connection: sqlite3.Connection, wanted: EventFilter, limit: int) -
 
 
 def _require_index(connection: sqlite3.Connection, wanted: EventFilter) -> None:
-    if order_of(wanted) in (ARRIVAL, *TIME_COLUMNS) and all(
-        isinstance(each, TimeRange) for each in wanted.conditions
-    ):
-        return
-    gap = load_gap(connection)
-    if not gap.closed:
+    if order_of(wanted) in (ARRIVAL, *TIME_COLUMNS):
+        _require_indexed(connection, wanted, 0)
+    else:
+        _require_closed(load_gap(connection), 0)
+
+
+def _require_indexed(connection: sqlite3.Connection, wanted: EventFilter, after: int) -> None:
+    if not all(isinstance(each, TimeRange) for each in wanted.conditions):
+        _require_closed(load_gap(connection), after)
+
+
+def _require_closed(gap: Gap, after: int) -> None:
+    if not gap.closed and after < gap.until:
         raise UnavailableError(
             "query_index_incomplete",
             f"events recorded by an earlier version are being indexed: {gap.event_row} of {gap.until}",

@@ -34,6 +34,7 @@ async def run(
     """Send every body once over ``clients`` connections and return what was measured."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
+        "Accept: application/vnd.sealtrail.receipt+json, application/json;q=0.9\r\n"
         "Content-Type: application/ld+json\r\nContent-Length: "
     ).encode()
     left = iter(bodies)

@@ -29,10 +29,12 @@ from sealtrail.epcis.query.parameters import (
     parse_filter,
     parse_query_object,
 )
+from sealtrail.epcis.query.readers import EPC_PLACES
 from sealtrail.epcis.query.refusals import refusal
 
 __all__ = [
     "ARRIVAL",
+    "EPC_PLACES",
     "PAGING",
     "VALUES_MAX",
     "AnyOf",

@@ -46,14 +46,14 @@ COMPARISONS: dict[str, Comparison] = {
     "LT": "lt",
     "LE": "le",
 }
-_EPC_PLACES = ("epc", "parent", "input", "output")
+EPC_PLACES = ("epc", "parent", "input", "output")
 _CLASS_PLACES = ("class", "input_class", "output_class")
 _PLACES: dict[str, tuple[str, ...]] = {
     "MATCH_epc": ("epc",),
     "MATCH_parentID": ("parent",),
     "MATCH_inputEPC": ("input",),
     "MATCH_outputEPC": ("output",),
-    "MATCH_anyEPC": _EPC_PLACES,
+    "MATCH_anyEPC": EPC_PLACES,
     "MATCH_epcClass": ("class",),
     "MATCH_inputEPCClass": ("input_class",),
     "MATCH_outputEPCClass": ("output_class",),

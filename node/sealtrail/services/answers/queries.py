@@ -11,7 +11,8 @@ import msgspec
 from sealtrail.epcis.query import EventFilter, Prefixes
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
-from sealtrail.services.answers.views import query_document
+from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
+from sealtrail.services.answers.views import QUERY_NAME, event_document, query_document
 from sealtrail.services.integrity import require_committed, require_included, require_sealed
 from sealtrail.services.receipts import Receipt, load_placed, rfc3339
 from sealtrail.signing import Reference
@@ -30,6 +31,7 @@ from sealtrail.store.events import (
 )
 from sealtrail.store.identity import require_identity
 from sealtrail.store.jobs import CaptureJob, list_jobs, load_job
+from sealtrail.store.known_values import Column, list_column, list_epcs
 from sealtrail.store.log import LogStore, StoredEntry, load_entry
 
 # A query that no index serves may walk over every event; it must not hold its reader for ever.
@@ -87,6 +89,8 @@ class QueryService:
         total_max: int | None = None,
         refuse_over: int | None = None,
         showed: Showed | None = None,
+        query_name: str = QUERY_NAME,
+        presentation: Presentation = AS_RECORDED,
     ) -> tuple[bytes, PageToken | None]:
         """Return an EPCISQueryDocument with one page of matching events, and where the next begins.
 
@@ -96,6 +100,8 @@ class QueryService:
             total_max: end after that many events, over all pages (``eventCountLimit``).
             refuse_over: refuse a query that more events match (``maxEventCount``).
             showed: told the entry ids of the events that are returned.
+            query_name: which query it is, if it has a name of its own.
+            presentation: the form of the document.
 
         Raises:
             TooLargeError: over ``refuse_over`` (``query_too_large``), or ``query_too_complex``.
@@ -117,7 +123,10 @@ class QueryService:
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,
             )
             entry_ids = [event.entry_id for event in found]
-            return query_document(found, now_ms=self._clock()), entry_ids, more
+            document = query_document(
+                found, presentation, now_ms=self._clock(), query_name=query_name
+            )
+            return document, entry_ids, more
 
         body, entry_ids, more = await self._database.read(read, seconds_max=QUERY_SECONDS_MAX)
         if showed is not None:
@@ -131,7 +140,13 @@ class QueryService:
         """Return what prefixes of extensions stand for in recorded events, for queries that don't say it."""
         return await self._database.read(load_prefixes)
 
-    async def events_with_id(self, event_id: str, *, showed: Showed | None = None) -> bytes:
+    async def events_with_id(
+        self,
+        event_id: str,
+        *,
+        showed: Showed | None = None,
+        presentation: Presentation = AS_RECORDED,
+    ) -> bytes:
         """Return an EPCISQueryDocument of every event with that id (an error declaration shares it).
 
         Raises:
@@ -143,7 +158,38 @@ class QueryService:
             raise _unknown(event_id)
         if showed is not None:
             showed([event.entry_id for event in shown])
-        return query_document(shown, now_ms=self._clock())
+        return query_document(shown, presentation, now_ms=self._clock())
+
+    async def event(self, entry_id: bytes, presentation: Presentation) -> bytes:
+        """Return one event, by its entry, in the form asked for.
+
+        Raises:
+            NotFoundError: none such (``event_unknown``), or erased (``content_erased``).
+            NotAcceptableError: the form has no words for it.
+        """
+        found = await self._database.read(lambda c: load_by_entries(c, [entry_id]))
+        if entry_id not in found:
+            raise _unknown("0x" + entry_id.hex())
+        return event_document(found[entry_id], presentation)
+
+    async def any(self, wanted: EventFilter) -> bool:
+        """Tell whether any event is one of those that are asked for."""
+        return await self._database.read(
+            lambda c: count_events(c, wanted, limit=1) > 0, seconds_max=QUERY_SECONDS_MAX
+        )
+
+    async def known_epcs(self, *, after: str, limit: int) -> list[str]:
+        """Return canonical identifiers of what events name as an EPC, in order, after one of them."""
+        return await self._database.read(
+            lambda c: list_epcs(c, after=after, limit=limit), seconds_max=QUERY_SECONDS_MAX
+        )
+
+    async def known_values(self, column: Column, *, after: str, limit: int) -> list[str]:
+        """Return business steps, dispositions or places that events have, in order, after one of them."""
+        return await self._database.read(
+            lambda c: list_column(c, column, after=after, limit=limit),
+            seconds_max=QUERY_SECONDS_MAX,
+        )
 
     async def content(self, name: str) -> Content:
         """Return the recorded bytes of one event, by entry id, event hash or event id.
@@ -154,7 +200,7 @@ class QueryService:
         """
 
         def read(connection: sqlite3.Connection) -> list[StoredEvent]:
-            events = _named(connection, name)
+            events = named_events(connection, name)
             for event in events:
                 require_sealed(connection, event)
             return events
@@ -271,7 +317,8 @@ def job_view(job: CaptureJob) -> dict[str, Any]:
     }
 
 
-def _named(connection: sqlite3.Connection, name: str) -> list[StoredEvent]:
+def named_events(connection: sqlite3.Connection, name: str) -> list[StoredEvent]:
+    """Return the events that are named by an entry's id, an event hash or an event id."""
     digest = _digest(name.removeprefix(HASH_URI_PREFIX).partition("?")[0])
     if digest is None:
         return load_by_event_id(connection, name)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sealtrail.epcis import json_form
-from sealtrail.epcis.views import write_query_document
+from sealtrail.epcis.views import translate, write_event, write_query_document
+from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
 
@@ -32,11 +33,42 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
     return view
 
 
-def query_document(events: Sequence[StoredEvent], *, now_ms: int) -> bytes:
-    """Return an EPCISQueryDocument of the events, as JSON."""
+def event_document(event: StoredEvent, presentation: Presentation) -> bytes:
+    """Return one event with its context, in the form asked for.
+
+    Raises:
+        NotFoundError, IntegrityError: the content is erased, or damaged.
+        NotAcceptableError: the form has no words for it.
+    """
+    return write_event(
+        translate(event_view(event), presentation.convert),
+        form=presentation.form,
+        cbv_format=presentation.cbv_format,
+    )
+
+
+def query_document(
+    events: Sequence[StoredEvent],
+    presentation: Presentation,
+    *,
+    now_ms: int,
+    query_name: str = QUERY_NAME,
+    subscription_id: str | None = None,
+) -> bytes:
+    """Return an EPCISQueryDocument of the events, in the form asked for.
+
+    Args:
+        subscription_id: whose results these are, if it is a subscription's.
+
+    Raises:
+        NotFoundError, IntegrityError: a content is erased, or damaged.
+        NotAcceptableError: the form has no words for one of them.
+    """
     return write_query_document(
-        [event_view(event) for event in events],
-        form="json-2.0",
-        query_name=QUERY_NAME,
+        [translate(event_view(event), presentation.convert) for event in events],
+        form=presentation.form,
+        query_name=query_name,
+        subscription_id=subscription_id,
         created=rfc3339(now_ms),
+        cbv_format=presentation.cbv_format,
     )

@@ -45,6 +45,7 @@ class AuditNote(msgspec.Struct):
     reason: str | None = None
     job: str | None = None
     member: str | None = None
+    what: str | None = None
     code: str | None = None
     pointer: str | None = None
     written: bool = False
@@ -107,7 +108,7 @@ class AuditNote(msgspec.Struct):
         return record, self._body if refused else None
 
     def _subject(self, leaves: tuple[tuple[int, int], ...], job: str | None) -> Subject | None:
-        if not (leaves or job or self._entries or self._items or self.member):
+        if not (leaves or job or self._entries or self._items or self.member or self.what):
             return None
         counted = self._entries_count > len(self._entries)
         items_counted = self._items_count > len(self._items)
@@ -120,6 +121,7 @@ class AuditNote(msgspec.Struct):
             items_count=self._items_count if items_counted else None,
             job=job,
             member=self.member,
+            what=clipped(self.what),
         )
 
     def _input(self) -> Input | None:

@@ -18,9 +18,11 @@ from sealtrail.services.fsck import (
     items,
     keystore,
     log_findings,
+    master_data,
     own_entries,
     rows,
     structure,
+    subscriptions,
     tombstones,
     trail,
     tree,
@@ -50,7 +52,9 @@ CHECKS: Mapping[str, Check] = {
         cosignatures.CHECK,
         index_audits.CHECK,
         log_findings.CHECK,
+        master_data.CHECK,
         working.JOBS,
         working.DELIVERIES,
+        subscriptions.CHECK,
     )
 }

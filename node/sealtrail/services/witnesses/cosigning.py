@@ -19,7 +19,7 @@ from sealtrail.log.checkpoint import Checkpoint, NoteSignature, parse_note
 from sealtrail.log.cosignature import Cosignature, Witness, find_cosignature
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.chain.network import FollowedNetworks
-from sealtrail.services.witnesses.courses import Courses, Rhythm, Turn
+from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.witnesses.witness_list import AskedWitness, WitnessList
 from sealtrail.store import cosignatures, outbox
 from sealtrail.store.database import Database

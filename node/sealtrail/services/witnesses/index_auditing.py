@@ -44,8 +44,8 @@ from sealtrail.log.item_index import IndexHead, encode_index_document
 from sealtrail.membership.records import MemberRecord, Purpose, Status
 from sealtrail.peers.client import PeerClient
 from sealtrail.services.chain.network import FollowedNetworks
+from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.own_log.plain_entries import plain_root
-from sealtrail.services.witnesses.courses import Courses, Rhythm, Turn
 from sealtrail.services.witnesses.index_audits_taken import encode_given
 from sealtrail.services.witnesses.log_reading import LogReading, ReadingLimits, in_thread
 from sealtrail.services.witnesses.log_watch import LogWatch

@@ -1,0 +1,197 @@
+"""Pages: how many a client wants, and the tokens with which it asks for the next ones (EPCIS 2.0 section 12).
+
+A token says where its listing goes on, so that none is lost or comes twice when more is recorded meanwhile, and nothing
+is held for it here. It is bound to its listing, ends some time after it was given out, and can be released before.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+from aiohttp import web
+from multidict import MultiDict
+
+from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
+from sealtrail.errors import InputError
+
+TOKEN_SECONDS = 7 * 24 * 3600
+# Tokens that were released and would not have ended yet; beyond that the first one is forgotten.
+RELEASED_MAX = 10_000
+_PAGING = ("perPage", "nextPageToken")
+
+
+class _Token(msgspec.Struct, frozen=True, array_like=True):
+    """``ends`` is a Unix time in seconds; ``listing`` what it is for; ``place`` where that goes on."""
+
+    ends: int
+    listing: str
+    place: str
+
+
+class PageTokens:
+    """Gives out tokens and takes them back.
+
+    Args:
+        clock: gives Unix seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._released: dict[bytes, int] = {}
+
+    def next_page(self, request: web.Request, place: str) -> dict[str, str]:
+        """Return the headers that lead to the page after this one."""
+        ends = int(self._clock()) + TOKEN_SECONDS
+        packed = msgspec.json.encode(_Token(ends, _listing(request), place))
+        token = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        address = request.rel_url.update_query(nextPageToken=token)
+        return {
+            "Link": f'<{_absolute(request, str(address))}>; rel="next"',
+            "GS1-Next-Page-Token-Expires": datetime.fromtimestamp(ends, UTC).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
+        }
+
+    def place(self, request: web.Request) -> str | None:
+        """Return where the listing that is asked for goes on; None: from its beginning.
+
+        Raises:
+            InputError: ``page_token_invalid``, ``page_token_expired``, ``query_parameter_repeated``.
+        """
+        given = request.query.getall("nextPageToken", [])
+        if len(given) > 1:
+            raise InputError(
+                "query_parameter_repeated", "nextPageToken is given twice", pointer="nextPageToken"
+            )
+        if not given:
+            return None
+        token = _read(given[0])
+        if token.listing != _listing(request):
+            raise _invalid("nextPageToken is of another listing")
+        if token.ends < self._clock() or _digest(given[0]) in self._released:
+            raise InputError(
+                "page_token_expired",
+                "nextPageToken has ended, or was released",
+                pointer="nextPageToken",
+                advice="ask for the first page again",
+            )
+        return token.place
+
+    def query(self, request: web.Request) -> MultiDict[str]:
+        """Return the request's parameters with what its token leads to in the token's place.
+
+        Raises:
+            InputError: as :meth:`place`.
+        """
+        parameters = MultiDict(request.query)
+        place = self.place(request)
+        if place is not None:
+            parameters["nextPageToken"] = place
+        return parameters
+
+    def release(self, token: str) -> None:
+        """Let a token end now; harmless to repeat.
+
+        Raises:
+            InputError: it is none of this node's (``page_token_invalid``).
+        """
+        self._released[_digest(token)] = _read(token).ends
+        if len(self._released) > RELEASED_MAX:
+            del self._released[next(iter(self._released))]
+
+
+def page_size(request: web.Request) -> int:
+    """Return how many one page is to have: ``perPage``, within the node's limit.
+
+    Raises:
+        InputError: ``query_parameter_invalid``.
+    """
+    return check_page_size(request.query.get("perPage", PER_PAGE_DEFAULT))
+
+
+def check_page_size(given: object) -> int:
+    """Return how many one page is to have, given as text or as a number.
+
+    Raises:
+        InputError: ``query_parameter_invalid``.
+    """
+    text = given if isinstance(given, str) else str(given)
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
+        raise InputError(
+            "query_parameter_invalid",
+            f"perPage is {text[:40]!r}, expected a whole number above 0",
+            pointer="perPage",
+        )
+    return min(int(text), PER_PAGE_MAX)
+
+
+def row_page(request: web.Request, pages: PageTokens) -> tuple[int, int]:
+    """Return the row after which a listing by rows goes on, and how many its page is to have.
+
+    Raises:
+        InputError: as :func:`check_only_paging`, :func:`page_size` and :meth:`PageTokens.place`.
+    """
+    check_only_paging(request)
+    place = pages.place(request)
+    if place is not None and not (place.isascii() and place.isdigit() and len(place) < 16):
+        raise _invalid("nextPageToken is of another listing")
+    return int(place or 0), page_size(request)
+
+
+def next_row_page(request: web.Request, pages: PageTokens, row: int | None) -> dict[str, str]:
+    """Return the headers that lead to the page after a row; none, if there is none."""
+    return {} if row is None else pages.next_page(request, str(row))
+
+
+def check_only_paging(request: web.Request) -> None:
+    """Refuse parameters that a listing doesn't have.
+
+    Raises:
+        InputError: ``query_parameter_unknown``.
+    """
+    for name in request.query:
+        if name not in _PAGING:
+            raise InputError(
+                "query_parameter_unknown", f"{name[:80]} is not known here", pointer=name[:80]
+            )
+
+
+def _read(token: str) -> _Token:
+    try:
+        packed = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), b"-_", validate=True)
+        return msgspec.json.decode(packed, type=_Token)
+    except (ValueError, msgspec.DecodeError, RecursionError) as e:
+        raise _invalid("this is not a page token that this node gave out") from e
+
+
+def _invalid(message: str) -> InputError:
+    return InputError(
+        "page_token_invalid",
+        message,
+        pointer="nextPageToken",
+        advice="follow the Link header without changing the query",
+    )
+
+
+def _listing(request: web.Request) -> str:
+    query = sorted((n, v) for n, v in request.query.items() if n not in _PAGING)
+    return sha256(msgspec.json.encode([request.path, query])).hexdigest()[:24]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def _absolute(request: web.Request, address: str) -> str:
+    """Return an address as the client reaches it: many follow only whole ones."""
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+    known = scheme in ("http", "https") and _is_host(request.host)
+    return f"{scheme}://{request.host}{address}" if known else address
+
+
+def _is_host(text: str) -> bool:
+    return bool(text) and all(each.isalnum() or each in ".-:[]_" for each in text)
