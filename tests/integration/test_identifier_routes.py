@@ -338,6 +338,32 @@ async def test_a_scan_is_told_with_its_control_characters(node: tuple[ClientSess
         assert body["problems"] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("urn:epc:id:sgtin:0614141.107346.A1B2", f"https://id.gs1.org/01/{GTIN}/21/A1B2"),
+        (f"https://x.example{PACK}?17=271231&utm=1", f"https://id.gs1.org{PACK}?17=271231"),
+        (f"https://x.example/01/{GTIN}/21/A?10=L7", f"https://id.gs1.org/01/{GTIN}/21/A"),
+        ("https://example.com/tote/17", None),
+    ],
+)
+async def test_an_identifier_is_told_as_a_scan_is(
+    node: tuple[ClientSession, str], text: str, link: str | None
+) -> None:
+    body = await (await ask(node, "/v1/scan", params={"text": text})).json()
+    assert body["digital_link"] == link
+    assert body["item"]["canonical"]
+
+
+async def test_a_urn_that_is_not_known_says_why(node: tuple[ClientSession, str]) -> None:
+    for text, code in (
+        ("(00)040000000000000006", "company_prefix_unknown"),
+        ("https://example.com/tote/17", "identifier_without_urn"),
+    ):
+        body = await (await ask(node, "/v1/scan", params={"text": text})).json()
+        assert (body["urn"], body["no_urn"]["code"]) == (None, code)
+
+
 async def test_a_scan_that_names_no_item_says_why(node: tuple[ClientSession, str]) -> None:
     body = await (await ask(node, "/v1/scan", params={"text": "(414)0614141123452"})).json()
     assert (body["item"], body["no_item"]["code"]) == (None, "identifier_of_no_item")

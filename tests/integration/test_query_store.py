@@ -113,6 +113,7 @@ def test_no_query_of_partners_scans_a_table(
 ) -> None:
     if way == "walked":
         monkeypatch.setattr(event_query, "_COUNTED_FIRST", 0)
+        monkeypatch.setattr(event_query, "COUNTED_MAX", 0)
         monkeypatch.setattr(event_query, "GATHERED_MAX", 0)
     wanted = asked(**parameters)
     statements: list[str] = []

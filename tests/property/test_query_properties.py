@@ -265,6 +265,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Few events are gathered; with these limits the same few are walked to, as very many would be."""
     if request.param == "walked":
         monkeypatch.setattr(event_query, "_COUNTED_FIRST", 0)
+        monkeypatch.setattr(event_query, "COUNTED_MAX", 0)
         monkeypatch.setattr(event_query, "GATHERED_MAX", 0)
     return str(request.param)
 

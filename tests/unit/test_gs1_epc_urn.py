@@ -80,6 +80,7 @@ def test_any_domain_and_stem_and_what_a_urn_has_no_place_for() -> None:
         "urn:uuid:1af03ffb-0000-4000-8000-23868eb62023",
         "https://id.gs1.org/01/09521234543213/21/1",  # prefix not known; "952" is too short to be one
         "https://id.gs1.org/01/10614141073464/22/2A",  # a variant has no URN
+        "https://id.gs1.org/414/0614141123452/254/0",  # in a URN, the extension 0 says: none
         "https://id.gs1.org/8004/0614141",  # no reference behind the prefix
     ],
 )

@@ -170,3 +170,8 @@ def test_a_links_query_is_read_whatever_its_host_looks_like() -> None:
 def test_a_links_query_that_contradicts_its_path_is_refused() -> None:
     with pytest.raises(InputError, match="identifier_contradictory"):
         parse_item("https://id.gs1.org/01/09521001001014/10/L7/21/A1?10=L8")
+
+
+@pytest.mark.parametrize("link", ["8004/ABC", "253/0614141123452" + "x" * 20, "8013/ab"])
+def test_a_recorded_link_can_be_asked_for_whatever_its_value_is(link: str) -> None:
+    assert parse_item(f"https://id.gs1.org/{link}").canonical == f"https://id.gs1.org/{link}"

@@ -13,6 +13,7 @@ class Ambiguity(StrEnum):
     TRANSACTION_TYPE = "biz_transaction_without_type"
     NAMESPACE = "extension_namespace"
     FIELD_NAMESPACE = "field_extension_namespace"
+    LIST_NAME = "extension_list"
     NUMERIC_TEXT = "numeric_text"
     BARE_WORD = "vocabulary_word_in_text"
     EVENT_CONTEXT = "event_context"

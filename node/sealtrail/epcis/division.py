@@ -66,14 +66,17 @@ class Division(msgspec.Struct, frozen=True):
     elements: tuple[bytes, ...]
 
 
-def divide(content: bytes) -> Division:
+def divide(content: bytes, form: dict[str, Any] | None = None) -> Division:
     """Divide the content of an accepted event; what came in XML (it begins with ``<``) in its JSON form.
+
+    Args:
+        form: the JSON form of a content in XML, if it is known.
 
     Raises:
         InputError: ``json_malformed``, it is none at all; one that was accepted is always divided.
     """
     if content.startswith(b"<"):
-        return _divided(read_event_content(content).form, encode_jcs)
+        return _divided((form or read_event_content(content).form).copy(), encode_jcs)
     try:
         core: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:

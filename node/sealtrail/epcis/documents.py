@@ -173,7 +173,9 @@ def _recorded(event: Any, source: _Source, pointer: str) -> RecordedEvent:
     return _record(_read(event, source), MEDIA_TYPE, pointer)
 
 
-def _record(read: _Read, media_type: str, pointer: str) -> RecordedEvent:
+def _record(
+    read: _Read, media_type: str, pointer: str, form: dict[str, Any] | None = None
+) -> RecordedEvent:
     value, content, text, doubts = read
     return RecordedEvent(
         event=value,
@@ -184,6 +186,7 @@ def _record(read: _Read, media_type: str, pointer: str) -> RecordedEvent:
         items=items_of(value),
         media_type=media_type,
         pointer=pointer,
+        form=form,
     )
 
 
@@ -273,7 +276,9 @@ def _each_xml(
 
 
 def _recorded_xml(event: XmlEvent, source: _Source, pointer: str) -> RecordedEvent:
-    return _record(_read_xml(event, source), XML_MEDIA_TYPE, pointer)
+    read = _read_xml(event, source)
+    event.form.pop("recordTime", None)  # as the content has it
+    return _record(read, XML_MEDIA_TYPE, pointer, event.form)
 
 
 def _hashed_xml(event: XmlEvent, source: _Source, pointer: str) -> HashedEvent:

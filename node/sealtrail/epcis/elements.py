@@ -111,6 +111,8 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
         if name.endswith("List"):
             # the JSON binding drops the element name inside a list; it is the list's without "List"
             elements = value if isinstance(value, list) else (value,)
+            if elements is not value or any(isinstance(element, list) for element in elements):
+                texts.doubts.add(Ambiguity.LIST_NAME)  # in XML, no element name is added to these
             inner = sorted(_element(name[:-4], element, texts) for element in elements)
             if inner:
                 entries.append(name + "".join(inner))

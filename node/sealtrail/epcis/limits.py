@@ -7,6 +7,9 @@ import msgspec
 # In an identifier, the URI of a word, the name of an extension. What GS1 standardises has some 100; browsers and
 # servers take 2,000 for granted, and an event id stands in addresses.
 URI_CHARACTERS_MAX = 2_048
+# In one tag of XML. Canonical form sorts the attributes, and looks through the namespaces in scope, in square time.
+XML_ATTRIBUTES_MAX = 256
+XML_NAMESPACES_MAX = 100
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

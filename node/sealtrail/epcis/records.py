@@ -37,11 +37,15 @@ class HashedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedEvent(HashedEvent, frozen=True, kw_only=True):
-    """One event as it is recorded: its value and the items it names beside content and hashes."""
+    """One event as it is recorded: its value and the items it names beside content and hashes.
+
+    ``form`` is the JSON form of one that came in XML.
+    """
 
     event: AnyEvent
     items: tuple[ItemMention, ...]
     media_type: str
+    form: dict[str, Any] | None = None
 
 
 class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):

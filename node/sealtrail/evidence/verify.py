@@ -276,6 +276,7 @@ def _disclosure_step(record: EntryRecord, entry: Entry, event: RecordedEvent | N
             record.content,
             content_hash=event.content_hash,
             event_hash=event.event_hash,
+            form=event.form,
         )
     if found != entry.disclosure_root:
         return does_not_hold(

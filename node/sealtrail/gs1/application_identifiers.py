@@ -100,19 +100,37 @@ def check_value(entry: ApplicationIdentifier, value: str) -> None:
         )
     for component, name, holds in entry.rules:
         text = match[component]
-        if text is None or holds(text):
-            continue
-        if name == "check":
-            raise InputError(
-                "identifier_check_digit",
-                f"({entry.ai}){value}: the check digit is {text[-1]}, {check_digit(text[:-1])} was expected.",
-                advice="Look for a mistyped or swapped digit.",
-            )
-        raise InputError(
-            "identifier_value_malformed",
-            f"({entry.ai}){value}: {text!r} breaks the rule {name!r}.",
-            rule=name,
+        if text is not None and not holds(text):
+            raise _broken(entry, value, text, name)
+
+
+def check_check_digit(ai: str, value: str) -> None:
+    """Check nothing but the check digit of a key, if it has one.
+
+    Raises:
+        InputError: ``identifier_check_digit``.
+    """
+    entry = _table().get(ai)
+    match = entry and entry.form(value)
+    if entry is None or not match:
+        return
+    for component, name, holds in entry.rules:
+        if name == "check" and not holds(match[component]):
+            raise _broken(entry, value, match[component], name)
+
+
+def _broken(entry: ApplicationIdentifier, value: str, text: str, rule: str) -> InputError:
+    if rule == "check":
+        return InputError(
+            "identifier_check_digit",
+            f"({entry.ai}){value}: the check digit is {text[-1]}, {check_digit(text[:-1])} was expected.",
+            advice="Look for a mistyped or swapped digit.",
         )
+    return InputError(
+        "identifier_value_malformed",
+        f"({entry.ai}){value}: {text!r} breaks the rule {rule!r}.",
+        rule=rule,
+    )
 
 
 @cache

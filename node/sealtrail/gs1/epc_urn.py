@@ -119,8 +119,10 @@ def _sscc(link: DigitalLink, split: Split) -> str | None:
 
 def _sgln(link: DigitalLink, split: Split) -> str | None:
     parts = split(link.value[:12])
-    extension = _escape(link.qualifiers.get("254", "0"))
-    return parts and f"urn:epc:id:sgln:{parts[0]}.{parts[1]}.{extension}"
+    extension = link.qualifiers.get("254")
+    if parts is None or extension == "0":  # which in a URN says: none (TDS section 6.3.3)
+        return None
+    return f"urn:epc:id:sgln:{parts[0]}.{parts[1]}.{_escape(extension or '0')}"
 
 
 def _plain(scheme: str, size: int) -> Callable[[DigitalLink, Split], str | None]:

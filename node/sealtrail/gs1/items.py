@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from sealtrail.errors import InputError
-from sealtrail.gs1.application_identifiers import application_identifier, check_value
+from sealtrail.gs1.application_identifiers import check_check_digit
 from sealtrail.gs1.canonical import canonical
 from sealtrail.gs1.digital_link import DIGITAL_LINK, DigitalLink, parse_digital_link
 from sealtrail.gs1.elements import parse_bracketed
@@ -53,19 +53,28 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     expiry: str | None = None
 
 
+def read_link(text: str) -> DigitalLink | None:
+    """Return a Digital Link that a user gives; None of another URI.
+
+    Values are held to no more than their check digit: what was recorded can be asked for.
+
+    Raises:
+        InputError: ``identifier_check_digit``.
+    """
+    link = parse_digital_link(text)
+    if link is not None:
+        check_check_digit(link.ai, link.value)
+    return link
+
+
 def item_of_link(text: str) -> Item | None:
     """Return the item of a Digital Link that a user gives, with what its query says of it; None of another URI.
 
     Raises:
-        InputError: ``identifier_check_digit``, ``identifier_contradictory``, ``identifier_of_no_item``; as
-            :func:`check_value`.
+        InputError: ``identifier_check_digit``, ``identifier_contradictory``, ``identifier_of_no_item``.
     """
-    link = parse_digital_link(text)
-    if link is None:
-        return None
-    if (entry := application_identifier(link.ai)) is not None:
-        check_value(entry, link.value)
-    return _require_item(_with_query(_item(link), text))
+    link = read_link(text)
+    return None if link is None else _require_item(_with_query(_item(link), text))
 
 
 def item_of_urn(text: str) -> Item:

@@ -12,7 +12,6 @@ likely enough by chance that a scanner which announces its symbology is trusted 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from sealtrail.errors import InputError
 from sealtrail.gs1.application_identifiers import (
@@ -42,11 +41,11 @@ def read_without_fnc1(text: str, *, from_scanner: bool) -> tuple[Elements, bool]
     try:
         plain = parse_element_string(text)
     except InputError as error:
-        possible, _ = _readings(text)
+        possible, cut_short = _readings(text)
         if not possible:
             raise
         readings = [r for r in possible if _tells_more(r, {}, from_scanner)] or possible
-        if len(readings) > 1:
+        if len(readings) > 1 or cut_short:
             raise _ambiguous(readings) from error
         return readings[0], True
     readings, cut_short = _readings(text)
@@ -74,9 +73,9 @@ def _ambiguous(readings: list[Elements]) -> InputError:
 
 
 def _readings(text: str) -> tuple[list[Elements], bool]:
-    """Every way to read the text, up to one more than is shown; and whether there may be ways that were not tried."""
+    """Every way to read the text that was found; and whether there may be others that were not tried."""
     steps = iter(range(_STEPS_MAX))
-    found = list(islice(_read_on(text, 0, {}, steps), _CANDIDATES_MAX + 1))
+    found = list(_read_on(text, 0, {}, steps))
     return found, next(steps, None) is None
 
 

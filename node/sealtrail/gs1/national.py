@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 
 from sealtrail.errors import InputError
+from sealtrail.gs1.application_identifiers import application_identifier, check_value
 from sealtrail.gs1.check_digit import check_digit
 
 NHRN_AIS = ("710", "711", "712", "713", "714", "715", "716", "717")
@@ -28,15 +29,8 @@ _NTINS = (
     (re.compile(r"0(3400[0-9]{9})").fullmatch, "CIP"),
     (re.compile(r"0847000([0-9]{6})[0-9]").fullmatch, "CN"),
 )
-# An envelope's data identifiers and how their values look; others are kept as they are.
-_FORMS = {
-    "9N": re.compile(r"[0-9A-Z]{5,22}").fullmatch,
-    "8P": re.compile(r"[0-9]{14}").fullmatch,
-    "1T": re.compile(r"[\x21-\x7e]{1,20}").fullmatch,
-    "S": re.compile(r"[\x21-\x7e]{1,20}").fullmatch,
-    "D": re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])").fullmatch,
-}
 _identifier = re.compile(r"([0-9]{0,3}[A-Z])(.+)", re.DOTALL).fullmatch
+# data identifiers that say what an Application Identifier does, and keep to its form; others are kept as they are
 _AIS = {"8P": "01", "1T": "10", "S": "21", "D": "17"}
 
 
@@ -45,7 +39,7 @@ def parse_data_identifiers(fields: list[str]) -> dict[str, str]:
 
     Raises:
         InputError: ``identifier_malformed``, ``identifier_value_malformed``, ``identifier_ai_repeated``,
-            ``identifier_check_digit`` (of a PPN).
+            ``identifier_check_digit``.
     """
     found: dict[str, str] = {}
     for field in fields:
@@ -55,11 +49,9 @@ def parse_data_identifiers(fields: list[str]) -> dict[str, str]:
                 "identifier_malformed", f"Expected a data identifier and its value: {field[:40]!r}."
             )
         name, value = match.groups()
-        form = _FORMS.get(name)
-        if form is not None and not form(value):
-            raise InputError(
-                "identifier_value_malformed", f"{name} can not have the value {value[:100]!r}."
-            )
+        entry = application_identifier(_AIS.get(name, ""))
+        if entry is not None:
+            check_value(entry, value)
         if found.setdefault(name, value) != value:
             raise InputError(
                 "identifier_ai_repeated",

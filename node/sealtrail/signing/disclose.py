@@ -51,7 +51,7 @@ def disclose(
         withhold: parts; with :attr:`Part.ITEMS` among them even the number of items is.
         item_salt: the log's, if whoever is shown this may have it: the shown items' keys are proven then.
     """
-    salted = salt_parts(seed, divide(event.content))
+    salted = salt_parts(seed, divide(event.content, event.form))
     withheld = [part for part in Part if part in withhold and part is not Part.CORE]
     parts: dict[Part, bytes] = {
         part: salted.parts[part] for part in Part if part not in withheld and part is not Part.ITEMS

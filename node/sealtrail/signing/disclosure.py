@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -84,10 +85,19 @@ class Salted(msgspec.Struct, frozen=True):
 
 
 def event_disclosure_root(
-    seed: bytes, content: bytes, *, content_hash: bytes, event_hash: bytes
+    seed: bytes,
+    content: bytes,
+    *,
+    content_hash: bytes,
+    event_hash: bytes,
+    form: dict[str, Any] | None = None,
 ) -> bytes:
-    """Return the disclosure root of an event's entry, from the content of an accepted event and its hashes."""
-    salted = salt_parts(seed, divide(content))
+    """Return the disclosure root of an event's entry, from the content of an accepted event and its hashes.
+
+    Args:
+        form: the JSON form of a content in XML, if it is known.
+    """
+    salted = salt_parts(seed, divide(content, form))
     return node_hash(
         hashes_leaf(salted.salts, content_hash, event_hash),
         leaf_hash(salted.salts[PARTS_SALT] + b"".join(salted.hashes)),

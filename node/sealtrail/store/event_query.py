@@ -1,14 +1,16 @@
 """Queries over events: which rows match, found by the narrowest index, and their events page by page.
 
-A query whose narrowest condition holds for few events gathers those and sorts them. Of one that has none, the rows are
-walked in the order that is asked for, and each condition looked up for each: where every condition holds for many
-events, a page is soon full.
+A query whose narrowest condition holds for few events gathers those and sorts them. Otherwise rows are walked in the
+order that is asked for, along the narrowest list or all events by time, and the other conditions are looked up for
+each: where every condition holds for many events, a page is soon full. What such a query costs at worst, if many
+events meet each of its conditions and hardly one all of them, is a walk to the end.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import isqrt
 from typing import TypeAlias
 
 import msgspec
@@ -25,9 +27,11 @@ from sealtrail.store.event_clauses import TIME_COLUMNS, Binder, Clause, absence_
 from sealtrail.store.event_index import Gap, load_gap
 from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
 
-# Rows that are gathered and sorted rather than walked to; counting so many takes about a millisecond.
-GATHERED_MAX = 20_000
+# So few rows are gathered and sorted, whatever the order.
 _COUNTED_FIRST = 500
+# Counting so many takes a fraction of a millisecond.
+COUNTED_MAX = 5_000
+GATHERED_MAX = 20_000
 # Lists of rows that are merged in their order; of more, the rows are gathered.
 _MERGED_MAX = 8
 _INDEXES = {"eventTime": "event_by_time", "recordTime": "event_by_record_time"}
@@ -146,7 +150,8 @@ def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: 
     """
     _require_index(connection, wanted)
     question = _question(connection, wanted, limit)
-    narrow = _narrowest(question) or next(iter(question.clauses), None)
+    ranked = _ranked(question, COUNTED_MAX)
+    narrow = ranked[0][1] if ranked else None
     others = [clause for clause in question.clauses if clause is not narrow]
     live = narrow is not None and narrow.live
     where = " AND ".join(_conditions(question, "e.event_row", others, live=live)) or "1"
@@ -215,13 +220,28 @@ def _require_closed(gap: Gap, after: int) -> None:
         )
 
 
-def _narrowest(question: _Question) -> Clause | None:
-    """Return the condition that holds for the fewest events; None if each does for more than can be gathered."""
-    for most in (_COUNTED_FIRST, GATHERED_MAX):
-        counts = [(_count(question, clause, most), n) for n, clause in enumerate(question.clauses)]
-        if counts and min(counts)[0] < most:
-            return question.clauses[min(counts)[1]]
-    return None
+def _narrowest(question: _Question, most: int) -> Clause | None:
+    """Return the condition that holds for the fewest events; None if each does for ``most`` at least."""
+    ranked = _ranked(question, most)
+    return ranked[0][1] if ranked and ranked[0][0] < most else None
+
+
+def _ranked(question: _Question, most: int) -> list[tuple[int, Clause]]:
+    """Return the conditions with their numbers of rows, counted up to ``most``; the fewest first, then lists."""
+    counted = [(_count(question, clause, most), clause) for clause in question.clauses]
+    return sorted(counted, key=lambda each: (each[0], not _is_list(each[1])))
+
+
+def _is_list(clause: Clause) -> bool:
+    return 0 < len(clause.terms) <= _MERGED_MAX
+
+
+def _worth_gathering(question: _Question) -> int:
+    """Return how many rows are gathered and sorted as quickly as a page of them is walked to among all events."""
+    (events,) = question.connection.execute(
+        "SELECT coalesce(max(event_row), 0) FROM event"
+    ).fetchone()
+    return min(GATHERED_MAX, isqrt(question.limit * events // 2))
 
 
 def _count(question: _Question, clause: Clause, most: int) -> int:
@@ -231,13 +251,11 @@ def _count(question: _Question, clause: Clause, most: int) -> int:
 
 
 def _by_arrival(question: _Question, after: Position | None) -> Found:
-    narrow = _narrowest(question)
-    if narrow is None:
-        narrow = _first_merged(question)
-        if narrow is not None:
+    narrow = _narrowest(question, _COUNTED_FIRST)
+    if narrow is None and question.clauses:
+        narrow = _ranked(question, COUNTED_MAX)[0][1]
+        if _is_list(narrow):
             return _merged(question, narrow, after)
-        if question.clauses:
-            narrow = question.clauses[0]
     if narrow is not None:
         return _gathered(question, narrow, "event_row", after)
     where = _conditions(question, "e.event_row", [])
@@ -251,7 +269,9 @@ def _by_arrival(question: _Question, after: Position | None) -> Found:
 
 def _by_time(question: _Question, order: str, after: Position | None) -> Found:
     column = TIME_COLUMNS[order]
-    narrow = _narrowest(question)
+    narrow = _narrowest(question, _COUNTED_FIRST)
+    if narrow is None:
+        narrow = _narrowest(question, _worth_gathering(question))
     if narrow is not None:
         return _gathered(question, narrow, column, after)
     bounds = [c.time[1] for c in question.clauses if c.time is not None and c.time[0] == order]
@@ -282,6 +302,8 @@ def _by_value(question: _Question, field: str, after: Position | None) -> Found:
 def _gathered(question: _Question, narrow: Clause, column: str, after: Position | None) -> Found:
     others = [clause for clause in question.clauses if clause is not narrow]
     where = _conditions(question, "e.event_row", others, live=narrow.live)
+    if column == "event_row" and narrow.live:
+        return _gathered_as_arrived(question, narrow, after)
     key = () if after is None else (after.key, after.row)
     where += _beyond(question, (f"e.{column}", "e.event_row"), key)
     rows = question.rows(
@@ -292,8 +314,17 @@ def _gathered(question: _Question, narrow: Clause, column: str, after: Position 
     return [Position(key, row) for row, key in rows]
 
 
-def _first_merged(question: _Question) -> Clause | None:
-    return next((c for c in question.clauses if 0 < len(c.terms) <= _MERGED_MAX), None)
+def _gathered_as_arrived(question: _Question, narrow: Clause, after: Position | None) -> Found:
+    """Gather rows without a look at their events."""
+    others = [clause for clause in question.clauses if clause is not narrow]
+    where = _conditions(question, "r.event_row", others, live=True)
+    where += _beyond(question, ("r.event_row",), () if after is None else (after.row,))
+    rows = question.rows(
+        f"SELECT DISTINCT r.event_row, r.event_row FROM ({narrow.rows}) AS r"
+        f" WHERE {' AND '.join(where) or '1'}"
+        f" ORDER BY {_sorted(question, 'r.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
 
 
 def _merged(question: _Question, narrow: Clause, after: Position | None) -> Found:

@@ -26,7 +26,9 @@ from sealtrail.evidence.audit_export import parse_export
 from sealtrail.evidence.bundle.form import parse_section
 from sealtrail.evidence.bundle.trust import TrustFile, encode_trust, parse_trust
 from sealtrail.evidence.bundle.verify import verify_bundle
-from sealtrail.gs1 import canonical, parse_item
+from sealtrail.gs1 import canonical, item_of_scan, parse_item, read_scan
+from sealtrail.gs1.elements import encode_bracketed, parse_bracketed
+from sealtrail.gs1.link_elements import encode_link, parse_link
 from sealtrail.log.checkpoint import parse_note
 from sealtrail.membership.encoding import encode_record, parse_record
 
@@ -41,6 +43,15 @@ _ITEMS = (
     "https://id.gs1.org/00/095210010000000012",
     "(01)09521001123454(17)271200(10)L7(21)S1",
     "urn:epc:id:gid:1.2.3",
+)
+_SCANS = (
+    "]d20109521001123454212018\x1d1727123110L7",
+    "010952100112345421A1B21727123110L7",
+    "]E09521001123454|]e010L7",
+    "[)>\x1e06\x1d9N110375286414\x1d1TL7\x1dD271231\x1dSA1\x1e\x04",
+    "]Q1https://id.gs1.org/01/09521001123454/21/S1?17=271231",
+    "(8003)00614141123452A(99)x",
+    "9521001123454",
 )
 
 
@@ -116,6 +127,16 @@ def _item(data: bytes) -> None:
     parse_item(text)
 
 
+def _scan(data: bytes) -> None:
+    scan = read_scan(data.decode("utf-8", "replace"))
+    if scan.elements:
+        check(parse_bracketed(encode_bracketed(scan.elements)) == scan.elements, "brackets differ")
+        link = encode_link(scan.elements)
+        check(parse_link(link) == dict(scan.elements), "the link says something else")
+    item = item_of_scan(scan)
+    check(item.scheme == "other" or canonical(item.canonical) == item.canonical, "not canonical")
+
+
 def _package(data: bytes) -> None:
     parse_package(data)
 
@@ -176,6 +197,7 @@ TARGETS: dict[str, Target] = {
         ],
     ),
     "item": Target("identifiers in any spelling", _item, lambda: [i.encode() for i in _ITEMS]),
+    "scan": Target("what scanners send", _scan, lambda: [s.encode() for s in (*_SCANS, *_ITEMS)]),
     "package": Target("packages from other nodes", _package, _packages),
     "section": Target(
         "lines of a bundle's section",

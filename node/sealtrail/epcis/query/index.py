@@ -11,15 +11,21 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import msgspec
 
-from sealtrail.epcis.events import AnyEvent, Extension, QuantityElement, SensorElement
+from sealtrail.epcis.events import (
+    AnyEvent,
+    ErrorDeclaration,
+    Extension,
+    QuantityElement,
+    SensorElement,
+)
 from sealtrail.epcis.query.names import qualified
 from sealtrail.epcis.query.units import base_unit, in_base_unit
 from sealtrail.epcis.query.values import number_of, number_text, time_of
-from sealtrail.epcis.records import ItemMention
+from sealtrail.epcis.records import ItemMention, Place
 from sealtrail.gs1 import canonical
 
 Value: TypeAlias = int | float | str
@@ -28,6 +34,7 @@ _REMEMBERED_CHARACTERS_MAX = 200
 # Texts that order a listing are compared as far as this; longer ones that are equal so far come in any order.
 ORDER_CHARACTERS_MAX = 200
 _pack = re.compile(r"https://id\.gs1\.org/01/([0-9]{14})/21/").match
+_SGTIN: dict[Place, str] = {place: f"sgtin_{place}" for place in get_args(Place)}
 _QUANTITIES = (
     "quantity_list",
     "child_quantity_list",
@@ -55,8 +62,16 @@ class EventIndex(msgspec.Struct, frozen=True):
 
 def term(field: str, value: str | None = None) -> int:
     """Return the term of a field with a value, or of its being there."""
+    if value is not None and len(value) > _REMEMBERED_CHARACTERS_MAX:
+        return _term.__wrapped__(field, value)
+    return _term(field, value)
+
+
+@lru_cache(maxsize=16_384)
+def _term(field: str, value: str | None) -> int:
     text = field if value is None else f"{field}\n{value}"
-    return _hash(text) if len(text) <= _REMEMBERED_CHARACTERS_MAX else _hash.__wrapped__(text)
+    digest = blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def value_name(field: str, kind: str) -> int:
@@ -64,31 +79,35 @@ def value_name(field: str, kind: str) -> int:
     return term(field, f"\n{kind}")
 
 
-@lru_cache(maxsize=16_384)
-def _hash(text: str) -> int:
-    digest = blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
-
-
 def index_of(event: AnyEvent, items: Iterable[ItemMention]) -> EventIndex:
     """Return what an event is found by; its items themselves are an index of their own."""
     found = _Found()
-    _add_plain(found, event)
+    found.terms.update(
+        _plain_terms(
+            type(event).__name__,
+            getattr(event, "action", None),  # a TransformationEvent has none
+            event.biz_step,
+            event.disposition,
+            event.read_point,
+            event.biz_location,
+        )
+    )
     _add_lists(found, event)
     for mention in items:
         if (pack := _pack(mention.item)) is not None:
-            found.text(f"sgtin_{mention.place}", pack[1])
+            found.terms.add(_term(_SGTIN[mention.place], pack[1]))
     for field in _QUANTITIES:
         for element in getattr(event, field, ()):
             _add_quantity(found, element)
     if event.error_declaration is not None:
-        _add_declaration(found, event)
+        _add_declaration(found, event.error_declaration)
     if event.sensor_element_list:
         found.terms.add(term("sensorElementList"))
         for sensor in event.sensor_element_list:
             _add_sensor(found, sensor)
     for family, extensions in _extensions(event):
-        _add_extensions(found, family, extensions)
+        if extensions:
+            _add_extensions(found, family, extensions)
     return EventIndex(frozenset(found.terms), frozenset(found.values))
 
 
@@ -98,7 +117,7 @@ class _Found:
     def __init__(self) -> None:
         self.terms: set[int] = set()
         self.values: set[tuple[int, Value]] = set()
-        self.ordered: set[str] = set()
+        self.ordered: set[int] = set()
 
     def text(self, field: str, text: str | None) -> None:
         if text is not None:
@@ -108,27 +127,26 @@ class _Found:
         if value is not None:
             self.values.add((value_name(field, kind), value))
 
-    def order(self, field: str, value: Value) -> None:
-        """Keep what events are ordered by: the first of a field's values."""
-        if field not in self.ordered:
-            self.ordered.add(field)
-            if isinstance(value, str):
-                value = value[:ORDER_CHARACTERS_MAX]
-            self.value(field, "order", value)
 
-
-def _add_plain(found: _Found, event: AnyEvent) -> None:
-    found.text("eventType", type(event).__name__)
-    found.text("action", getattr(event, "action", None))  # a TransformationEvent has none
-    found.text("bizStep", event.biz_step)
-    found.text("disposition", event.disposition)
-    if event.read_point is not None:
-        found.text("readPoint", canonical(event.read_point))
-    if event.biz_location is not None:
-        found.text("bizLocation", canonical(event.biz_location))
-    transformation = getattr(event, "transformation_id", None)
-    if transformation is not None:
-        found.text("transformationID", canonical(transformation))
+# Events of one place and step are many.
+@lru_cache(maxsize=2_048)
+def _plain_terms(
+    event_type: str,
+    action: str | None,
+    biz_step: str | None,
+    disposition: str | None,
+    read_point: str | None,
+    biz_location: str | None,
+) -> frozenset[int]:
+    fields = {
+        "eventType": event_type,
+        "action": action,
+        "bizStep": biz_step,
+        "disposition": disposition,
+        "readPoint": None if read_point is None else canonical(read_point),
+        "bizLocation": None if biz_location is None else canonical(biz_location),
+    }
+    return frozenset(term(name, text) for name, text in fields.items() if text is not None)
 
 
 def _add_lists(found: _Found, event: AnyEvent) -> None:
@@ -143,6 +161,9 @@ def _add_lists(found: _Found, event: AnyEvent) -> None:
         found.text(f"source_{source.type}", canonical(source.id))
     for destination in event.destination_list:
         found.text(f"destination_{destination.type}", canonical(destination.id))
+    transformation = getattr(event, "transformation_id", None)
+    if transformation is not None:
+        found.text("transformationID", canonical(transformation))
 
 
 def _add_quantity(found: _Found, element: QuantityElement) -> None:
@@ -159,9 +180,7 @@ def _add_measure(found: _Found, field: str, text: str, uom: str) -> None:
         found.value(f"{field}_{base_unit(uom)}", "number", in_base_unit(number, uom))
 
 
-def _add_declaration(found: _Found, event: AnyEvent) -> None:
-    declaration = event.error_declaration
-    assert declaration is not None
+def _add_declaration(found: _Found, declaration: ErrorDeclaration) -> None:
     found.terms.add(term("errorDeclaration"))
     found.value("errorDeclarationTime", "time", declaration.declaration_time.epoch_us)
     found.text("errorReason", declaration.reason)
@@ -208,24 +227,48 @@ def _extensions(event: AnyEvent) -> Iterator[tuple[str, tuple[Extension, ...]]]:
 
 def _add_extensions(found: _Found, family: str, extensions: tuple[Extension, ...]) -> None:
     for extension in extensions:
-        field = family + qualified(extension.namespace, extension.local)
-        _add_extension(found, field, extension, ordered=family == "")
-        below = list(extension.children)
-        while below:
-            child = below.pop()
-            below += child.children
-            inner = f"INNER_{family}{qualified(child.namespace, child.local)}"
-            _add_extension(found, inner, child, ordered=False)
+        if extension.children or len(extension.text or "") > _REMEMBERED_CHARACTERS_MAX:
+            one = _extension_index.__wrapped__(family, extension)
+        else:
+            one = _extension_index(family, extension)
+        terms, values, order = one
+        found.terms |= terms
+        found.values |= values
+        if order is not None and order[0] not in found.ordered:  # the first of a field's values
+            found.ordered.add(order[0])
+            found.values.add(order)
 
 
-def _add_extension(found: _Found, field: str, extension: Extension, *, ordered: bool) -> None:
+# A lot's number and expiry stand in thousands of events.
+@lru_cache(maxsize=4_096)
+def _extension_index(
+    family: str, extension: Extension
+) -> tuple[frozenset[int], frozenset[tuple[int, Value]], tuple[int, Value] | None]:
+    """Return an extension's terms and values, those of what it holds included, and what events are ordered by."""
+    found = _Found()
+    field = family + qualified(extension.namespace, extension.local)
+    value = _add_extension(found, field, extension)
+    below = list(extension.children)
+    while below:
+        child = below.pop()
+        below += child.children
+        _add_extension(found, f"INNER_{family}{qualified(child.namespace, child.local)}", child)
+    order = None if family else (value_name(field, "order"), _cut(value))
+    return frozenset(found.terms), frozenset(found.values), order
+
+
+def _cut(value: Value) -> Value:
+    return value[:ORDER_CHARACTERS_MAX] if isinstance(value, str) else value
+
+
+def _add_extension(found: _Found, field: str, extension: Extension) -> Value:
+    """Add one element; return its value as a number, a time or a text."""
     found.terms.add(term(field))
     text = extension.text or ""
     number = number_of(text)
     moment = time_of(text) if number is None else None
-    if ordered:
-        found.order(field, next((v for v in (number, moment) if v is not None), text))
     if extension.text is not None:
         found.text(field, text)
         found.value(field, "number", number)
         found.value(field, "time", moment)
+    return next((value for value in (number, moment) if value is not None), text)

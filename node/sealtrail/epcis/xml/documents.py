@@ -21,8 +21,7 @@ from sealtrail.epcis.xml.places import (
     EPCIS_2,
     QUERY_1,
     QUERY_2,
-    at,
-    elements_of,
+    only_elements,
     path_of,
     refuse,
     split_tag,
@@ -141,23 +140,20 @@ _DOCUMENTS = frozenset((
 
 
 def _document(root: Element, name: str, version: str, limits: Limits) -> XmlDocument:
-    try:
-        header, body = Header(), None
-        for child in standard_children(root, _DOCUMENT):
-            part = standard_name(str(child.tag))
-            if part == "EPCISHeader":
-                header = read_header(child, limits.nesting_levels_max)
-            elif part == "EPCISBody":
-                body = child
-        if body is None:
-            raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
-        if name == "EPCISDocument":
-            listed = _only(body, ("EventList", "extension"), "EventList")
-        else:
-            listed, header = _results(body, header, limits)
-        events = [] if listed is None else list(_events(listed, version))
-    except InputError as error:
-        raise error if error.pointer is not None else at(error, root) from None
+    header, body = Header(), None
+    for child in standard_children(root, _DOCUMENT):
+        part = standard_name(str(child.tag))
+        if part == "EPCISHeader":
+            header = read_header(child, limits.nesting_levels_max)
+        elif part == "EPCISBody":
+            body = child
+    if body is None:
+        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    if name == "EPCISDocument":
+        listed = _only(body, ("EventList", "extension"), "EventList")
+    else:
+        listed, header = _results(body, header, limits)
+    events = [] if listed is None else list(_events(listed, version))
     return XmlDocument(
         type=name,
         events=events,
@@ -200,18 +196,18 @@ def _events(listed: Element, version: str) -> Iterator[tuple[Element, str, froze
     outer, inner, innermost = _PLACES[version]
     counts: dict[str, int] = {}
     base = path_of(listed)
-    for child in elements_of(listed):
+    for child in only_elements(listed):
         step = step_of(child)
         counts[step] = counts.get(step, 0) + 1
         path = f"{base}/{step[:100]}[{counts[step]}]"
         if standard_name(str(child.tag)) != "extension":
             yield child, path, outer
             continue
-        for wrapped in elements_of(child):
+        for wrapped in only_elements(child) or [child]:
             if standard_name(str(wrapped.tag)) != "extension":
                 yield wrapped, f"{path}/{step_of(wrapped)[:100]}", inner
                 continue
-            for deep in elements_of(wrapped):
+            for deep in only_elements(wrapped) or [wrapped]:
                 yield deep, f"{path}/extension/{step_of(deep)[:100]}", innermost
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sealtrail.epcis.xml import grammar, values
-from sealtrail.epcis.xml.extension_form import BLANKS, Extensions, Members
+from sealtrail.epcis.xml.extension_form import Extensions, Members
 from sealtrail.epcis.xml.grammar import EVENTS, Sequence
 from sealtrail.epcis.xml.parsing import Element
-from sealtrail.epcis.xml.places import at, attributes_of, standard_name
+from sealtrail.epcis.xml.places import BLANKS, at, attributes_of, standard_name
 from sealtrail.epcis.xml.walking import (
     Fields,
     Read,
@@ -165,7 +165,7 @@ def _sensor_element(element: Element, extensions: Extensions) -> dict[str, Any]:
             form.setdefault(name, []).append(_sensor_fields(child, extensions))
         elif name == "extension":
             add_attributes(members, child, attributes_of(child), extensions)
-            Walk(form, members, {}, extensions).walk(child, Sequence())
+            Walk(form, members, {}, extensions).walk(child, Sequence(others=False))
         else:
             extensions.add_element(members, child)
     return form | members.object()

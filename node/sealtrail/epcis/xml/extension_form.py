@@ -14,10 +14,8 @@ from typing import Any
 
 from sealtrail.epcis.xml.names import Prefixes
 from sealtrail.epcis.xml.parsing import Element
-from sealtrail.epcis.xml.places import at, attributes_of, elements_of
+from sealtrail.epcis.xml.places import BLANKS, at, attributes_of, elements_of
 from sealtrail.errors import InputError
-
-BLANKS = " \t\r\n"
 
 
 class Members:

@@ -23,27 +23,30 @@ _EXTENSION = "extension"
 class Sequence(msgspec.Struct, frozen=True):
     """Elements in their order, each at most once; and the sequences inside ``extension`` and ``baseExtension``.
 
-    After the last of them, or in a sequence without any, stand elements of other namespaces.
+    ``others``: elements of other namespaces may stand behind them.
     """
 
     order: tuple[str, ...] = ()
     extension: Sequence | None = None
     base: Sequence | None = None
     ordered: bool = True
+    others: bool = True
 
 
-_NOTHING = Sequence()
-_BASE_1 = Sequence(("eventID", "errorDeclaration", _EXTENSION), extension=_NOTHING)
-_INNER_1 = Sequence(_SINCE_2, ordered=False)
+_OTHERS = Sequence()
+_NOTHING = Sequence(others=False)
+_BASE_1 = Sequence(("eventID", "errorDeclaration", _EXTENSION), extension=_NOTHING, others=False)
+_INNER_1 = Sequence(_SINCE_2, ordered=False, others=False)
 
 
 def _event_2(*own: str) -> Sequence:
     when = (*_TIMES, "eventID", "errorDeclaration", "certificationInfo", "baseExtension")
-    return Sequence((*when, *own, _EXTENSION), extension=_NOTHING, base=_NOTHING)
+    return Sequence((*when, *own, _EXTENSION), extension=_OTHERS, base=_OTHERS)
 
 
 def _event_1(*own: str, wrapped: tuple[str, ...] = ()) -> Sequence:
-    extension = Sequence((*wrapped, *_SINCE_2, _EXTENSION), extension=_INNER_1)
+    inner = (*wrapped, *_SINCE_2, _EXTENSION)
+    extension = Sequence(inner, extension=_INNER_1, others=False)
     return Sequence((*_TIMES, "baseExtension", *own, _EXTENSION), extension=extension, base=_BASE_1)
 
 
@@ -89,7 +92,7 @@ EVENTS_1 = {
 EVENTS = {"2.0": EVENTS_2, "1.2": EVENTS_1}
 EVENT_NAMES = frozenset(EVENTS_1)
 
-QUANTITY = Sequence(("epcClass", "quantity", "uom"))
+QUANTITY = Sequence(("epcClass", "quantity", "uom"), others=False)
 PLACE = Sequence(("id", _EXTENSION), extension=_NOTHING)
 ILMD = Sequence((_EXTENSION,), extension=_NOTHING)
 DECLARATION = Sequence(

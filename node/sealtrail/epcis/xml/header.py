@@ -12,10 +12,17 @@ from typing import Any
 import msgspec
 
 from sealtrail.epcis.limits import URI_CHARACTERS_MAX
-from sealtrail.epcis.xml.extension_form import BLANKS, Extensions, Members
+from sealtrail.epcis.xml.extension_form import Extensions, Members
 from sealtrail.epcis.xml.names import STANDARD_CONTEXT
 from sealtrail.epcis.xml.parsing import Element
-from sealtrail.epcis.xml.places import attributes_of, elements_of, refuse, split_tag, standard_name
+from sealtrail.epcis.xml.places import (
+    BLANKS,
+    attributes_of,
+    only_elements,
+    refuse,
+    split_tag,
+    standard_name,
+)
 from sealtrail.errors import TooLargeError
 
 SBDH = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
@@ -57,7 +64,7 @@ def standard_children(parent: Element, names: tuple[str, ...]) -> list[Element]:
         InputError: ``field_unknown``, ``xml_element_repeated``, ``xml_order_wrong``.
     """
     last = -1
-    children = elements_of(parent)
+    children = only_elements(parent)
     for child in children:
         name = standard_name(str(child.tag))
         if name is None:
@@ -114,7 +121,7 @@ def read_vocabularies(element: Element, levels_max: int) -> tuple[dict[str, Any]
 
 
 def _named(parent: Element, name: str) -> list[Element]:
-    children = elements_of(parent)
+    children = only_elements(parent)
     for child in children:
         if standard_name(str(child.tag)) != name:
             raise refuse(
@@ -148,7 +155,7 @@ def _element(element: Element, extensions: Extensions) -> dict[str, Any]:
     found: dict[str, Any] = {"id": _required(element, "id")}
     attributes: list[dict[str, Any]] = []
     last = 0
-    for child in elements_of(element):
+    for child in only_elements(element):
         name = standard_name(str(child.tag))
         if name == "attribute" and last == 0:
             attributes.append(_attribute(child, extensions))
@@ -166,8 +173,10 @@ def _element(element: Element, extensions: Extensions) -> dict[str, Any]:
 
 
 def _id(element: Element) -> str:
-    for child in elements_of(element):
-        raise refuse(child, "field_unknown", "There is no element in this place.")
+    for child in element:
+        raise refuse(
+            element, "field_unknown", f"There is no {str(child.tag)[:100]!r} in this place."
+        )
     return (element.text or "").strip(BLANKS)
 
 

@@ -12,6 +12,8 @@ QUERY_2 = "urn:epcglobal:epcis-query:xsd:2"
 QUERY_1 = "urn:epcglobal:epcis-query:xsd:1"
 STANDARD = frozenset((EPCIS_2, EPCIS_1, QUERY_2, QUERY_1))
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+BLANKS = " \t\r\n"
+"""What is layout in XML (XML 1.0 section 2.3)."""
 _SHOWN_MAX = 100
 
 
@@ -102,3 +104,19 @@ def at(
         error.message = f"Line {line}: {error.message}"
         error.args = (error.message,)
     return error
+
+
+def only_elements(parent: Element, *, top: Element | None = None) -> list[Element]:
+    """Return the child elements of one that has no text.
+
+    Raises:
+        InputError: ``xml_text_misplaced``, ``xml_instruction_refused``; with line, and path below ``top``.
+    """
+    try:
+        children = elements_of(parent)
+        texts = [parent.text, *(child.tail for child in children)]
+        if any(text is not None and text.strip(BLANKS) for text in texts):
+            raise InputError("xml_text_misplaced", "Text stands where only elements do.")
+    except InputError as error:
+        raise at(error, parent, top=top) from None
+    return children

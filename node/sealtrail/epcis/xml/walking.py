@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from sealtrail.epcis.xml.extension_form import BLANKS, Extensions, Members
+from sealtrail.epcis.xml.extension_form import Extensions, Members
 from sealtrail.epcis.xml.grammar import Sequence
 from sealtrail.epcis.xml.parsing import Element
-from sealtrail.epcis.xml.places import at, attributes_of, standard_name
+from sealtrail.epcis.xml.places import BLANKS, at, attributes_of, only_elements, standard_name
 from sealtrail.errors import InputError
 
 Read: TypeAlias = Callable[[Element, Extensions], Any]
@@ -22,10 +22,7 @@ def fault(element: Element, extensions: Extensions, code: str, message: str) -> 
 
 def children_of(parent: Element, extensions: Extensions) -> list[Element]:
     """Return the child elements of one that has no text of its own."""
-    children = extensions.children(parent)
-    if parent.text is not None and parent.text.strip(BLANKS):
-        raise fault(parent, extensions, "xml_text_misplaced", "Text stands where elements do.")
-    return children
+    return only_elements(parent, top=extensions.event)
 
 
 def unknown_element(element: Element, extensions: Extensions) -> InputError:
@@ -92,12 +89,12 @@ class Walk:
         order, last = sequence.order, -1
         for child in children_of(parent, self._extensions):
             name = standard_name(str(child.tag))
-            if name is None:
+            if name is None and sequence.others:
                 self._extensions.add_element(self._members, child)
                 if sequence.ordered:
                     last = len(order)
                 continue
-            if name not in order:
+            if name is None or name not in order:
                 raise unknown_element(child, self._extensions)
             place = order.index(name)
             if sequence.ordered and place < last:

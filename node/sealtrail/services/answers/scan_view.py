@@ -5,8 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import msgspec
+
 from sealtrail.errors import InputError
-from sealtrail.gs1 import CompanyPrefixes, Item, Scan, item_of_scan, read_scan, to_urn
+from sealtrail.gs1 import (
+    CompanyPrefixes,
+    Scan,
+    item_of_scan,
+    read_scan,
+    require_urn,
+    to_digital_link,
+)
 from sealtrail.gs1.application_identifiers import application_identifier
 from sealtrail.gs1.dates import date_of
 from sealtrail.gs1.elements import check_associations, encode_bracketed
@@ -45,15 +54,19 @@ def scan_view(text: str, *, prefixes: CompanyPrefixes, today: date) -> dict[str,
         item = item_of_scan(scan)
     except InputError as error:
         return {**view, "no_item": as_problem(error)}
-    return {**view, "item": _item(item), "urn": to_urn(item.canonical, prefixes)}
+    view["item"] = msgspec.to_builtins(item)
+    try:
+        return {**view, "urn": require_urn(item.canonical, prefixes)}
+    except InputError as error:
+        return {**view, "no_urn": as_problem(error)}
 
 
 def _all_elements(scan: Scan) -> dict[str, str]:
-    """The elements; of a Digital Link also those in its query, if all of it is in order."""
-    if scan.kind != "digital_link" or scan.identifier is None:
+    """The elements; of a URN those of its Digital Link, and of that also its query's, if all of it is in order."""
+    if scan.identifier is None:
         return scan.elements
     try:
-        return parse_link(scan.identifier)
+        return parse_link(to_digital_link(scan.identifier))
     except InputError:
         return scan.elements
 
@@ -92,15 +105,3 @@ def _national(elements: dict[str, str]) -> list[dict[str, str]]:
     if held is not None:
         found.append({"name": held[0], "value": held[1], "source": "01"})
     return found
-
-
-def _item(item: Item) -> dict[str, Any]:
-    return {
-        "canonical": item.canonical,
-        "scheme": item.scheme,
-        "gtin": item.gtin,
-        "serial": item.serial,
-        "lot": item.lot,
-        "sscc": item.sscc,
-        "expiry": item.expiry,
-    }

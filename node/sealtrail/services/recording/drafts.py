@@ -159,6 +159,7 @@ class Drafter:
             recorded.content,
             content_hash=recorded.content_hash,
             event_hash=recorded.event_hash,
+            form=recorded.form,
         )
         given = recorded.event.event_id is not None
         draft = Draft(event, None, kind, seed, root, b"".join(keys), given, recorded.pointer)
