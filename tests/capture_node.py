@@ -20,12 +20,14 @@ from typing import Any
 from aiohttp import web
 
 from sealtrail.api import audit as audit_routes
+from sealtrail.api import masterdata as masterdata_routes
 from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.app.subscriptions import Subscribing, make_subscribing
 from sealtrail.config import AuditSettings, HttpSettings, SubscriptionsSettings, TokenSettings
 from sealtrail.epcis import Limits
 from sealtrail.gs1 import CompanyPrefixes
+from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.beat import AuditBeat
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -34,6 +36,7 @@ from sealtrail.services.own_log.genesis import ensure_genesis
 from sealtrail.services.recording.capture import CaptureService
 from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.recording.drafting_process import DraftingSetup
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.signing import Domain, EventSigner
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity, load_identity, save_identity
@@ -217,7 +220,20 @@ async def capture_node(
             listing_routes=lambda listing: subscribing.routes(
                 listing, http=settings or HttpSettings(), public_url=public_url
             ),
-            more_routes=audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
+            more_routes=[
+                *audit_routes.routes(AuditReader(database, log, IDENTITY, clock=now_ms)),
+                *masterdata_routes.routes(
+                    MasterDataService(
+                        database,
+                        member=SIGNER.address,
+                        clock=now_ms,
+                        limits=Limits(),
+                        audit=trail,
+                    ),
+                    MasterDataAnswers(database, clock=now_ms),
+                    settings or HttpSettings(),
+                ),
+            ],
         )
         runner = make_runner(application, settings or HttpSettings())
         await runner.setup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -21,11 +22,13 @@ from typing import Any
 import msgspec
 
 from fakes.ledger import FakeLedger, _Transaction
+from master_data import header, site
 from peers_world import Peer, PeersWorld, peers_world, until
 from provenance_world import commissioning, derived, document, erase, event, packing, shipping
 from scenarios import CARRIER, MAKER, PHARMACY, WHOLESALER, Actor
 from sealtrail.chainproof.consensus import Form, Validators
 from sealtrail.chainproof.validators import Change
+from sealtrail.epcis import Limits
 from sealtrail.errors import IntegrityError
 from sealtrail.log.checkpoint import Checkpoint, parse_note, sign_note
 from sealtrail.log.contradiction import prove_fork
@@ -36,6 +39,8 @@ from sealtrail.ports import Ledger, Sent
 from sealtrail.services.fsck.faults import Fault, spelt
 from sealtrail.services.fsck.run import LocalLooking, Report, check_store
 from sealtrail.services.fsck.scope import KeyFile, Scope, Subject, open_snapshot
+from sealtrail.services.recording.drafts import Body
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.signing import Ed25519Signer, origin_of, parse_leaf
 from sealtrail.store.audit_names import ensure_pseudonym, keep_input
 from sealtrail.store.contents import parse_content
@@ -203,6 +208,7 @@ async def _build(folder: Path) -> dict[str, Store]:
         # postings for a whole run of the item index
         await pharmacy.record(commissioning(PHARMACY, 30, *(f"{PACK}R{n}" for n in range(4_200))))
         await pharmacy.anchor()
+        await _describe(wholesaler)
         shown = await _rewind(world)
         for peer in world.peers.values():
             await peer.stop_delivering()
@@ -220,6 +226,19 @@ async def _build(folder: Path) -> dict[str, Store]:
     for store in stores.values():
         store.keep()
     return stores
+
+
+async def _describe(peer: Peer) -> None:
+    """Keep master data in three versions of a place: by two headers, and put over the second."""
+    for n, name in enumerate(("Old", "New")):
+        told = json.loads(document(event(WHOLESALER, "storing", 40 + n, f"{PACK}M{n}")))
+        told["epcisHeader"] = header(site(name=name))
+        captured = await peer.capture.capture(json.dumps(told).encode())
+        assert not captured.errors
+    service = MasterDataService(
+        peer.database, member=peer.actor.member, clock=lambda: peer.now_ms, limits=Limits()
+    )
+    await service.put(Body(json.dumps([site(name="Ours")]).encode()))
 
 
 async def _rewind(world: PeersWorld) -> list[ForeignCheckpoint]:

@@ -9,6 +9,7 @@ from sealtrail.api import resources
 from sealtrail.api.audited import ACTIONS
 from sealtrail.api.events import EventListing
 from sealtrail.api.negotiation import Negotiator, no_prefixes
+from sealtrail.api.openapi_operations import OPERATIONS
 from sealtrail.api.paging import PageTokens
 from sealtrail.peers import client
 from sealtrail.services.answers.queries import QueryService
@@ -57,3 +58,8 @@ def test_every_route_is_documented_and_no_other() -> None:
 def test_every_route_says_what_the_audit_trail_makes_of_it() -> None:
     actions = {(method, nameless(path)) for method, path in ACTIONS}
     assert routes() == actions
+
+
+def test_every_route_is_described_for_openapi() -> None:
+    described = {(method, nameless(path)) for method, path in OPERATIONS}
+    assert {route for route in routes() if route[0] != "OPTIONS"} <= described

@@ -182,7 +182,8 @@ TABLES = [
     "event_item", "event_term", "event_value",
     "foreign_entry", "foreign_log", "identity", "index_audit", "index_audited_log", "item_index", "item_run_start",
     "log_finding", "log_watch_cursor", "named_query", "peer_nonce", "subscription", "tile",
-    "tombstone", "validator_change", "validator_state",
+    "tombstone", "validator_change", "validator_state", "vocabulary_attribute", "vocabulary_child",
+    "vocabulary_version",
     "witness", "witnessed_log",
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -14,8 +15,9 @@ import msgspec
 import pytest
 
 from fsck_world import KEY, read_transaction
+from master_data import header, site
 from peers_world import Peer, PeersWorld, peers_world, until
-from provenance_world import commissioning, event, shipping
+from provenance_world import commissioning, document, event, shipping
 from scenarios import MAKER, PHARMACY, WHOLESALER
 from sealtrail.errors import NotFoundError, VerificationError
 from sealtrail.evidence import EntryRecord, parse_package
@@ -125,6 +127,54 @@ async def test_what_follows_from_content_is_computed_anew(world: PeersWorld) -> 
     assert [m.done for m in done] == [True] * len(done)
     assert (await check(maker)).faults == ()
     assert (maker.sql("SELECT * FROM event"), maker.sql("SELECT * FROM event_item")) == before
+
+
+MASTER_DATA = ("vocabulary_version", "vocabulary_child", "vocabulary_attribute")
+
+
+def master_data(peer: Peer) -> list[Any]:
+    return [peer.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in MASTER_DATA]
+
+
+async def describe(peer: Peer) -> None:
+    """Keep two versions of a site and what is in it."""
+    for name in ("Old", "New"):
+        told = json.loads(document()) | {"epcisHeader": header(site(name=name))}
+        assert not (await peer.capture.capture(json.dumps(told).encode())).errors
+
+
+async def test_what_follows_from_versions_of_master_data_is_computed_anew(
+    world: PeersWorld,
+) -> None:
+    maker = world.peers[MAKER.name]
+    await describe(maker)
+    before = master_data(maker)
+    report = await damage(
+        maker,
+        "UPDATE vocabulary_version SET valid_until_ms = NULL WHERE version = 1",
+        "UPDATE vocabulary_child SET child = 'urn:x:other' WHERE version = 2",
+        "UPDATE vocabulary_attribute SET value = 'x' WHERE version = 3",
+    )
+    assert {f.code for f in report.faults} == {"master_data_row_differs"}
+    done = await apply(maker, plan_of(maker, report))
+    assert [m.done for m in done] == [True] * len(done)
+    assert (await check(maker)).faults == ()
+    assert master_data(maker) == before
+
+
+async def test_nothing_is_computed_from_a_version_that_is_damaged(world: PeersWorld) -> None:
+    maker = world.peers[MAKER.name]
+    await describe(maker)
+    report = await damage(
+        maker,
+        "UPDATE vocabulary_version SET body = replace(body, 'Shelf', 'Cellar')",
+        "DELETE FROM vocabulary_child WHERE version = 2",
+    )
+    codes = {f.code for f in report.faults}
+    assert codes == {"master_data_damaged", "master_data_row_differs"}
+    done = await apply(maker, plan_of(maker, report))
+    assert not any(m.done for m in done)
+    assert maker.sql("SELECT count(*) FROM vocabulary_child WHERE version = 2") == [(0,)]
 
 
 async def test_tiles_are_computed_anew_from_leaves_that_the_signed_root_covers(

@@ -17,6 +17,7 @@ from sealtrail.api.application import make_application
 from sealtrail.api.limits import make_runner
 from sealtrail.api.provenance import routes
 from sealtrail.config import HttpSettings
+from sealtrail.services.answers.corrections import CorrectionsService
 from sealtrail.services.answers.queries import QueryService
 
 P1, P2 = item("P1"), item("P2")
@@ -48,7 +49,7 @@ async def client(tmp_path: Path) -> AsyncIterator[tuple[ClientSession, str]]:
         status=status,
         readiness=nothing,
         metrics=dict,
-        more_routes=routes(node.provenance),
+        more_routes=routes(node.provenance, CorrectionsService(node.database, node.provenance)),
     )
     runner = make_runner(application, HttpSettings())
     await runner.setup()

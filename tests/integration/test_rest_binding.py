@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+import schemathesis
 from lxml import etree
 
 from capture_events import CONTEXT, bare, document, event, pack
@@ -256,6 +257,8 @@ async def test_one_of_a_kind_has_events(
         ("/bizSteps/destroying/events", 0),
         (f"/bizLocations/{escaped(SHOP)}/events", 1),
         (f"/readPoints/{DOCK}/events", 4),
+        ("/readPoints/https://id.gs1.org/414/4012345000016/events", 4),
+        ("/bizLocations/https%3A%2F%2Fshop.example%2F414%2F4012345000078/events", 1),
         ("/dispositions/active/events", 2),
         ("/dispositions/urn:epcglobal:cbv:disp:in_transit/events", 1),
     ],
@@ -289,10 +292,11 @@ async def test_events_of_one_take_the_parameters_of_queries(client: aiohttp.Clie
     assert len(await events(client, f"{path}?GE_eventTime=2026-03-03T00:00:00Z")) == 1
 
 
-async def test_what_the_address_says_is_not_asked_again(client: aiohttp.ClientSession) -> None:
-    status, problem, _ = await get(client, "/bizSteps/shipping/events?EQ_bizStep=packing")
-    assert (status, problem["code"]) == (400, "query_parameter_conflict")
-    assert problem["type"] == "epcisException:QueryParameterException"
+async def test_what_the_address_says_holds_beside_the_parameters(
+    client: aiohttp.ClientSession,
+) -> None:
+    assert await events(client, "/bizSteps/shipping/events?EQ_bizStep=packing") == []
+    assert len(await events(client, "/bizSteps/shipping/events?EQ_bizStep=packing|shipping")) == 1
 
 
 @pytest.mark.parametrize("below", ["", "/events"])
@@ -348,13 +352,13 @@ async def test_collections_use_the_prefixes_that_the_client_names(
     assert len(listed["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
 
 
-@pytest.mark.parametrize("given", ["", "=", "a", "a=", "=urn:x", "é=urn:x", "a b=urn:x,,", "x=y=z"])
-async def test_prefixes_that_are_none_have_no_effect(
-    client: aiohttp.ClientSession, given: str
+@pytest.mark.parametrize("given", ["=", "a", "a=", "=urn:x", "a=b"])
+@pytest.mark.parametrize("path", ["/dispositions", "/events", "/bizSteps/shipping/events"])
+async def test_prefixes_that_are_none_are_400(
+    client: aiohttp.ClientSession, path: str, given: str
 ) -> None:
-    status, found, _ = await get(client, "/dispositions", **{"GS1-Extensions": given})
-    assert status == 200
-    assert "active" in found["member"]
+    status, problem, _ = await get(client, path, **{"GS1-Extensions": given})
+    assert (status, problem["code"]) == (400, "extensions_malformed")
 
 
 # -- pages -------------------------------------------------------------------------------------------------
@@ -845,3 +849,24 @@ async def _answer_to(node: CaptureNode, head: str) -> tuple[int, dict[str, Any]]
     writer.close()
     status, _, body = answer.partition(b"\r\n\r\n")
     return int(status.split()[1]), json.loads(body)
+
+
+# -- the node's own document -------------------------------------------------------------------------------
+
+
+async def test_the_node_describes_itself_to_everybody(node: CaptureNode) -> None:
+    async with aiohttp.ClientSession(node.url) as stranger:
+        status, found, _ = await get(stranger, "/openapi.json")
+    assert status == 200
+    described = {
+        (method, path) for path, operations in found["paths"].items() for method in operations
+    }
+    assert {("post", "/capture"), ("get", "/epcs/{value}/events"), ("options", "/")} <= described
+    assert ("get", "/v1/audit") in described
+    assert ("get", "/v1/provenance/{item}") not in described, "this node has no such route"
+    events = found["paths"]["/events"]
+    assert events["get"]["security"] == [{"token": ["query"]}]
+    assert "application/xml" in events["get"]["responses"]["200"]["content"]
+    assert found["paths"]["/health"]["get"]["security"] == []
+    schema = schemathesis.openapi.from_dict(found)
+    assert schema.statistic.operations.total == len(described)

@@ -164,3 +164,48 @@ def test_a_store_that_is_still_looked_through_or_damaged_is_said() -> None:
     assert "damaged at 2 events" in text
     assert exit_code(answer(store=store | {"damaged": 0})) == 0
     assert "store" not in "\n".join(render(answer()))
+
+
+def correction(**changes: Any) -> dict[str, Any]:
+    verdicts = {"fitness": {"verdict": "not_fit", "reasons": ["destroyed"]}}
+    return {
+        "event_id": "urn:uuid:1",
+        "declared_at": "2026-03-02T10:00:00Z",
+        "reason": "incorrect_data",
+        "taken_out": ["0x01"],
+        "findings": ["event_corrected"],
+        "corrective_events": [{"event_id": "urn:uuid:2", "entries": []}],
+        "verdicts_before": verdicts,
+        "verdicts_after": {"fitness": {"verdict": "fit", "reasons": []}},
+    } | changes
+
+
+def shown(**changes: Any) -> str:
+    return click.unstyle("\n".join(render(answer(**changes))))
+
+
+def test_a_correction_is_shown_with_what_it_changed() -> None:
+    text = shown(corrections=[correction()])
+    assert "urn:uuid:1: incorrect_data" in text
+    assert "instead: urn:uuid:2 (not recorded here)" in text
+    assert "fitness: not fit (destroyed) before, fit since" in text
+
+
+def test_a_correction_that_takes_nothing_out_says_why() -> None:
+    told = correction(taken_out=[], findings=["correction_by_other"], verdicts_before=None)
+    assert "takes nothing out: correction_by_other" in shown(corrections=[told])
+
+
+def test_names_stand_beside_identifiers_and_command_no_terminal() -> None:
+    place, gln = "urn:epc:id:sgln:4012345.00001.0", "4012345000016"
+    party = {"name": None, "gln": gln, "id": gln}
+    text = shown(
+        names={
+            "https://id.gs1.org/01/09521001001014/21/1": {"name": "Epcistra", "strength": "100 mg"},
+            place: {"name": "Plant\x1b[2J", "city": "Bonn"},
+            gln: {"name": "Apotheke"},
+        },
+        journey=[step(read_point=place, custodian_after=party)],
+    )
+    assert "Epcistra, 100 mg" in text
+    assert f"at Plant\\x1b[2J, Bonn ({place}), custodian Apotheke" in text

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bundle_world import PACK, event
 from evidence_world import JSON
 from sealtrail.custody import Recorded
+from sealtrail.custody.corrections import SAME_ID_MAX
 from sealtrail.custody.history import Mention, Parameters, Question
-from sealtrail.custody.timeline import SAME_ID_MAX, settle
+from sealtrail.custody.timeline import settle
 from sealtrail.epcis import read_content
 from sealtrail.evidence.report import Grade
 from sealtrail.signing import Kind

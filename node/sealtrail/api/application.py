@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sealtrail.api import capture as capture_routes
 from sealtrail.api import events as event_routes
+from sealtrail.api import openapi
 from sealtrail.api import resources as resource_routes
 from sealtrail.api import status as status_routes
 from sealtrail.api.audited import Audited
@@ -59,6 +60,7 @@ def make_application(
     application.add_routes(capture_routes.routes(capture, admission, listing))
     application.add_routes(event_routes.routes(listing))
     application.add_routes(resource_routes.routes(listing))
+    application.add_routes(openapi.routes())
     application.add_routes(
         status_routes.routes(
             status=status,

@@ -46,6 +46,7 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
     ("POST", "/v1/subscriptions/{subscription_id}/test"): Action.SUBSCRIPTION_CHANGE,
     ("OPTIONS", "/capture/{job_id}"): None,
     ("GET", "/"): None,
+    ("GET", "/openapi.json"): None,
     ("OPTIONS", "/"): None,
     ("DELETE", "/nextPageToken/{token}"): None,
     **{
@@ -55,9 +56,13 @@ ACTIONS: Mapping[tuple[str, str], Action | None] = {
         for method, action in (("GET", Action.QUERY), ("OPTIONS", None))
     },
     ("GET", "/v1/events/{event_id}/content"): Action.READ_EVENT,
+    ("GET", "/v1/events/{event_id}/corrections"): Action.PROVENANCE,
     ("GET", "/v1/entries/{entry_id}"): Action.READ_ENTRY,
     ("GET", "/v1/provenance"): Action.PROVENANCE,
     ("GET", "/v1/provenance/{item}"): Action.PROVENANCE,
+    ("PUT", "/v1/masterdata"): Action.CAPTURE,
+    ("GET", "/v1/masterdata"): Action.QUERY,
+    ("GET", "/v1/masterdata/{item}"): Action.QUERY,
     ("GET", "/v1/item-index"): Action.PROVENANCE,
     ("GET", "/v1/item-index/{item}"): Action.PROVENANCE,
     ("GET", "/v1/evidence"): Action.EVIDENCE,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import quote
 
 from aiohttp import web
-from multidict import MultiDict
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
@@ -20,8 +18,6 @@ from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import HASH_URI_PREFIX, QueryService
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 class EventListing:
     """Answers event queries, for every resource that is one: page by page, in the form asked for."""
@@ -32,20 +28,21 @@ class EventListing:
         self.negotiator = negotiator
 
     async def answer(
-        self, request: web.Request, *, also: Mapping[str, str] = _NOTHING
+        self, request: web.Request, *, also: Mapping[str, str] | None = None
     ) -> web.Response:
         """Return the page of events that a request asks for.
 
         Args:
-            also: parameters beside those of the address.
+            also: what the address asks, beside its parameters.
 
         Raises:
-            InputError: as :func:`parse_query`; ``query_parameter_conflict``, a parameter that the address says already.
+            InputError: as :func:`parse_query`.
             NotAcceptableError: as :func:`agree`; the form has no words for an event.
         """
         agreed, note = await self.negotiator.agree(request), note_of(request)
-        given = _joined(self.pages.query(request), also)
-        query = parse_query(given, prefixes=extension_prefixes(request))
+        query = parse_query(
+            self.pages.query(request), prefixes=extension_prefixes(request), also=also
+        )
         note.asked_for(query.wanted.items)
         body, token = await self.queries.events(
             query.wanted,
@@ -63,16 +60,6 @@ class EventListing:
         return json_response(body, headers=headers, media_type=agreed.media_type)
 
 
-def _joined(given: MultiDict[str], also: Mapping[str, str]) -> MultiDict[str]:
-    for name, value in also.items():
-        if name in given:
-            raise InputError(
-                "query_parameter_conflict", f"the address says {name} already", pointer=name
-            )
-        given[name] = value
-    return given
-
-
 def routes(listing: EventListing) -> list[web.RouteDef]:
     """Return the routes that read events."""
     queries = listing.queries
@@ -85,7 +72,7 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
     async def get_event(request: web.Request) -> web.Response:
         agreed = await listing.negotiator.agree(request)
         body = await queries.events_with_id(
-            _event_name(request),
+            event_name(request),
             showed=note_of(request).showed,
             presentation=agreed.presentation,
         )
@@ -93,7 +80,7 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
 
     @needs("query")
     async def get_content(request: web.Request) -> web.Response:
-        content = await queries.content(_event_name(request))
+        content = await queries.content(event_name(request))
         note_of(request).showed([content.entry_id])
         return web.Response(
             body=content.body,
@@ -123,7 +110,12 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
     ]
 
 
-def _event_name(request: web.Request) -> str:
+def event_name(request: web.Request) -> str:
+    """Return the name of an event in a request's path.
+
+    Raises:
+        InputError: ``query_parameter_unknown``.
+    """
     name = request.match_info["event_id"]
     version = request.query.get("ver")
     if name.startswith(HASH_URI_PREFIX) and version is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeAlias, TypeVar, get_args
 
@@ -12,7 +11,7 @@ from aiohttp import web
 from sealtrail import __version__
 from sealtrail.api.accept import choose
 from sealtrail.epcis import XML_MEDIA_TYPES
-from sealtrail.epcis.fields import is_uri
+from sealtrail.epcis.query import parse_extensions
 from sealtrail.epcis.views import CbvFormat, Form
 from sealtrail.errors import InputError, NotAcceptableError, UnsupportedMediaError
 from sealtrail.gs1 import NO_PREFIXES, CompanyPrefixes
@@ -21,7 +20,6 @@ from sealtrail.signing import Kind
 
 Format = TypeVar("Format", EpcFormat, CbvFormat)
 
-_is_prefix = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}").fullmatch
 EPCIS_VERSION = "2.0.0"
 CBV_VERSION = "2.0.0"
 EXTENSION_NAMESPACE = "https://sealtrail.org/epcis/"
@@ -170,13 +168,12 @@ def accepted(request: web.Request) -> str:
 
 
 def extension_prefixes(request: web.Request) -> dict[str, str]:
-    """Return prefix → namespace of the request's ``GS1-Extensions``; what is no such pair has no effect."""
-    pairs = ",".join(request.headers.getall("GS1-Extensions", ())).split(",")
-    found = {}
-    for prefix, _, namespace in (each.strip().partition("=") for each in pairs):
-        if _is_prefix(prefix) and is_uri(namespace):
-            found[prefix] = namespace
-    return found
+    """Return prefix → namespace of the request's ``GS1-Extensions``.
+
+    Raises:
+        InputError: ``extensions_malformed``.
+    """
+    return parse_extensions(",".join(request.headers.getall("GS1-Extensions", ())))
 
 
 def error_behaviour(request: web.Request) -> Literal["rollback", "proceed"]:

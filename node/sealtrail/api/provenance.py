@@ -11,17 +11,19 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
+from sealtrail.api.events import event_name
 from sealtrail.api.item_text import check_parameters, item_text
 from sealtrail.api.responses import json_response
 from sealtrail.errors import InputError
 from sealtrail.gs1 import parse_item
+from sealtrail.services.answers.corrections import CorrectionsService
 from sealtrail.services.answers.provenance import Answer, ProvenanceService
 from sealtrail.services.answers.provenance_view import answer_json
 
 _PARAMETERS = frozenset({"item", "as_of", "known_at"})
 
 
-def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
+def routes(provenance: ProvenanceService, corrections: CorrectionsService) -> list[web.RouteDef]:
     """Return the provenance routes."""
 
     @needs("provenance")
@@ -43,7 +45,13 @@ def routes(provenance: ProvenanceService) -> list[web.RouteDef]:
         )
         return json_response(answer)
 
+    @needs("provenance")
+    async def get_corrections(request: web.Request) -> web.Response:
+        answer = await corrections.corrections(event_name(request), note_of(request).showed)
+        return json_response(answer)
+
     return [
+        web.get("/v1/events/{event_id:.+}/corrections", get_corrections),
         web.get("/v1/provenance", get_provenance),
         # an identifier may hold slashes: a Digital Link that was not percent-encoded, a serial that has one
         web.get("/v1/provenance/{item:.+}", get_provenance),

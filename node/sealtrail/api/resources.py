@@ -8,8 +8,9 @@ Source: EPCIS 2.0 section 12; its OpenAPI, the collections.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from sealtrail.api.negotiation import (
 )
 from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
-from sealtrail.epcis.query import Has, parse_filter
+from sealtrail.epcis.query import parse_filter
 from sealtrail.epcis.reader import EVENT_TYPES
 from sealtrail.epcis.views import STANDARD_CONTEXT
 from sealtrail.epcis.vocabulary import BIZ_STEP, DISPOSITION
@@ -42,12 +43,14 @@ KnownAfter = Callable[..., Awaitable[list[str]]]
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of resource: the query parameter that selects its events, and which of them there are.
 
-    ``standard`` are known whatever was recorded, in order; ``recorded`` gives the others, and perhaps some of these.
+    ``standard`` are known whatever was recorded, in order, and ``words`` leads to them from their other spellings;
+    ``recorded`` gives the others, and perhaps some of these.
     """
 
     name: str
     parameter: str
     standard: tuple[str, ...] = ()
+    words: Mapping[str, str] = MappingProxyType({})
     recorded: KnownAfter | None = None
 
 
@@ -58,12 +61,14 @@ def _kinds(queries: QueryService) -> Iterator[_Kind]:
         name="bizSteps",
         parameter="EQ_bizStep",
         standard=tuple(sorted(BIZ_STEP.web_uris)),
+        words=BIZ_STEP.words,
         recorded=partial(queries.known_values, "biz_step"),
     )
     yield _Kind(
         name="dispositions",
         parameter="EQ_disposition",
         standard=tuple(sorted(DISPOSITION.web_uris)),
+        words=DISPOSITION.words,
         recorded=partial(queries.known_values, "disposition"),
     )
     yield _Kind(
@@ -147,14 +152,14 @@ async def _page(kind: _Kind, after: str, limit: int) -> tuple[list[str], bool]:
 
 
 async def _require_known(kind: _Kind, queries: QueryService, value: str) -> None:
+    if kind.words.get(value, value) in kind.standard:
+        return
     try:
         wanted = parse_filter({kind.parameter: value})
     except InputError:
         wanted = None
-    if wanted is not None and "|" not in value:
-        words = {w for each in wanted.conditions if isinstance(each, Has) for w in each.values}
-        if not words.isdisjoint(kind.standard) or await queries.any(wanted):
-            return
+    if wanted is not None and "|" not in value and await queries.any(wanted):
+        return
     raise NotFoundError(
         "resource_unknown",
         f"none of the {kind.name} that are known here is {value[:100]}",

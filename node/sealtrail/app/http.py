@@ -15,6 +15,7 @@ from sealtrail.api import (
     item_index,
     labels,
     log,
+    masterdata,
     peer,
     peer_sections,
     provenance,
@@ -28,6 +29,8 @@ from sealtrail.app.witnesses import Witnesses
 from sealtrail.config import Config, HttpSettings
 from sealtrail.errors import UnavailableError
 from sealtrail.services.answers.company_prefixes import KnownPrefixes
+from sealtrail.services.answers.corrections import CorrectionsService
+from sealtrail.services.answers.master_data import MasterDataAnswers
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.audit_trail.reader import AuditReader
@@ -40,6 +43,7 @@ from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.services.own_log.item_lists import ItemListService
 from sealtrail.services.own_log.published_log import PublishedLog
 from sealtrail.services.recording.capture import CaptureService
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.store.database import Database
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -56,6 +60,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     capture: CaptureService
     queries: QueryService
     provenance: ProvenanceService
+    master_data: MasterDataService
     evidence: EvidenceService
     copies: Copies
     intake: Intake
@@ -85,7 +90,7 @@ def make_node_application(
             listing, http=config.http, public_url=config.public_url
         ),
         more_routes=[
-            *_routes_for_users(answers, clock),
+            *_routes_for_users(config, answers, clock),
             *_routes_of_identifiers(config, answers.prefixes, clock),
             *_routes_for_members(config, answers),
             *_routes_of_the_log(config, answers),
@@ -110,11 +115,18 @@ async def listen(runner: web.AppRunner, settings: HttpSettings) -> None:
         ) from e
 
 
-def _routes_for_users(answers: Answers, clock: Callable[[], int]) -> list[web.RouteDef]:
+def _routes_for_users(
+    config: Config, answers: Answers, clock: Callable[[], int]
+) -> list[web.RouteDef]:
     database, tree, identity = answers.database, answers.log, answers.identity
     return [
         *audit.routes(AuditReader(database, tree, identity, clock=clock)),
-        *provenance.routes(answers.provenance),
+        *provenance.routes(answers.provenance, CorrectionsService(database, answers.provenance)),
+        *masterdata.routes(
+            answers.master_data,
+            MasterDataAnswers(database, clock=clock, networks=answers.networks),
+            config.http,
+        ),
         *item_index.routes(
             ItemListService(database, tree, identity, answers.networks, answers.index)
         ),

@@ -59,6 +59,7 @@ from sealtrail.services.own_log.item_index import ItemIndexService
 from sealtrail.services.recording.capture import CaptureService
 from sealtrail.services.recording.drafting import Drafting, LocalDrafting, ProcessDrafting
 from sealtrail.services.recording.drafting_process import DraftingSetup
+from sealtrail.services.recording.master_data import MasterDataService
 from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, origin_of
 from sealtrail.store.database import Database
@@ -285,6 +286,13 @@ class Node:
         )
         self._running.resources.push_async_callback(self._subscribing.close)
         self._running.keep("serving subscriptions", self._subscribing.run(), cancel=True)
+        self._master_data = MasterDataService(
+            self._database,
+            member=config.member,
+            clock=now_ms,
+            limits=setup.limits,
+            audit=self._audit,
+        )
 
     def _recorded(self) -> None:
         """Own events were recorded."""
@@ -439,6 +447,7 @@ class Node:
             capture=self._capture,
             queries=self._queries,
             provenance=self._provenance,
+            master_data=self._master_data,
             evidence=self._evidence,
             copies=self._copies,
             intake=self._intake,

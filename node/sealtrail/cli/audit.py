@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sealtrail.cli.group import Entry, LazyGroup
+from sealtrail.cli.node_client import next_page_token, with_query
 from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import ConflictError, InputError, UnavailableError
@@ -83,9 +83,9 @@ def audit_list(
     page: dict[str, str] = {}
     while len(found) < limit:
         wanted = {**asked, "perPage": str(min(limit - len(found), 1000)), **page}
-        answer = client.get("/v1/audit?" + _query(wanted))
+        answer = client.get(with_query("/v1/audit", wanted))
         found += answer.json()["records"]
-        following = _next(answer.headers.get("link", ""))
+        following = next_page_token(answer)
         if following is None:
             break
         page = {"nextPageToken": following}
@@ -133,7 +133,7 @@ def audit_export(
         raise InputError("usage", "about what?", advice="give --entry ID or --item ITEM")
     client = connect(**target)
     asked = {"entry": entry, "item": item, "from": since, "until": until}
-    data = client.get("/v1/audit/export?" + _query(asked), Accept="application/jsonl").body
+    data = client.get(with_query("/v1/audit/export", asked), Accept="application/jsonl").body
     _write_new(out, data)
     records = data.count(b'"line":"record"')
     if as_json:
@@ -161,13 +161,3 @@ def _write_new(path: Path, data: bytes) -> None:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _query(asked: dict[str, str | None]) -> str:
-    return urllib.parse.urlencode({n: v for n, v in asked.items() if v is not None})
-
-
-def _next(link: str) -> str | None:
-    address = link.partition("<")[2].partition(">")[0]
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(address).query)
-    return query.get("nextPageToken", [None])[0]

@@ -40,6 +40,9 @@ COMMANDS = {
     "export": Entry(
         "sealtrail.cli.export", "export_command", "Write recorded events as EPCIS documents."
     ),
+    "masterdata": Entry(
+        "sealtrail.cli.masterdata", "masterdata_group", "Names of products, places and parties."
+    ),
     "trace": Entry("sealtrail.cli.trace", "trace_command", "Ask where an item has been."),
     "scan": Entry("sealtrail.cli.scan", "scan_command", "Say what a scan means; needs no node."),
     "evidence": Entry("sealtrail.cli.evidence", "evidence_command", "Prove an answer in one file."),

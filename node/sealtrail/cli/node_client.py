@@ -92,6 +92,14 @@ class NodeClient:
         """
         return self._ask("GET", path, None, headers)
 
+    def put(self, path: str, body: bytes, **headers: str) -> Answer:
+        """Put ``body`` at ``path``.
+
+        Raises:
+            SealtrailError: what the node answered as a problem; ``node_unreachable``.
+        """
+        return self._ask("PUT", path, body, headers)
+
     def post(self, path: str, body: bytes, **headers: str) -> Answer:
         """Send ``body`` to ``path``.
 
@@ -178,6 +186,19 @@ class NodeClient:
             f"no node answers at {self.url}: {error or type(error).__name__}",
             advice="is the node running (`sealtrail run`, `sealtrail devnet`), and is the URL right?",
         )
+
+
+def with_query(path: str, parameters: Mapping[str, str | None]) -> str:
+    """Return ``path`` with a query of the parameters that have a value."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given)}" if given else path
+
+
+def next_page_token(answer: Answer) -> str | None:
+    """Return the token of the page that follows an answer; None if it is the last."""
+    address = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(address).query)
+    return query.get("nextPageToken", [None])[0]
 
 
 def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sealtrail.cli.output import common_options, print_json
+from sealtrail.cli.output import common_options, plain, print_json
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import UnavailableError, VerificationError
 
@@ -100,16 +100,24 @@ def _could_not_tell(answer: dict[str, Any]) -> bool:
 
 def render(answer: dict[str, Any]) -> list[str]:
     """Return the answer for a person."""
-    lines = [click.style(answer["question"]["item"], bold=True), ""]
+    names = answer.get("names", {})
+    lines = [click.style(answer["question"]["item"], bold=True)]
+    product = names.get(answer["question"]["item"])
+    lines += [_described(product)] if product else []
+    lines += [""]
     lines += [_verdict(name, v) for name, v in answer["verdicts"].items()]
     if answer["journey"]:
         lines += ["", "Journey"]
         for step in answer["journey"]:
-            lines += _step(step)
+            lines += _step(step, names)
     if answer["findings"]:
         lines += ["", "Findings"]
         for finding in answer["findings"]:
             lines += _finding(finding)
+    if answer.get("corrections"):
+        lines += ["", "Corrections"]
+        for correction in answer["corrections"]:
+            lines += _correction(correction)
     if answer.get("candidates"):
         lines += ["", "Similar and known: " + ", ".join(answer["candidates"])]
     return [*lines, "", *_coverage(answer)]
@@ -122,17 +130,25 @@ def _verdict(name: str, verdict: dict[str, Any]) -> str:
     return f"  {name:11} {click.style(word.replace('_', ' '), fg=colour, bold=True)}{reasons}"
 
 
-def _step(step: dict[str, Any]) -> list[str]:
+def _described(told: dict[str, str]) -> str:
+    """Return what master data tells of a product, place or party, in one line."""
+    members = ("name", "strength", "form", "pack_size", "manufacturer", "city", "country")
+    return plain(", ".join(told[name] for name in members if name in told))
+
+
+def _step(step: dict[str, Any], names: dict[str, dict[str, str]]) -> list[str]:
     what = step["biz_step"] or step["effect"] or step["event_type"] or step["kind"]
     where = step["read_point"] or step["biz_location"] or ""
     who = _name(step["recorded_by"]) or "-"
     line = f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {_standing(step)}"
     lines = [click.style(line, dim=True) if step["kind"] == "corrected" else line]
-    holder = _name(step["custodian_after"])
+    if where in names:
+        where = f"{_described(names[where])} ({where})"
+    holder = _name(step["custodian_after"], names)
     details = [
         f"at {where}" if where else "",
         f"custodian {holder}" if holder else "",
-        f"on its way to {_name(step['in_transit_to'])}" if step["in_transit_to"] else "",
+        f"on its way to {_name(step['in_transit_to'], names)}" if step["in_transit_to"] else "",
         f"in {' in '.join(step['containers'])}" if step["containers"] else "",
     ]
     text = ", ".join(d for d in details if d)
@@ -144,6 +160,29 @@ def _step(step: dict[str, Any]) -> list[str]:
     if step["findings"]:
         lines.append(f"  {'':29} " + click.style("! " + ", ".join(step["findings"]), fg="red"))
     return lines
+
+
+def _correction(correction: dict[str, Any]) -> list[str]:
+    """Return what was declared, what holds instead, and the verdicts before and after."""
+    reason = correction["reason"] or "no reason given"
+    when = correction["declared_at"] or "(time unknown)"
+    lines = [f"  {when:29} {correction['event_id']}: {reason}"]
+    if not correction["taken_out"]:
+        lines.append(f"  {'':29} takes nothing out: {', '.join(correction['findings'])}")
+    for corrective in correction["corrective_events"]:
+        held = "recorded" if corrective["entries"] else "not recorded here"
+        lines.append(f"  {'':29} instead: {corrective['event_id']} ({held})")
+    before, after = correction["verdicts_before"], correction["verdicts_after"]
+    for name, verdict in (before or {}).items():
+        if verdict != after[name]:
+            words = (_worded(verdict), _worded(after[name]))
+            lines.append(f"  {'':29} {name}: {words[0]} before, {words[1]} since")
+    return lines
+
+
+def _worded(verdict: dict[str, Any]) -> str:
+    word = str(verdict["verdict"]).replace("_", " ")
+    return f"{word} ({'; '.join(verdict['reasons'])})" if verdict["reasons"] else word
 
 
 def _standing(step: dict[str, Any]) -> str:
@@ -205,7 +244,8 @@ def _store(store: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _name(party: dict[str, Any] | None) -> str:
+def _name(party: dict[str, Any] | None, names: dict[str, dict[str, str]] | None = None) -> str:
     if not party:
         return ""
-    return str(party["name"] or party["gln"] or party["id"])
+    told = (names or {}).get(party["gln"] or party["id"], {})
+    return plain(str(party["name"] or told.get("name") or party["gln"] or party["id"]))

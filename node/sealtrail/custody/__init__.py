@@ -5,6 +5,8 @@ What has to be known about an item is gathered, and each entry verified, before 
 
 from __future__ import annotations
 
+from sealtrail.custody.beside import Beside, Described
+from sealtrail.custody.corrections import Correction
 from sealtrail.custody.findings import CATALOGUE, Finding, FindingClass
 from sealtrail.custody.history import Grade, Mention, Parameters, Question, Recorded
 from sealtrail.custody.journey import Step
@@ -15,6 +17,9 @@ from sealtrail.custody.verdicts import Verdict, Verdicts
 __all__ = [
     "CATALOGUE",
     "CLASS_SCHEMES",
+    "Beside",
+    "Correction",
+    "Described",
     "Finding",
     "FindingClass",
     "Grade",

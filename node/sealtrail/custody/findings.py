@@ -70,6 +70,14 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _P,
         "Ask its maker which lot and expiry hold, and to correct the event; do not supply before.",
     ),
+    "master_data_differs": (
+        _P,
+        "Ask who numbers the product which holds, and to correct the event or the master data.",
+    ),
+    "product_unlisted": (
+        _T,
+        "Check the product code; if it is right, put the product's master data.",
+    ),
     "shipped_not_received": (
         _P,
         "Receiver: record the receipt; sender: record void_shipping if it never left.",
@@ -116,6 +124,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
     "correction_without_event": (
         _T,
         "The declared event is not held here: fetch it from its recorder.",
+    ),
+    "corrective_event_missing": (
+        _P,
+        "Ask who declared the error for the event that holds instead, and to record it.",
     ),
     "event_id_reused": (
         _P,

@@ -10,7 +10,9 @@ from datetime import date
 
 import msgspec
 
+from sealtrail.custody.beside import NOTHING, Beside
 from sealtrail.custody.containment import Touch, collapse, trace
+from sealtrail.custody.corrections import Correction, correctives_missing
 from sealtrail.custody.custodian import Custodian, Parties, Party
 from sealtrail.custody.expiry import local_date, parse_expiry
 from sealtrail.custody.findings import Finding, finding
@@ -21,6 +23,7 @@ from sealtrail.custody.identifier import Birth, follow_birth, mismatches
 from sealtrail.custody.journey import Step, StepKind, journey
 from sealtrail.custody.life import Life, follow_life
 from sealtrail.custody.master_data import lots_stated
+from sealtrail.custody.product_data import product_findings
 from sealtrail.custody.reuse import reused_ids
 from sealtrail.custody.timeline import Timeline, settle
 from sealtrail.custody.times import overdue_anchors, time_findings
@@ -60,6 +63,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     journey: tuple[Step, ...]
     state: State
+    corrections: tuple[Correction, ...] = ()
 
 
 class _Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,7 @@ class _Rules(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     today: date
     anchors_until_us: int | None
+    beside: Beside
 
 
 class _Course(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +89,7 @@ class _Course(msgspec.Struct, frozen=True, kw_only=True):
     birth: Birth
     custody: Custody
     apart: tuple[tuple[StepKind, Recorded], ...]
+    corrections: tuple[Correction, ...]
     findings: tuple[Finding, ...]
 
 
@@ -97,6 +103,7 @@ def judge(
     covered: frozenset[bytes] = frozenset(),
     cut: bool = False,
     anchors_until_us: int | None = None,
+    beside: Beside = NOTHING,
 ) -> Judgement:
     """Judge the item of ``question`` by its history.
 
@@ -108,6 +115,7 @@ def judge(
         cut: more is recorded than ``history`` has, so that nothing is said of what it leaves open.
         anchors_until_us: the time of the last block that was read for anchors; None if unknown, and no anchor is
             overdue then.
+        beside: what is known beside the history; what rests on it changes no verdict.
     """
     at_us = now_us if question.as_of_us is None else question.as_of_us
     rules = _Rules(
@@ -120,6 +128,7 @@ def judge(
         at_us=at_us,
         today=local_date(at_us, "+00:00") or date(1970, 1, 1),
         anchors_until_us=anchors_until_us,
+        beside=beside,
     )
     return _conclude(rules, _follow(rules, history))
 
@@ -135,12 +144,16 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
     custody = _custody(rules, touches)
     apart = tuple(_set_apart(timeline, item, touches))
     shown = {r.entry_id for _, r in apart}
+    corrections = tuple(
+        c for c in timeline.corrections if shown & {c.declaration.entry_id, *c.declares}
+    )
     return _Course(
         touches=touches,
         life=life,
         birth=birth,
         custody=custody,
         apart=apart,
+        corrections=corrections,
         findings=(
             *(f for f in timeline.findings if shown & set(f.entries)),
             *traced.findings,
@@ -149,10 +162,23 @@ def _follow(rules: _Rules, history: Iterable[Recorded]) -> _Course:
             *custody.findings,
             *two_places(traced.forks, touches, rules.parties),
             *life.findings,
+            *product_findings(item, life.commissionings, rules.beside, rules.today),
+            *_correctives(rules, corrections, timeline),
             *time_findings(touches, parameters),
             *overdue_anchors(touches, parameters, rules.anchors_until_us),
         ),
     )
+
+
+def _correctives(
+    rules: _Rules, corrections: Sequence[Correction], timeline: Timeline
+) -> list[Finding]:
+    recorded = rules.beside.recorded_ids
+    if recorded is None:
+        return []
+    # as of another time: an event of after it is recorded all the same
+    held = {r.event_id for r in timeline.events} | recorded
+    return correctives_missing(corrections, held, at_us=rules.at_us, parameters=rules.parameters)
 
 
 def _custody(rules: _Rules, touches: tuple[Touch, ...]) -> Custody:
@@ -193,6 +219,7 @@ def _conclude(rules: _Rules, course: _Course) -> Judgement:
         findings=tuple(findings),
         journey=journey(touches, course.custody, gaps, course.apart, findings, rules.parties),
         state=_state(life, course.custody, touches),
+        corrections=course.corrections,
     )
 
 

@@ -30,6 +30,7 @@ from sealtrail.epcis.events import AnyEvent
 from sealtrail.epcis.extensions import Scope
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
+from sealtrail.epcis.masterdata import in_json_form, read_master_data
 from sealtrail.epcis.mentions import items_of
 from sealtrail.epcis.pre_hash import FrameText, frame_text, pre_hash_text
 from sealtrail.epcis.reader import frame_of, read_event, read_frame
@@ -68,19 +69,24 @@ def parse_document(
         charset: of the media type, if it had one; only XML may be in another than UTF-8.
 
     Raises:
-        TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``.
+        TooLargeError: ``document_too_large``, ``too_many_events``, ``too_many_values``, ``contexts_too_large``,
+            ``too_many_elements``.
         InputError: what is wrong with the document itself, with the pointer of the field. What is wrong with one
-            event stands in its place in ``Document.events`` instead.
+            event, or one element of its master data, stands in its place instead.
     """
     if media_type in XML_MEDIA_TYPES:
         return _xml_document(open_xml(data, charset=charset, limits=limits), limits)
     envelope, source = _open(data, limits)
+    # before the events: a document that is refused for it costs no reading of them
+    master_data = tuple(read_master_data(envelope.vocabularies, envelope.context, limits))
     return Document(
         events=tuple(_each(envelope, source, _recorded)),
         type=envelope.type,
         context=envelope.context,
         schema_version=envelope.schema_version,
         creation_date=envelope.creation_date,
+        vocabularies=envelope.vocabularies.listed,
+        master_data=master_data,
         sender=envelope.sender,
         receiver=envelope.receiver,
         instance_identifier=envelope.instance_identifier,
@@ -89,6 +95,7 @@ def parse_document(
 
 def _xml_document(document: XmlDocument, limits: Limits) -> Document:
     header = document.header
+    master_data = tuple(read_master_data(in_json_form(header.vocabularies), None, limits))
     return Document(
         events=tuple(_each_xml(document, limits, _recorded_xml)),
         type=document.type,
@@ -98,6 +105,7 @@ def _xml_document(document: XmlDocument, limits: Limits) -> Document:
         receiver=header.receiver,
         instance_identifier=header.instance_identifier,
         vocabularies=header.vocabularies,
+        master_data=master_data,
     )
 
 

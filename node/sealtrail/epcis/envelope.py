@@ -20,6 +20,23 @@ _CONTEXT = (str, dict, list)
 _is_version = re.compile(r"[0-9]+(?:\.[0-9]+)*").fullmatch
 
 
+# Where a document has its vocabularies.
+_VOCABULARIES = {
+    "EPCISDocument": ("epcisHeader", "epcisMasterData", "vocabularyList"),
+    "EPCISQueryDocument": ("epcisBody", "queryResults", "resultsBody", "vocabularyList"),
+}
+
+
+MASTER_DATA_POINTER = "/" + "/".join(_VOCABULARIES["EPCISDocument"])
+
+
+class Vocabularies(msgspec.Struct, frozen=True):
+    """A document's vocabularies: each has its ``type`` and a list of elements; ``pointer`` leads to their list."""
+
+    listed: tuple[dict[str, Any], ...] = ()
+    pointer: str = ""
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """An opened document; ``pointer`` leads to the list of events, or to the one event if not ``listed``."""
 
@@ -30,6 +47,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     context: Any = None
     schema_version: str | None = None
     creation_date: str | None = None
+    vocabularies: Vocabularies = Vocabularies()
     sender: str | None = None
     receiver: str | None = None
     instance_identifier: str | None = None
@@ -69,10 +87,22 @@ def _document(
         context=fields["@context"],
         schema_version=fields.get("schemaVersion"),
         creation_date=fields.get("creationDate"),
+        vocabularies=_vocabularies_in(tree),
         sender=fields.get("sender"),
         receiver=fields.get("receiver"),
         instance_identifier=fields.get("instanceIdentifier"),
     )
+
+
+def _vocabularies_in(tree: dict[str, Any]) -> Vocabularies:
+    """Return the vocabularies of a document that was read already."""
+    path = _VOCABULARIES[tree["type"]]
+    found: Any = tree
+    for name in path:
+        found = found.get(name)
+        if found is None:
+            return Vocabularies()
+    return Vocabularies(tuple(found), "/" + "/".join(path))
 
 
 def _without_extensions(tree: Any) -> Any:
@@ -136,7 +166,7 @@ def _query_results(value: Any) -> list[Any]:
 
 
 def _results_body(value: Any) -> list[Any]:
-    readers = {"eventList": _events, "vocabularyList": _vocabularies}
+    readers = {"eventList": _events, "vocabularyList": read_vocabulary_list}
     fields = read_object(_without_extensions(value), readers, ("eventList",))
     events: list[Any] = fields["eventList"]
     return events
@@ -153,13 +183,17 @@ def _master_data(value: Any) -> None:
         raise refuse_type("an object", value)
     if "vocabularyList" in value:
         try:
-            _vocabularies(value["vocabularyList"])
+            read_vocabulary_list(value["vocabularyList"])
         except InputError as error:
             raise located(error, "vocabularyList") from None
 
 
-def _vocabularies(value: Any) -> None:
-    """Check the shape of master data; it is not recorded as an event."""
+def read_vocabulary_list(value: Any) -> tuple[dict[str, Any], ...]:
+    """Read a list of vocabularies, each with its type and a list of elements; the elements are not looked at.
+
+    Raises:
+        InputError: as readers of :mod:`sealtrail.epcis.fields` do, with the pointer within the list.
+    """
     if not isinstance(value, list):
         raise refuse_type("a list of vocabularies", value)
     for index, vocabulary in enumerate(value):
@@ -169,6 +203,11 @@ def _vocabularies(value: Any) -> None:
             read_uri(vocabulary.get("type"))
         except InputError as error:
             raise located(located(error, "type"), index) from None
+        elements = vocabulary.get("vocabularyElementList", [])
+        if not isinstance(elements, list):
+            refused = refuse_type("a list of elements", elements)
+            raise located(located(refused, "vocabularyElementList"), index)
+    return tuple(value)
 
 
 def _short_text(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from sealtrail.epcis.events import AnyEvent
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError
 
 Place: TypeAlias = Literal[
@@ -59,10 +60,10 @@ class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as read: its events in order, an ``InputError`` standing for each refused one.
+    """A document as read: its events in order, and its master data; an ``InputError`` stands for what is refused.
 
     ``sender``, ``receiver`` and ``instance_identifier`` are as its header gives them; ``vocabularies`` is its
-    master data in the shape of the JSON binding's ``vocabularyList``.
+    master data in the shape of the JSON binding's ``vocabularyList``, and ``master_data`` the same, read.
     """
 
     events: tuple[RecordedEvent | InputError, ...]
@@ -74,3 +75,4 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     receiver: str | None = None
     instance_identifier: str | None = None
     vocabularies: tuple[dict[str, Any], ...] = ()
+    master_data: tuple[VocabularyElement | InputError, ...] = ()

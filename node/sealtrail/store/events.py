@@ -163,6 +163,22 @@ def known_ids(
     return found
 
 
+def entries_with_ids(
+    connection: sqlite3.Connection, event_ids: Sequence[str]
+) -> dict[str, list[bytes]]:
+    """Return event id → the entries of the events with that id, whoever recorded them; unknown ids are left out."""
+    found: dict[str, list[bytes]] = {}
+    for chunk in _chunks(event_ids):
+        rows = connection.execute(
+            "SELECT event_id, event_hash, entry_id FROM event"
+            f" WHERE {with_ids(chunk)} ORDER BY event_row",
+            ids_values(chunk),
+        )
+        for row in rows:
+            found.setdefault(_event_id(*row[:2]), []).append(row[2])
+    return found
+
+
 def with_ids(event_ids: Sequence[str]) -> str:
     """Return the SQL condition for events with one of these ids; its values come from :func:`ids_values`."""
     hashes = len(hashes_of(event_ids))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+from sealtrail.store.bulk import insert_rows
 from sealtrail.store.derived import DERIVED, derived_columns
 from sealtrail.store.event_index import clear_index, insert_index
 from sealtrail.store.events import NewEvent
 from sealtrail.store.foreign import ForeignEntry
 from sealtrail.store.log import NewEntry
+from sealtrail.store.masterdata_rows import ATTRIBUTE_COLUMNS, CHILD_COLUMNS
 
 
 def mend_entry(connection: sqlite3.Connection, leaf_index: int, entry: NewEntry) -> None:
@@ -86,6 +89,35 @@ def mend_derived(connection: sqlite3.Connection, event_row: int, event: NewEvent
     )
     clear_index(connection, [event_row])
     insert_index(connection, [(event_row, event.terms, event.values)])
+
+
+class Following(NamedTuple):
+    """What follows from a version of master data: until when it holds, and by table the rows it is found by."""
+
+    version: int
+    valid_until_ms: int | None
+    rows: dict[str, list[tuple[Any, ...]]]
+
+
+def mend_master_data(connection: sqlite3.Connection, versions: Iterable[Following]) -> None:
+    """Write until when versions hold, and exactly the rows that they are found by; ``versions`` are all of them."""
+    for table in ("vocabulary_child", "vocabulary_attribute"):
+        connection.execute(f"DELETE FROM {table}")
+    for each in versions:
+        connection.execute(
+            "UPDATE vocabulary_version SET valid_until_ms = ? WHERE version = ?",
+            (each.valid_until_ms, each.version),
+        )
+        insert_rows(
+            connection,
+            f"INSERT INTO vocabulary_child ({CHILD_COLUMNS})",
+            each.rows["vocabulary_child"],
+        )
+        insert_rows(
+            connection,
+            f"INSERT INTO vocabulary_attribute ({ATTRIBUTE_COLUMNS})",
+            each.rows["vocabulary_attribute"],
+        )
 
 
 def mend_tiles(

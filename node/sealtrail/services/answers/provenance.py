@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
 
-from sealtrail.custody import Judgement, Parameters, Question, judge, similar_items
+from sealtrail.custody import Judgement, Parameters, Question, similar_items
 from sealtrail.errors import SealtrailError, UnavailableError
 from sealtrail.evidence import Verifier
 from sealtrail.gs1 import Item
 from sealtrail.membership.records import Anchor, Network, Status
 from sealtrail.services.answers.history import Found, History, HistoryLimits, HistoryReader
+from sealtrail.services.answers.judging import Corrected, Rules, judge_history
+from sealtrail.services.answers.names import names_of
 from sealtrail.services.answers.queries import QUERY_SECONDS_MAX
 from sealtrail.services.chain.follower import Checked, Follower
 from sealtrail.services.chain.network import FollowedNetwork, FollowedNetworks
@@ -64,6 +66,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     item: Item
     question: Question
     judgement: Judgement
+    corrections: tuple[Corrected, ...]
+    names: dict[str, dict[str, str]]
     found: dict[bytes, Found]
     cut: bool
     candidates: tuple[str, ...]
@@ -136,6 +140,26 @@ class ProvenanceService:
                 being made (``node_busy``).
         """
         failure = await self._read_chain()
+        return await self._ask(item, view, failure, as_of_us=as_of_us, known_at=known_at)
+
+    async def answers(self, items: Iterable[Item], view: Callable[[Answer], T]) -> list[T]:
+        """Answer for several items, one after the other; the chain is read once, before the first.
+
+        Raises:
+            UnavailableError: as :meth:`answer`.
+        """
+        failure = await self._read_chain()
+        return [await self._ask(item, view, failure) for item in items]
+
+    async def _ask(
+        self,
+        item: Item,
+        view: Callable[[Answer], T],
+        failure: SealtrailError | str | None,
+        *,
+        as_of_us: int | None = None,
+        known_at: int | None = None,
+    ) -> T:
         question = Question(
             item=item.canonical,
             stated_lot=item.lot if item.serial else None,
@@ -201,22 +225,33 @@ class ProvenanceService:
         )
         history = reader.gather(item.canonical)
         network = view.network()
-        judgement = judge(
+        now_ms = self._clock()
+        judged = judge_history(
+            connection,
             question,
-            (f.recorded for f in history.found.values()),
-            network,
-            now_us=self._clock() * 1000,
-            parameters=self._parameters,
-            covered=frozenset({self._identity.member}),
-            cut=history.cut,
-            anchors_until_us=checked.final.time * 1_000_000 if checked else None,
+            [f.recorded for f in history.found.values()],
+            Rules(
+                network=network,
+                now_us=now_ms * 1000,
+                parameters=self._parameters,
+                own=self._identity.member,
+                cut=history.cut,
+                anchors_until_us=checked.final.time * 1_000_000 if checked else None,
+            ),
         )
+        judgement, caveats = judged.judgement, _caveats(store)
         covered, not_covered = self._coverage(view, network, history)
         return Answer(
             item=item,
             question=question,
             judgement=msgspec.structs.replace(
-                judgement, verdicts=judgement.verdicts.with_caveats(_caveats(store))
+                judgement, verdicts=judgement.verdicts.with_caveats(caveats)
+            ),
+            corrections=tuple(each.with_caveats(caveats) for each in judged.corrections),
+            names=names_of(
+                connection,
+                _named(question, judgement),
+                now_ms if question.as_of_us is None else question.as_of_us // 1000,
             ),
             found=history.found,
             cut=history.cut,
@@ -258,6 +293,17 @@ class ProvenanceService:
             block=cursor.final_block,
             block_hash=cursor.final_hash,
         )
+
+
+def _named(question: Question, judgement: Judgement) -> Iterator[str]:
+    """Yield the identifiers of an answer that a reader would like to see a name of."""
+    yield question.item
+    for step in judgement.journey:
+        holders = (step.custodian_before, step.custodian_after)
+        parties = (step.in_transit_to, step.owner, *(each.party for each in holders if each))
+        yield from (each for each in (step.read_point, step.biz_location, step.via) if each)
+        yield from (each.gln or each.key for each in parties if each)
+        yield from step.containers
 
 
 def _caveats(store: CheckState) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from sealtrail.custody.custodian import Custodian, Party
 from sealtrail.evidence import LogProof, Outcome
 from sealtrail.membership.records import Anchor, role_names
 from sealtrail.services.answers.history import Found
+from sealtrail.services.answers.judging import Corrected
 from sealtrail.services.answers.provenance import Answer, CoveredLog
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.services.store_check import CheckState
@@ -34,6 +35,8 @@ def answer_view(answer: Answer) -> Json:
         "findings": [_finding(each) for each in judgement.findings],
         "journey": [_step(step, answer.found) for step in judgement.journey],
         "state": _state(answer),
+        "corrections": [correction_view(each, answer) for each in answer.corrections],
+        "names": answer.names,
         "candidates": list(answer.candidates),
         "chain": _chain(answer),
         "store": _store(answer.store),
@@ -58,6 +61,30 @@ def _question(answer: Answer) -> Json:
         "expiry": item.expiry,
         "as_of": None if question.as_of_us is None else rfc3339(question.as_of_us // 1000),
         "known_at": None if question.known_at is None else rfc3339(question.known_at * 1000),
+    }
+
+
+def correction_view(corrected: Corrected, answer: Answer) -> Json:
+    """Return a correction as JSON values, with the item's verdicts without it and with it."""
+    correction, declaration = corrected.correction, corrected.correction.declaration
+    error = declaration.event.error_declaration
+    return {
+        "event_id": declaration.event_id,
+        "declaration": _hex(declaration.entry_id),
+        "declared_by": _hex(declaration.member),
+        "declared_at": None if error is None else error.declaration_time.text,
+        "record_time": rfc3339_if_spelt(declaration.record_time_ms),
+        "grade": declaration.grade,
+        "reason": None if error is None else error.reason,
+        "declares": [_hex(each) for each in correction.declares],
+        "taken_out": sorted(_hex(each) for each in correction.taken_out),
+        "corrective_events": [
+            {"event_id": event_id, "entries": [_hex(each) for each in entries]}
+            for event_id, entries in corrected.correctives.items()
+        ],
+        "findings": [each.code for each in correction.findings],
+        "verdicts_before": None if corrected.before is None else _verdicts(corrected.before),
+        "verdicts_after": _verdicts(answer.judgement.verdicts),
     }
 
 

@@ -195,7 +195,7 @@ class QueryService:
         """
 
         def read(connection: sqlite3.Connection) -> list[StoredEvent]:
-            events = _named(connection, name)
+            events = named_events(connection, name)
             for event in events:
                 require_sealed(connection, event)
             return events
@@ -312,7 +312,8 @@ def job_view(job: CaptureJob) -> dict[str, Any]:
     }
 
 
-def _named(connection: sqlite3.Connection, name: str) -> list[StoredEvent]:
+def named_events(connection: sqlite3.Connection, name: str) -> list[StoredEvent]:
+    """Return the events that are named by an entry's id, an event hash or an event id."""
     digest = _digest(name.removeprefix(HASH_URI_PREFIX).partition("?")[0])
     if digest is None:
         return load_by_event_id(connection, name)

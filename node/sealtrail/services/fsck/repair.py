@@ -7,7 +7,7 @@ is guessed, and nothing is deleted but rows that follow from others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -27,6 +27,7 @@ from sealtrail.services.fsck.events import (
     is_same_doubt,
 )
 from sealtrail.services.fsck.faults import Fault, Findings, Key
+from sealtrail.services.fsck.master_data import following
 from sealtrail.services.fsck.run import Report
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.services.fsck.tree import computed_tiles
@@ -104,6 +105,8 @@ def _plan(scope: Scope, fault: Fault) -> tuple[Mend, Wanted | None]:
         return _mend(
             fault, "content", "computed anew from the content, if it is what was signed"
         ), None
+    if fault.code == "master_data_row_differs":
+        return _mend(fault, "content", "computed anew from all versions, if each is sound"), None
     if fault.table == "sqlite" and "index" in fault.message:
         return _mend(fault, "indexes", "every index is made anew from its table"), None
     if fault.code in _FETCHED and fault.table in _FETCHED_TABLES:
@@ -184,6 +187,7 @@ def apply_plan(
                 outcome[wanted.entry_id] = None
         except SealtrailError as error:
             outcome[wanted.entry_id] = f"the copy does not hold: {error}"
+    master_data = _mend_master_data(scope, plan)
     if any(mend.source == "indexes" for mend in plan.mends):
         rebuild_indexes(scope.connection)
     lost = [w.leaf_index for w in plan.wanted if outcome[w.entry_id] is not None]
@@ -192,23 +196,36 @@ def apply_plan(
         tiles: str | None = "an entry of the log is damaged, and tiles would be made of it"
     else:
         tiles = _mend_tiles(scope, plan)
-    return tuple(_done(scope, mend, outcome, tiles) for mend in plan.mends)
+    whole = {"leaves": tiles, "indexes": None, "content": master_data}
+    return tuple(_done(scope, mend, outcome, whole) for mend in plan.mends)
 
 
-def _done(scope: Scope, mend: Mend, outcome: dict[bytes, str | None], tiles: str | None) -> Mend:
+def _done(
+    scope: Scope, mend: Mend, outcome: dict[bytes, str | None], whole: Mapping[str, str | None]
+) -> Mend:
+    """Return a mend as it was done; ``whole`` says by source why what is mended in one go was not."""
     why: str | None = mend.reason
     if mend.source == "peers":
         wanted = _wanted(scope, mend.fault.key)
         why = outcome.get(wanted.entry_id, "another entry stands there") if wanted else why
-    elif mend.source == "leaves":
-        why = tiles
-    elif mend.source == "indexes":
-        why = None
-    elif mend.source == "content":
+    elif mend.source == "content" and "event_row" in mend.fault.key:
         why = _recompute(scope, int(mend.fault.key["event_row"]))
+    elif mend.source in whole:
+        why = whole[mend.source]
     if mend.source == "none" or why is not None:
         return msgspec.structs.replace(mend, reason=why or mend.reason)
     return msgspec.structs.replace(mend, done=True)
+
+
+def _mend_master_data(scope: Scope, plan: Plan) -> str | None:
+    """Write anew what follows from versions of master data; return why not."""
+    if not any(m.fault.code == "master_data_row_differs" for m in plan.mends):
+        return None
+    versions = following(scope)
+    if versions is None:
+        return "a version is damaged, and until when others hold may follow from it"
+    mending.mend_master_data(scope.connection, versions)
+    return None
 
 
 def _mend_tiles(scope: Scope, plan: Plan) -> str | None:

@@ -17,6 +17,7 @@ DENSE = (
     ("anchor_outbox", "sequence"),
     ("log_finding", "finding_id"),
     ("witness", "witness_id"),
+    ("vocabulary_version", "version"),
 )
 
 
@@ -120,7 +121,7 @@ CHECK = Check(
     name="missing rows",
     tables=(
         *("event", "delivery", "delivery_unproven", "disclosed", "foreign_entry", "foreign_log"),
-        *("anchor_outbox", "capture_job", "log_finding", "witness", *SINGLE),
+        *("anchor_outbox", "capture_job", "log_finding", "witness", "vocabulary_version", *SINGLE),
     ),
     look=look,
     span=lambda scope: (0, scope.count("SELECT max(event_row) FROM event")),

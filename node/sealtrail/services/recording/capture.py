@@ -4,6 +4,7 @@ Write order, and what a crash after each step means:
 
 1. parse, hash, sign in memory: nothing happened.
 2. one transaction: same-or-other decided, entries, leaves, events, items, job, audit record written: all or nothing.
+   The master data of its header is written with it, if its events are.
    A document of which each event stands by itself (``proceed``) goes in by parts, so that others get in between, and
    the job, and the audit record, with the last: the parts before are recorded, and there is no job.
 3. fsync, then receipts: a client that saw none asks again and gets the same ones (duplicates).
@@ -15,27 +16,30 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from sealtrail.epcis import MEDIA_TYPE
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.services.audit_trail.note import AuditNote
-from sealtrail.services.audit_trail.note import Draft as Drafted
+from sealtrail.services.audit_trail.note import Draft as RecordDraft
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.problems import as_problem
 from sealtrail.services.receipts import Placed, Receipt, load_placed
 from sealtrail.services.recording.captures_audited import about_document, about_event
 from sealtrail.services.recording.drafting import Drafting
-from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafter
+from sealtrail.services.recording.drafts import Body, DocumentHead, Draft, Drafted, Drafter
 from sealtrail.services.recording.gathering import Gathering
 from sealtrail.services.recording.sameness import Decision, Fresh, Same, decide
 from sealtrail.signing import Kind
+from sealtrail.store import masterdata
 from sealtrail.store.database import Database
 from sealtrail.store.events import insert_events
 from sealtrail.store.jobs import CaptureJob, insert_job
 from sealtrail.store.log import LogStore
+from sealtrail.store.masterdata_rows import Statement
 
 # Events written at a time where each stands by itself: bounds how long a single capture waits behind them.
 PART_EVENTS_MAX = 500
@@ -45,7 +49,10 @@ Result: TypeAlias = "Placed | SealtrailError"
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a document: one result an event, in order; only refusals where all were rolled back."""
+    """What became of a document: one result an event, in order; only refusals where all were rolled back.
+
+    Refusals of its master data come after those.
+    """
 
     job: CaptureJob
     results: tuple[Result, ...]
@@ -64,6 +71,14 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
     def errors(self) -> tuple[SealtrailError, ...]:
         """The refusals, in the document's order."""
         return tuple(r for r in self.results if isinstance(r, SealtrailError))
+
+
+class _Single(NamedTuple):
+    """One event by itself, the document that it came in, and its audit record to be."""
+
+    draft: Draft
+    document: Drafted
+    note: AuditNote | None
 
 
 @dataclass(slots=True)
@@ -135,13 +150,16 @@ class CaptureService:
         created_ms = self._clock()
         drafted = await self._drafting.draft(Body(data, media_type, charset), kind)
         job_id = self._random(16).hex()
-        *before, last = _parts(drafted.events, behaviour)
+        # refused master data refuses, or stands in the job, as a refused event does
+        *before, last = _parts([*drafted.events, *_refused(drafted)], behaviour)
         results, duplicates = await self._record_parts(before, behaviour)
 
         def finish(connection: sqlite3.Connection) -> tuple[CaptureJob, tuple[Result, ...], int]:
             written, again = self._record(last, behaviour, connection)
             job = self._job(job_id, created_ms, behaviour, results + written, drafted.head)
             insert_job(connection, job)
+            if job.success or behaviour == "proceed":
+                self._keep_master_data(connection, drafted, job_id)
             if audit is not None and note is not None:
                 audit.write(connection, [about_document(note, job, results + written, kind)])
             return job, written, again
@@ -187,7 +205,8 @@ class CaptureService:
             ConflictError: its id is taken (``event_id_conflict``).
             UnavailableError: nothing was recorded; try again.
         """
-        drafts = (await self._drafting.draft(Body(data, media_type, charset), kind)).events
+        drafted = await self._drafting.draft(Body(data, media_type, charset), kind)
+        drafts = drafted.events
         if len(drafts) != 1:
             raise InputError(
                 "one_event_expected",
@@ -195,22 +214,25 @@ class CaptureService:
                 advice="send documents to /capture",
             )
         self.statistics.documents += 1
-        if isinstance(drafts[0], InputError):
-            self._count(drafts, 0)
-            raise drafts[0]
-        result, duplicate = await self._singles.submit((drafts[0], note))
+        draft = drafts[0]
+        refused = [draft] if isinstance(draft, InputError) else _refused(drafted)
+        if isinstance(draft, InputError) or refused:
+            self._count(refused[:1], 0)
+            raise refused[0]
+        result, duplicate = await self._singles.submit(_Single(draft, drafted, note))
         _is_written(note, self._audit)
         self._count((result,), duplicate)
         if isinstance(result, SealtrailError):
             raise result
         return result.receipt(anchor_delay_ms=self.anchor_delay_ms), duplicate
 
-    async def _write_singles(
-        self, singles: Sequence[tuple[Draft, AuditNote | None]]
-    ) -> list[tuple[Result, bool]]:
+    async def _write_singles(self, singles: Sequence[_Single]) -> list[tuple[Result, bool]]:
         def write(connection: sqlite3.Connection) -> list[tuple[Result, bool]]:
-            decisions = decide(connection, self._drafter, [draft for draft, _ in singles])
+            decisions = decide(connection, self._drafter, [single.draft for single in singles])
             results = self._write(connection, decisions)
+            for single, result in zip(singles, results, strict=True):
+                if not isinstance(result, SealtrailError):
+                    self._keep_master_data(connection, single.document, None)
             outcomes = [(r, isinstance(d, Same)) for r, d in zip(results, decisions, strict=True)]
             if self._audit is not None:
                 self._audit.write(connection, list(_about_singles(singles, outcomes)))
@@ -258,6 +280,27 @@ class CaptureService:
             for d in decisions
         ]
 
+    def _keep_master_data(
+        self, connection: sqlite3.Connection, drafted: Drafted, job_id: str | None
+    ) -> None:
+        """Record what a document's header says: it holds since the document was made, as far as that is past."""
+        elements = [e for e in drafted.master_data if isinstance(e, VocabularyElement)]
+        if not elements:
+            return
+        now_ms = self._clock()
+        created_ms = now_ms if drafted.created_ms is None else drafted.created_ms
+        masterdata.put(
+            connection,
+            elements,
+            Statement(
+                source="header",
+                member=self._drafter.member,
+                valid_from_ms=min(created_ms, now_ms),
+                recorded_ms=now_ms,
+                job_id=job_id,
+            ),
+        )
+
     def _job(
         self,
         job_id: str,
@@ -293,11 +336,16 @@ class CaptureService:
 
 
 def _about_singles(
-    singles: Sequence[tuple[Draft, AuditNote | None]], outcomes: Sequence[tuple[Result, bool]]
-) -> Iterator[Drafted]:
-    for (draft, note), (result, duplicate) in zip(singles, outcomes, strict=True):
-        if note is not None:
-            yield about_event(note, result, draft.kind, duplicate=duplicate)
+    singles: Sequence[_Single], outcomes: Sequence[tuple[Result, bool]]
+) -> Iterator[RecordDraft]:
+    for single, (result, duplicate) in zip(singles, outcomes, strict=True):
+        if single.note is not None:
+            yield about_event(single.note, result, single.draft.kind, duplicate=duplicate)
+
+
+def _refused(drafted: Drafted) -> list[InputError]:
+    """Return why elements of a document's master data are refused."""
+    return [each for each in drafted.master_data if isinstance(each, InputError)]
 
 
 def _is_written(note: AuditNote | None, audit: AuditTrail | None) -> None:

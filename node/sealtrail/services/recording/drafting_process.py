@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sealtrail.epcis import Limits
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.errors import InputError, TooLargeError, UnavailableError, UnsupportedMediaError
 from sealtrail.services.child_process import (
     CLOSE_SECONDS_MAX,
@@ -100,6 +101,8 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
     refusal: Refusal | None = None
     fault: str | None = None
     head: DocumentHead = DocumentHead()
+    master_data: list[VocabularyElement | Refusal] = []
+    created_ms: int | None = None
 
     def drafted(self) -> Drafted:
         """Return the document as drafted.
@@ -112,6 +115,8 @@ class DraftedDocument(msgspec.Struct, frozen=True, array_like=True):
         return Drafted(
             self.head,
             [each.error() if isinstance(each, Refusal) else each for each in self.drafts],
+            [each.error() if isinstance(each, Refusal) else each for each in self.master_data],
+            self.created_ms,
         )
 
 
@@ -211,6 +216,11 @@ def _draft(
     return DraftedDocument(
         [Refusal.of(each) if isinstance(each, InputError) else each for each in drafted.events],
         head=drafted.head,
+        master_data=[
+            Refusal.of(each) if isinstance(each, InputError) else each
+            for each in drafted.master_data
+        ],
+        created_ms=drafted.created_ms,
     )
 
 

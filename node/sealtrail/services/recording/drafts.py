@@ -17,6 +17,8 @@ from sealtrail.epcis import (
     event_hash_uri,
     parse_document,
 )
+from sealtrail.epcis.fields import read_time
+from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.epcis.query import index_of
 from sealtrail.errors import InputError
 from sealtrail.log.tree import split_hashes
@@ -81,10 +83,15 @@ class DocumentHead(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Drafted(msgspec.Struct, frozen=True):
-    """A document as drafted: a draft for each event, in order, or why it is refused."""
+    """A document as drafted: its events in order, and its master data; an ``InputError`` is why one is refused.
+
+    ``created_ms`` is when the document says that it was made, which is asked for its master data only.
+    """
 
     head: DocumentHead
     events: Sequence[Draft | InputError]
+    master_data: Sequence[VocabularyElement | InputError] = ()
+    created_ms: int | None = None
 
 
 class Drafter:
@@ -121,7 +128,7 @@ class Drafter:
         document = parse_document(
             body.data, media_type=body.media_type, charset=body.charset, limits=limits
         )
-        events = document.events
+        events, created = document.events, document.creation_date
         drafts = iter(
             self.draft(
                 [e for e in events if isinstance(e, RecordedEvent)],
@@ -132,6 +139,8 @@ class Drafter:
         return Drafted(
             DocumentHead(document.sender, document.receiver, document.instance_identifier),
             [e if isinstance(e, InputError) else next(drafts) for e in events],
+            document.master_data,
+            _moment_ms(created) if created and document.master_data else None,
         )
 
     def draft(
@@ -190,6 +199,16 @@ class Drafter:
             encode_references(references),
             draft.item_keys,
         )
+
+
+def _moment_ms(text: str) -> int | None:
+    """Return a time that a document gives of itself; None if it is none of ours. In XML it may lack an offset."""
+    for spelt in (text, text + "Z"):
+        try:
+            return read_time(spelt).epoch_us // 1000
+        except InputError:
+            continue
+    return None
 
 
 def event_row(
