@@ -60,6 +60,16 @@ def _a_job_has_errors_or_an_error_file(document: Document) -> None:
     job[1] = {"anyOf": job[1]["oneOf"]}
 
 
+def _words_stand_bare_in_addresses(document: Document) -> None:
+    """``{bizStep}`` and ``{disposition}`` are ``format: uri``; an example is ``in_progress``, which is none.
+
+    The JSON binding has bare words in these places, and so have the collections that lead here.
+    """
+    parameters = document["components"]["parameters"]
+    for name in ("BizStep", "Disposition"):
+        parameters[name]["schema"] = {"$ref": f"#/components/schemas/{name[0].lower()}{name[1:]}"}
+
+
 def _a_page_has_a_size(document: Document) -> None:
     """``perPage`` may be 0 or less: no page has that many, and none would ever be the last."""
     document["components"]["schemas"]["PerPage"]["minimum"] = 1
@@ -134,6 +144,7 @@ _DEFECTS: tuple[Callable[[Document], None], ...] = (
     _link_is_no_uri,
     _conflict_is_409,
     _a_job_has_errors_or_an_error_file,
+    _words_stand_bare_in_addresses,
     _a_page_has_a_size,
     _a_token_comes_from_a_link,
     _a_parameter_can_be_wrong,

@@ -10,7 +10,7 @@ from aiohttp import web
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import needs
 from sealtrail.api.discovery import discovery
-from sealtrail.api.event_params import encode_page_token, parse_query
+from sealtrail.api.event_params import encode_page_token, names_prefixes, parse_query
 from sealtrail.api.gate import caller_of
 from sealtrail.api.negotiation import Negotiator, extension_prefixes
 from sealtrail.api.paging import PageTokens
@@ -40,8 +40,12 @@ class EventListing:
             NotAcceptableError: as :func:`agree`; the form has no words for an event.
         """
         agreed, note = await self.negotiator.agree(request), note_of(request)
+        used = await self.queries.prefixes() if names_prefixes(request.query) else {}
         query = parse_query(
-            self.pages.query(request), prefixes=extension_prefixes(request), also=also
+            self.pages.query(request),
+            prefixes=extension_prefixes(request),
+            also=also,
+            used=used,
         )
         note.asked_for(query.wanted.items)
         body, token = await self.queries.events(

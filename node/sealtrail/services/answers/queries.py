@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sealtrail.epcis.query import EventFilter
+from sealtrail.epcis.query import EventFilter, Prefixes
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.answers.presentation import AS_RECORDED, Presentation
@@ -20,6 +20,7 @@ from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
 from sealtrail.store.described import resolve_filter
 from sealtrail.store.erasure import load_tombstones
+from sealtrail.store.event_index import load_prefixes
 from sealtrail.store.event_query import Position, count_events, find_events
 from sealtrail.store.events import (
     StoredEvent,
@@ -134,6 +135,10 @@ class QueryService:
         if more is None or rest == 0:
             return body, None
         return body, PageToken(more, rest, b"")
+
+    async def prefixes(self) -> Prefixes:
+        """Return what prefixes of extensions stand for in recorded events, for queries that don't say it."""
+        return await self._database.read(load_prefixes)
 
     async def events_with_id(
         self,
