@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,3 +110,23 @@ def test_a_consumer_that_is_gone_is_suspended_and_goes_on_when_resumed(
     assert (
         running.run("manufacturer", "subscriptions", "resume", "none", check=False).returncode == 2
     )
+
+
+def test_a_node_that_stops_says_goodbye_to_open_feeds(running: RunningDevnet) -> None:
+    node = running.node("manufacturer")
+    post(running, "/queries", json.dumps({"name": "open", "query": {}}).encode())
+    host, port = node["url"].removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as feed:
+        feed.sendall(
+            f"GET /queries/open/events?stream=true HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {node['token']}\r\n"
+            "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
+        )
+        reader = feed.makefile("rb")
+        assert b"101" in reader.readline()
+        while reader.readline().strip():
+            pass
+        os.kill(node["pid"], signal.SIGTERM)
+        opcode, size = reader.read(2)
+        assert opcode == 0x88  # RFC 6455 section 5.2: the last frame of a message, close
+        assert reader.read(size)[:2] == (1000).to_bytes(2, "big")

@@ -360,6 +360,18 @@ async def test_a_query_keeps_what_its_prefixes_stand_for(
     assert len(found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
 
 
+async def test_a_prefix_that_nobody_explains_is_what_recorded_events_say(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    body = {"name": "all", "query": {"EQ_ext:batch": ["A"]}}
+    assert (await refused(client, "/queries", body))["pointer"] == "/query/EQ_ext:batch"
+    context = [*CONTEXT, {"ext": "https://example.com/ext/"}]
+    await node.capture.capture(document(event(1, **{"ext:batch": "A"}), **{"@context": context}))
+    await make_query(client, **{"EQ_ext:batch": ["A"]})
+    found = await get(client, "/queries/all/events")
+    assert len(found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
+
+
 async def test_events_of_a_query_come_in_xml_if_that_is_accepted(
     node: CaptureNode, client: aiohttp.ClientSession
 ) -> None:

@@ -24,7 +24,7 @@ from sealtrail.api.negotiation import (
 from sealtrail.api.paging import check_page_size, next_row_page, page_size, row_page
 from sealtrail.api.responses import json_response
 from sealtrail.api.websocket import is_upgrade, serve_feed
-from sealtrail.epcis.query import refusal
+from sealtrail.epcis.query import Prefixes, refusal
 from sealtrail.errors import InputError
 from sealtrail.services.subscriptions.controls import FEED_PARAMETERS, parse_feed
 from sealtrail.services.subscriptions.definitions import filter_of, with_prefixes
@@ -53,6 +53,7 @@ def routes(
     async def create_query(request: web.Request) -> web.Response:
         prefixes = extension_prefixes(request)
         name, definition = _named_query(await bodies.read(request), prefixes)
+        _check_definition(definition, await listing.queries.prefixes())
         await named.create(name, definition, note_of(request))
         headers = {**VERSION_HEADERS, "Location": f"/queries/{quote(name, safe='')}"}
         return web.Response(status=201, headers=headers)
@@ -100,7 +101,7 @@ async def _page(
             advice="send the headers Upgrade: websocket and Connection: Upgrade, or subscribe a webhook",
         )
     _refuse_unknown(request, _PAGING)
-    wanted = filter_of(query.definition)
+    wanted = filter_of(query.definition, await listing.queries.prefixes())
     digest = query_digest(wanted)
     note = note_of(request)
     note.what = f"query {query.name}"
@@ -148,19 +149,17 @@ def _named_query(tree: Any, prefixes: Mapping[str, str]) -> tuple[str, dict[str,
         raise InputError("query_malformed", "name must be text", pointer="/name")
     if not isinstance(definition, dict):
         raise InputError("query_malformed", "query must be an object", pointer="/query")
-    definition = with_prefixes(definition, prefixes)
-    _check_definition(definition)
-    return name, definition
+    return name, with_prefixes(definition, prefixes)
 
 
-def _check_definition(definition: dict[str, Any]) -> None:
+def _check_definition(definition: dict[str, Any], used: Prefixes) -> None:
     """Read a query as it will be read whenever it is asked; what is wrong is named by its place in the body."""
     place = "/query"
     try:
         if "nextPageToken" in definition:
             raise refusal("invalid", "nextPageToken", "it is of an answer, not of a query")
         check_page_size(definition.get("perPage", PER_PAGE_DEFAULT))
-        filter_of(definition)
+        filter_of(definition, used)
     except InputError as error:
         raise type(error)(
             error.code,

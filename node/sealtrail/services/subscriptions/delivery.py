@@ -40,7 +40,7 @@ from sealtrail.services.courses import Courses, Rhythm, Turn
 from sealtrail.services.subscriptions import batches
 from sealtrail.services.subscriptions.batches import ALL_ROWS, Since
 from sealtrail.services.subscriptions.controls import schedule_of
-from sealtrail.services.subscriptions.definitions import filter_of
+from sealtrail.services.subscriptions.definitions import load_filter
 from sealtrail.services.subscriptions.named_queries import require_query
 from sealtrail.store import subscriptions as store
 from sealtrail.store.database import Database
@@ -121,7 +121,6 @@ class Delivery:
         self._pace = pace
         self._audit = audit
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
-        self._filters: dict[int, EventFilter] = {}
         self._looked: dict[str, int] = {}
         self._limits: dict[str, int] = {}
         self._reported: set[str] = set()
@@ -301,11 +300,9 @@ class Delivery:
         return self._limits.get(subscription.subscription_id, self._pace.batch_events_max)
 
     def _filter(self, connection: sqlite3.Connection, subscription: Subscription) -> EventFilter:
-        known = self._filters.get(subscription.query_id)
-        if known is None:
-            known = filter_of(require_query(connection, subscription.query_name).definition)
-            self._filters[subscription.query_id] = known
-        return known
+        return load_filter(
+            connection, require_query(connection, subscription.query_name).definition
+        )
 
     async def _deliver(self, batch: Batch) -> bool:
         subscription = batch.subscription

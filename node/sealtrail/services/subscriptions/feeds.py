@@ -19,7 +19,7 @@ from sealtrail.services.answers.views import query_document
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.subscriptions import batches
 from sealtrail.services.subscriptions.batches import ALL_ROWS, Found, Since
-from sealtrail.services.subscriptions.definitions import filter_of, refuse_limits
+from sealtrail.services.subscriptions.definitions import load_filter, refuse_limits
 from sealtrail.services.subscriptions.delivery import LOOK_SECONDS_MAX, next_run
 from sealtrail.services.subscriptions.signal import Signal, wait_for
 from sealtrail.store import subscriptions as store
@@ -109,10 +109,10 @@ class Feeds:
         Raises:
             InputError: ``subscription_controls_limited``.
         """
-        refuse_limits(query.definition)
         now, initial_ms = self._clock(), controls.initial_ms
 
         def read(connection: sqlite3.Connection) -> Place:
+            refuse_limits(load_filter(connection, query.definition))
             highest = store.highest_row(connection)
             if initial_ms is None:
                 return Place(row=highest, since=Since())
@@ -155,12 +155,12 @@ class Feeds:
     ) -> AsyncIterator[str]:
         """Yield what there is up to now."""
         until = await self._database.read(store.highest_row)
-        wanted, sent = filter_of(query.definition), False
+        sent = False
 
         def read(connection: sqlite3.Connection) -> tuple[Found, str]:
             found = batches.find(
                 connection,
-                wanted,
+                load_filter(connection, query.definition),
                 after=place.row,
                 until=until,
                 limit=self._batch_events_max,

@@ -14,7 +14,7 @@ from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.receipts import rfc3339
 from sealtrail.services.subscriptions.changes import note_change
 from sealtrail.services.subscriptions.controls import WantedSubscription
-from sealtrail.services.subscriptions.definitions import refuse_limits
+from sealtrail.services.subscriptions.definitions import load_filter, refuse_limits
 from sealtrail.services.subscriptions.delivery import Delivery, next_run
 from sealtrail.services.subscriptions.named_queries import require_query
 from sealtrail.store import subscriptions as store
@@ -66,7 +66,7 @@ class Subscriptions:
 
         def write(connection: sqlite3.Connection) -> Subscription:
             query = require_query(connection, query_name)
-            refuse_limits(query.definition)
+            refuse_limits(load_filter(connection, query.definition))
             if store.count_subscriptions(connection) >= self._webhooks_max:
                 raise TooLargeError(
                     "subscriptions_too_many",
