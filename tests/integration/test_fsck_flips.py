@@ -171,7 +171,7 @@ TABLES = [
     "cosignature", "delivery", "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_item",
     "foreign_entry", "foreign_log", "identity", "index_audit", "index_audited_log", "item_index", "item_run_start",
     "log_finding", "log_watch_cursor", "peer_nonce", "tile", "tombstone", "validator_change", "validator_state",
-    "vocabulary_attribute", "vocabulary_child", "vocabulary_version", "witness", "witnessed_log",
+    "version_attribute", "version_child", "vocabulary_version", "witness", "witnessed_log",
 ]  # fmt: skip
 
 
