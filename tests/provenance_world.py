@@ -44,7 +44,7 @@ from sealtrail.services.store_check import StoreCheck
 from sealtrail.signing import Domain, Ed25519Signer, EventSigner, Kind, origin_of
 from sealtrail.store import chain as chain_store
 from sealtrail.store.database import Database
-from sealtrail.store.erasure import Tombstone, erase_event
+from sealtrail.store.erasure import Tombstone, erase_events
 from sealtrail.store.events import load_by_entries
 from sealtrail.store.identity import Identity, load_identity, save_identity
 from sealtrail.store.log import LogStore
@@ -283,7 +283,7 @@ def erase(connection: Connection, entry_id: bytes) -> None:
     """Erase an event as the law may want it: the entry remains, and a tombstone."""
     stored = load_by_entries(connection, [entry_id])[entry_id]
     stone = Tombstone(entry_id=entry_id, erased_ms=NOW_MS, erased_by="a test", ground="a test")
-    erase_event(connection, stored, stone, ())
+    erase_events(connection, [(stored, stone, ())])
 
 
 def record_of(actor: Actor, **changes: Any) -> MemberRecord:

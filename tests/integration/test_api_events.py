@@ -200,7 +200,7 @@ async def test_a_count_limit_holds_over_all_pages(client: aiohttp.ClientSession)
     ("parameters", "code"),
     [
         ({"EQ_bizstep": "shipping"}, "query_parameter_unknown"),
-        ({"WD_readPoint": "urn:x"}, "query_parameter_unknown"),
+        ({"WD_place": "urn:x"}, "query_parameter_unknown"),
         ({"eventType": "QuantumEvent"}, "query_parameter_invalid"),
         ({"EQ_action": "EXPLODE"}, "query_parameter_invalid"),
         ({"GE_eventTime": "yesterday"}, "query_parameter_invalid"),

@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from capture_events import document, event, pack
+from capture_events import CONTEXT, document, event, pack
 from capture_node import TOKEN, capture_node
 from sealtrail.cli import main
 from sealtrail.cli.node_client import NodeClient
+from sealtrail.epcis.views import write_capture_document
 from sealtrail.errors import SealtrailError
 
 NODE = Path(__file__).parents[1] / "capture_node.py"
@@ -36,6 +37,11 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any
             return value
         time.sleep(0.02)
     raise AssertionError(f"waited {seconds} seconds for {what}")
+
+
+def in_xml(*events: dict[str, Any]) -> bytes:
+    views = [{"@context": CONTEXT, **each} for each in events]
+    return write_capture_document(views, form="xml-1.2", created="2026-03-01T10:00:00Z")
 
 
 async def run(*arguments: str) -> int:
@@ -60,6 +66,7 @@ def files(tmp_path: Path) -> Path:
     with zipfile.ZipFile(folder / "d.zip", "w") as archive:
         archive.writestr("x/e.json", document(event(6)))
         archive.writestr("x/f.json", document(event(7), event(8, **BAD)))
+        archive.writestr("x/h.xml", in_xml(event(10), event(11)))
         archive.writestr("read.me", "no document")
     for name in ("notes.txt", ".hidden/g.json", ".h.json", "i.json.part"):
         (folder / name).write_bytes(document(event(9)))
@@ -74,7 +81,7 @@ async def test_a_folder_is_captured_with_its_archives(
         assert await run("capture", str(files), "--json", *where) == 2
         found = told(capsys)
         assert {name: each["captured"] for name, each in found.items()} == {
-            "a.json": 2, "c.json.gz:c.json": 1, "e.json": 1, "f.json": 1, "b.jsonl": 2,
+            "a.json": 2, "c.json.gz:c.json": 1, "e.json": 1, "f.json": 1, "h.xml": 2, "b.jsonl": 2,
         }  # fmt: skip
         (error,) = found["f.json"]["errors"]
         assert (error["code"], error["pointer"]) == (
@@ -84,7 +91,7 @@ async def test_a_folder_is_captured_with_its_archives(
         # and again: what was taken is not sent twice
         assert await run("capture", str(files), "--json", *where) == 2
         assert {name: each["skipped"] for name, each in told(capsys).items()} == {
-            "a.json": 2, "c.json.gz:c.json": 1, "e.json": 1, "f.json": 0, "b.jsonl": 2,
+            "a.json": 2, "c.json.gz:c.json": 1, "e.json": 1, "f.json": 0, "h.xml": 2, "b.jsonl": 2,
         }  # fmt: skip
 
 
@@ -217,6 +224,7 @@ def test_what_arrives_is_captured_and_moved(folder: Path, tmp_path: Path) -> Non
         until(lambda: (folder / "done" / "first.json").exists(), "the first file")
         put(folder, "bad.json", document(event(2), event(3, **BAD)))
         put(folder, "worse", b"{")
+        put(folder, "fine.xml", in_xml(event(5)))
         reasons = [folder / "refused" / f"{n}.reason.json" for n in ("bad.json", "worse")]
         until(lambda: not [p for p in folder.iterdir() if p.is_file()], "the others")
         bad, worse = (json.loads(reason.read_bytes()) for reason in reasons)
@@ -227,13 +235,13 @@ def test_what_arrives_is_captured_and_moved(folder: Path, tmp_path: Path) -> Non
         # a name that was there before takes nothing away
         put(folder, "first.json", document(event(4)))
         until(lambda: (folder / "done" / "first-2.json").exists(), "the second of that name")
-        assert sorted(e["epcList"][0] for e in events_of(port)) == [pack(n) for n in (1, 2, 4)]
+        assert sorted(e["epcList"][0] for e in events_of(port)) == [pack(n) for n in (1, 2, 4, 5)]
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0
     lines = [json.loads(line) for line in output.splitlines()]
-    assert [Path(each["moved_to"]).name for each in lines] == [
-        "first.json", "bad.json", "worse", "first-2.json",
+    assert sorted(Path(each["moved_to"]).name for each in lines) == [
+        "bad.json", "fine.xml", "first-2.json", "first.json", "worse",
     ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from sealtrail.services import erasure as module
 from sealtrail.services.answers.queries import QueryService
 from sealtrail.services.erasure import Erasure, Plan, Warrant
 from sealtrail.services.retention import Order, RetentionRules
+from sealtrail.store import erasure as store_module
 from sealtrail.store.database import Database, open_alone
 from sealtrail.store.erasure import load_tombstones
 from sealtrail.store.events import load_by_entries
@@ -312,7 +313,7 @@ async def test_a_crash_before_the_commit_erases_nothing(
 ) -> None:
     maker, _, entries = await both(world)
     done: list[bytes] = []
-    real = module.erase_event
+    real = store_module._erase_event
 
     def crash(connection: Any, stored: Any, *more: Any) -> None:
         if done:
@@ -320,7 +321,7 @@ async def test_a_crash_before_the_commit_erases_nothing(
         done.append(stored.entry_id)
         real(connection, stored, *more)
 
-    monkeypatch.setattr(module, "erase_event", crash)
+    monkeypatch.setattr(store_module, "_erase_event", crash)
     with pytest.raises(KeyboardInterrupt):
         erase(maker, *entries[:2])
     with open_alone(path_of(maker)) as c:

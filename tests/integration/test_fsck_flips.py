@@ -35,6 +35,8 @@ NOT_FOUND = {
     "delivery.delivered_ms": "a clock's time; whether it is there is what counts",
     "delivery_cursor.event_row": "between the last event that is to be sent and the newest it only says how much is"
     " looked through again; beyond is found",
+    "event_index_gap.event_row": "how many events of an earlier version are taken in again; beyond them is found",
+    "event_index_gap.until": "likewise; beyond the newest event is found",
     "disclosed.event_row": "which events a member saw beside what it was sent: nobody else wrote it down",
     "peer_nonce.nonce": "a random number that its sender chose, for five minutes",
     "peer_nonce.expires_ms": "a clock's time",
@@ -144,7 +146,7 @@ def flip_table(store: Store, table: str, random_: random.Random, rows_max: int |
         erased = of_erased(connection)
     if len(keys) > ROWS_MAX:
         keys = random_.sample(keys, ROWS_MAX)
-    if table == "event_item":
+    if table in ("event_item", "event_term", "event_value"):
         keys = [key for key in keys if key["event_row"] not in erased]
     missed: list[Any] = []
     for column, _, is_key in columns:
@@ -168,7 +170,8 @@ def flip_table(store: Store, table: str, random_: random.Random, rows_max: int |
 TABLES = [
     "anchor_outbox", "audit_digest", "audit_head", "audit_input", "audit_input_total", "audit_name", "audit_record",
     "audit_subject", "awaited_anchor", "capture_job", "chain_anchor", "chain_cursor", "chain_member", "checkpoint",
-    "cosignature", "delivery", "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_item",
+    "cosignature", "delivery", "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_index_gap",
+    "event_item", "event_term", "event_value",
     "foreign_entry", "foreign_log", "identity", "index_audit", "index_audited_log", "item_index", "item_run_start",
     "log_finding", "log_watch_cursor", "peer_nonce", "tile", "tombstone", "validator_change", "validator_state",
     "version_attribute", "version_child", "vocabulary_version", "witness", "witnessed_log",

@@ -355,6 +355,15 @@ async def test_an_identifier_is_told_as_a_scan_is(
     assert body["item"]["canonical"]
 
 
+async def test_a_urn_that_is_not_known_says_why(node: tuple[ClientSession, str]) -> None:
+    for text, code in (
+        ("(00)040000000000000006", "company_prefix_unknown"),
+        ("https://example.com/tote/17", "identifier_without_urn"),
+    ):
+        body = await (await ask(node, "/v1/scan", params={"text": text})).json()
+        assert (body["urn"], body["no_urn"]["code"]) == (None, code)
+
+
 async def test_a_scan_that_names_no_item_says_why(node: tuple[ClientSession, str]) -> None:
     body = await (await ask(node, "/v1/scan", params={"text": "(414)0614141123452"})).json()
     assert (body["item"], body["no_item"]["code"]) == (None, "identifier_of_no_item")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sealtrail.epcis.query import EventFilter
+from sealtrail.epcis.query import EventFilter, WithId
 from sealtrail.errors import NotFoundError
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
@@ -60,6 +60,8 @@ def new_event(name: str, **more: Any) -> tuple[bytes, int | None, NewEvent]:
         1_000_000,
         1_000,
         [("https://id.gs1.org/01/1/21/" + name, "epc")],
+        [],
+        [],
     )
     entry_id = more.pop("entry_id", digest("entry " + name))
     return entry_id, None, msgspec.structs.replace(plain, **more)
@@ -97,7 +99,11 @@ def test_an_id_finds_what_was_given_it_and_what_was_assigned_it(
     assert [event.content for event in found] == expected
     found, _ = database.read_sync(
         lambda c: find_events(
-            c, EventFilter(event_id=(event_id,)), after=None, limit=10, contents_bytes_max=1 << 20
+            c,
+            EventFilter(conditions=(WithId((event_id,)),)),
+            after=None,
+            limit=10,
+            contents_bytes_max=1 << 20,
         )
     )
     assert [event.content for event in found] == expected

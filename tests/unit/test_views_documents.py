@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs  # comes with schemathesis
 import pytest
 
 from capture_events import CONTEXT, event
@@ -74,6 +76,20 @@ def test_an_event_alone_is_read_back_as_the_same(form: Form) -> None:
 
 def test_no_events_have_the_standard_context() -> None:
     assert common_context([]) == STANDARD_CONTEXT
+
+
+@pytest.mark.parametrize(
+    "views", [[], [view(1), view(2)], [view(1), view(2, OWN, **{"ext:note": "x"})]]
+)
+def test_json_is_what_gs1s_schema_has(views: list[dict[str, Any]], shared: Path) -> None:
+    schema = json.loads((shared / "standards" / "epcis-2.0-json-schema.json").read_bytes())
+    header = Header(sender="urn:a:b", receiver="urn:c:d", instance_identifier="1")
+    validator = jsonschema_rs.validator_for(schema)
+    for document in (
+        write_capture_document(views, form="json-2.0", created=CREATED, header=header),
+        write_query_document(views, form="json-2.0", query_name="q", created=CREATED),
+    ):
+        validator.validate(json.loads(document))
 
 
 @pytest.mark.parametrize("form", ["json-2.0", "xml-2.0", "xml-1.2"])

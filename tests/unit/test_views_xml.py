@@ -298,12 +298,13 @@ def test_an_empty_list_says_nothing() -> None:
     assert len(ilmd) == 0
 
 
-def test_text_beside_elements_is_kept() -> None:
-    value = {"#text": "some", "inner": "more"}
+def test_text_has_attributes_beside_it_and_elements_below() -> None:
+    value = {"#text": "3.5", "unit": "KGM", "example:exact": True, "inner": {"a": "more"}}
     root = event_element({**event(), "example:mixed": value}, CONTEXT, version="2.0")
     (found,) = root.findall("{https://ns.example.org/epcis/}mixed")
-    assert found.text == "some"
-    assert [(child.tag, child.text) for child in found] == [("inner", "more")]
+    assert found.text == "3.5"
+    assert dict(found.attrib) == {"unit": "KGM", "{https://ns.example.org/epcis/}exact": "true"}
+    assert [child.tag for child in found.iter()][1:] == ["inner", "a"]
 
 
 def test_amounts_have_no_exponent() -> None:
@@ -353,6 +354,7 @@ def report(**fields: Any) -> dict[str, Any]:
         ({"example:5th": "x"}, "/example:5th"),
         ({"example:List": ["x"]}, "/example:List"),
         ({"example:outer": {"@value": "x"}}, "/example:outer/@value"),
+        ({"example:outer": {"#text": "x", "5th": "y"}}, "/example:outer/5th"),
         ({"ilmd": {"example:a": {"b\x00": 1}}}, "/ilmd/example:a/b\x00"),
         ({"readPoint": {"id": "https://x.org/", "example:a": "\x01"}}, "/readPoint/example:a"),
         ({"certificationInfo": ["https://x.org/", "https://y.org/"]}, "/certificationInfo"),

@@ -1,13 +1,13 @@
-"""Query parameters of ``GET /events`` (EPCIS 2.0 section 8.2.7.1, as the REST binding spells them).
+"""Query parameters of ``GET /events`` and of every listing of events, with those of its pages.
 
-Every parameter is known or refused: one that is silently ignored would answer another question.
+What is asked of an event, :mod:`sealtrail.epcis.query` reads.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from multidict import MultiMapping
@@ -19,7 +19,10 @@ from sealtrail.services.answers.queries import PageToken
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed query; ``total_max`` is eventCountLimit, ``refuse_over`` maxEventCount."""
+    """A parsed query; ``total_max`` is eventCountLimit, ``refuse_over`` maxEventCount.
+
+    ``digest`` is of all that is asked: it binds page tokens to their query.
+    """
 
     wanted: EventFilter
     per_page: int
@@ -29,24 +32,41 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
 
 
-def parse_query(parameters: MultiMapping[str]) -> EventQuery:
+def parse_query(
+    parameters: MultiMapping[str],
+    *,
+    prefixes: Mapping[str, str] | None = None,
+    also: Mapping[str, str] | None = None,
+) -> EventQuery:
     """Read the parameters of an event query.
+
+    Args:
+        prefixes: what prefixes of extension names stand for (header ``GS1-Extensions``).
+        also: what the resource itself asks, such as ``{"EQ_bizStep": "shipping"}``, beside the parameters.
 
     Raises:
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_repeated``,
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
     given = each_given_once(parameters.items())
-    wanted = msgspec.structs.replace(parse_filter(given), **_order_of(given))
-    digest = _digest(given)
+    wanted = parse_filter(given, prefixes=prefixes)
+    if also:
+        conditions = (*parse_filter(also).conditions, *wanted.conditions)
+        wanted = msgspec.structs.replace(wanted, conditions=conditions)
+    digest = query_digest(wanted)
     return EventQuery(
         wanted=wanted,
         per_page=min(_number("perPage", given.get("perPage", str(PER_PAGE_DEFAULT))), PER_PAGE_MAX),
-        after=_page_token(given.get("nextPageToken"), digest),
-        total_max=_optional_number("eventCountLimit", given),
-        refuse_over=_optional_number("maxEventCount", given),
+        after=page_token_of(given.get("nextPageToken"), digest),
+        total_max=wanted.event_count_limit,
+        refuse_over=wanted.max_event_count,
         digest=digest,
     )
+
+
+def query_digest(wanted: EventFilter) -> bytes:
+    """Return what binds page tokens to a query, however it was spelled."""
+    return sha256(msgspec.json.encode(wanted)).digest()[:12]
 
 
 def encode_page_token(token: PageToken, digest: bytes) -> str:
@@ -55,7 +75,12 @@ def encode_page_token(token: PageToken, digest: bytes) -> str:
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def _page_token(text: str | None, digest: bytes) -> PageToken | None:
+def page_token_of(text: str | None, digest: bytes) -> PageToken | None:
+    """Return where a listing goes on.
+
+    Raises:
+        InputError: ``page_token_invalid``.
+    """
     if text is None:
         return None
     try:
@@ -77,40 +102,13 @@ def _in_range(token: PageToken) -> bool:
     """Tell whether the store can have given it: tokens aren't signed, and a LIMIT below 0 is none at all."""
     place = token.position
     return (token.left is None or token.left > 0) and all(
-        -(1 << 63) <= number < 1 << 63 for number in (place.key, place.row)
+        -(1 << 63) <= number < 1 << 63
+        for number in (place.key, place.row)
+        if isinstance(number, int)
     )
-
-
-def _digest(given: dict[str, str]) -> bytes:
-    query = sorted((n, v) for n, v in given.items() if n not in ("nextPageToken", "perPage"))
-    return sha256(msgspec.json.encode(query)).digest()[:12]
-
-
-def _order_of(given: dict[str, str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    order, direction = given.get("orderBy"), given.get("orderDirection", "DESC")
-    if order is not None:
-        names = {"eventTime": "event_time", "recordTime": "record_time"}
-        if order not in names:
-            raise refusal("invalid", "orderBy", "orderBy takes eventTime or recordTime")
-        fields["order_by"] = names[order]
-    if direction not in ("ASC", "DESC"):
-        raise refusal("invalid", "orderDirection", "orderDirection takes ASC or DESC")
-    fields["descending"] = order is not None and direction == "DESC"
-    if "eventCountLimit" in given and "maxEventCount" in given:
-        raise refusal(
-            "conflict", "maxEventCount", "eventCountLimit and maxEventCount exclude each other"
-        )
-    if "eventCountLimit" in given and order is None:
-        raise refusal("conflict", "eventCountLimit", "eventCountLimit needs orderBy")
-    return fields
 
 
 def _number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
         raise refusal("invalid", name, f"{name} is {text[:40]!r}, expected a whole number above 0")
     return int(text)
-
-
-def _optional_number(name: str, given: dict[str, str]) -> int | None:
-    return _number(name, given[name]) if name in given else None

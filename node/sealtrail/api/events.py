@@ -12,6 +12,7 @@ from sealtrail.api.event_params import encode_page_token, parse_query
 from sealtrail.api.gate import caller_of
 from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
 from sealtrail.api.responses import json_response
+from sealtrail.epcis.query import parse_extensions
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import HASH_URI_PREFIX, QueryService
 
@@ -28,8 +29,9 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
     @needs("query")
     async def list_events(request: web.Request) -> web.Response:
         check_accept(request)
-        query, note = parse_query(request.query), note_of(request)
-        note.asked_for([item for match in query.wanted.matches for item in match.items])
+        prefixes = parse_extensions(request.headers.get("GS1-Extensions", ""))
+        query, note = parse_query(request.query, prefixes=prefixes), note_of(request)
+        note.asked_for(query.wanted.items)
         body, token = await queries.events(
             query.wanted,
             per_page=query.per_page,

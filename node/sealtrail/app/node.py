@@ -42,6 +42,7 @@ from sealtrail.peers.signatures import PeerKeyId
 from sealtrail.peers.witness_client import WitnessClient
 from sealtrail.services.answers.provenance import ProvenanceService
 from sealtrail.services.answers.queries import QueryService
+from sealtrail.services.answers.query_index import QueryIndex
 from sealtrail.services.audit_trail.beat import AuditBeat
 from sealtrail.services.audit_trail.trail import AuditTrail
 from sealtrail.services.exchange.consignments import DeliveryLimits, Outgoing
@@ -172,6 +173,8 @@ class Node:
         """Look through the store; a small one before anything is answered, a large one beside the work."""
         self._store_check = StoreCheck(self._database, domain)
         task = self._running.keep("checking the store", self._store_check.run(self._running.stop))
+        index = QueryIndex(self._database)
+        self._running.keep("indexing earlier events", index.run(self._running.stop))
         self._continuous = ContinuousCheck(
             self._database,
             subject_of(self._config),

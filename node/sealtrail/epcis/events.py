@@ -75,12 +75,14 @@ class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True):
 class SensorElement(msgspec.Struct, frozen=True, kw_only=True):
     """Sensor data of one element (section 7.3.7): metadata and reports as (name, text) pairs, and extensions.
 
-    An extension inside metadata or a report stands among ``extensions`` of the element, under its own name.
+    Extensions of the element itself, of its metadata, and of its reports (all together) stand apart.
     """
 
     metadata: tuple[tuple[str, str], ...] = ()
     reports: tuple[tuple[tuple[str, str], ...], ...] = ()
     extensions: tuple[Extension, ...] = ()
+    metadata_extensions: tuple[Extension, ...] = ()
+    report_extensions: tuple[Extension, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -139,7 +139,7 @@ def read_time(value: Any) -> Timestamp:
     """Read a point in time with its offset (RFC 3339)."""
     if not isinstance(value, str):
         raise refuse_type("a time", value)
-    moment = _moment(value) if len(value) <= _TIME_CHARACTERS_MAX else None
+    moment = moment_of(value) if len(value) <= _TIME_CHARACTERS_MAX else None
     if moment is None:
         raise InputError(
             "time_malformed",
@@ -149,8 +149,11 @@ def read_time(value: Any) -> Timestamp:
 
 
 @lru_cache(maxsize=4_096)
-def _moment(text: str) -> Timestamp | None:
-    """Events of a document are often of one moment."""
+def moment_of(text: str) -> Timestamp | None:
+    """Return a point in time with its offset (RFC 3339); None if the text is none.
+
+    Events of a document are often of one moment: it is remembered.
+    """
     if not _is_time(text):
         return None
     try:

@@ -88,6 +88,8 @@ def _element(value: Any, scope: Scope) -> SensorElement:
     if not isinstance(value, dict):
         raise refuse_type("an object", value)
     extensions: list[Extension] = []
+    of_metadata: list[Extension] = []
+    of_reports: list[Extension] = []
     metadata: tuple[Pair, ...] = ()
     reports: list[tuple[Pair, ...]] = []
     if "sensorReport" not in value:
@@ -97,14 +99,20 @@ def _element(value: Any, scope: Scope) -> SensorElement:
     for key, child in value.items():
         try:
             if key == "sensorMetadata":
-                metadata = _pairs(child, _METADATA, scope, extensions)
+                metadata = _pairs(child, _METADATA, scope, of_metadata)
             elif key == "sensorReport":
-                reports = _reports(child, scope, extensions)
+                reports = _reports(child, scope, of_reports)
             else:
                 extensions.extend(read_extension(key, child, scope))
         except InputError as error:
             raise located(error, key) from None
-    return SensorElement(metadata=metadata, reports=tuple(reports), extensions=tuple(extensions))
+    return SensorElement(
+        metadata=metadata,
+        reports=tuple(reports),
+        extensions=tuple(extensions),
+        metadata_extensions=tuple(of_metadata),
+        report_extensions=tuple(of_reports),
+    )
 
 
 def _reports(value: Any, scope: Scope, extensions: list[Extension]) -> list[tuple[Pair, ...]]:

@@ -20,7 +20,7 @@ from sealtrail.gs1.application_identifiers import (
     predefined_length,
 )
 from sealtrail.gs1.digital_link import DIGITAL_LINK, SHORT_NAMES
-from sealtrail.gs1.elements import Elements, check_associations
+from sealtrail.gs1.elements import Elements
 
 # Primary keys, and the sequences of qualifiers that each may have
 _QUALIFIERS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -108,17 +108,6 @@ def path_of(elements: Mapping[str, str]) -> Elements:
     key = next(iter(elements))
     sequence = next((s for s in _QUALIFIERS[key] if any(ai in elements for ai in s)), ())
     return {key: elements[key]} | {ai: elements[ai] for ai in sequence if ai in elements}
-
-
-def check_link(uri: str) -> Elements:
-    """Return the elements of a Digital Link whose elements may also stand beside each other.
-
-    Raises:
-        InputError: as :func:`parse_link` and :func:`check_associations`.
-    """
-    elements = parse_link(uri)
-    check_associations(elements)
-    return elements
 
 
 def _path_elements(path: str) -> Elements:

@@ -19,18 +19,20 @@ _HINTS = {
 }
 
 
-def with_hints(error: InputError, text: str, reads: Callable[[str], bool]) -> InputError:
-    """Return the error with what may be behind it: sentences in its advice, codes as ``hints`` in its context.
+def hints_for(text: str, reads: Callable[[str], bool]) -> list[str]:
+    """Return what may be behind a text that can't be read: letter_for_digit, keyboard_layout, letter_case.
 
     Args:
         reads: tells whether a text can be read as a scan.
     """
     hints = [name for name, meant in _suspicions(text) if meant != text and reads(meant)]
-    if not hints:
-        return error
-    hints = list(dict.fromkeys(hints))
+    return list(dict.fromkeys(hints))
+
+
+def with_hints(error: InputError, hints: list[str]) -> InputError:
+    """Return the error with hints: sentences in its advice, codes as ``hints`` in its context."""
     advice = " ".join([_HINTS[hint] for hint in hints] + ([error.advice] if error.advice else []))
-    return type(error)(
+    return InputError(
         error.code,
         error.message,
         pointer=error.pointer,

@@ -9,6 +9,7 @@ Source: GS1 General Specifications, sections 5 and 7.8; ISO/IEC 15424 (symbology
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -32,7 +33,7 @@ from sealtrail.gs1.items import (
 )
 from sealtrail.gs1.lost_fnc1 import read_without_fnc1
 from sealtrail.gs1.national import elements_of_data_identifiers, parse_data_identifiers
-from sealtrail.gs1.scan_hints import with_hints
+from sealtrail.gs1.scan_hints import hints_for, with_hints
 from sealtrail.gs1.urn import is_epc_urn
 
 # Symbology identifiers whose data are an element string; GS1-128, DataBar and composites, Data Matrix, QR, DotCode
@@ -50,23 +51,29 @@ _SHOWN = {
 _shown = re.compile("|".join(map(re.escape, _SHOWN)))
 _envelope = re.compile(r"\[\)>\x1e(0[56])\x1d(.+?)\x1e?\x04?", re.DOTALL).fullmatch
 _any_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x7e]+").fullmatch
+_tag = re.compile(
+    r"(?i:urn:epc:tag:(sgtin|sscc|sgln|grai|giai|gsrnp|gsrn|gdti|sgcn|cpi|itip)-[0-9a-z]+):[0-7]\.(.+)"
+).fullmatch
 _digits = re.compile(r"[0-9]+").fullmatch
 _BLANK = " \t\r\n\u00a0"
 _GTIN_SIZES = (8, 12, 13, 14)
 _SSCC_SIZE = 18
 
 
+Kind = Literal["element_string", "digital_link", "number", "envelope", "urn", "uri"]
+
+
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """What a text says.
 
-    ``kind``: element_string, digital_link, number (a bare GTIN or SSCC), envelope, urn, uri.
+    ``kind``: ``number`` is a bare GTIN or SSCC, ``uri`` one that GS1 does not define.
     ``symbology``: the scanner's symbology identifier, such as ``]d2``.
     ``elements``: by Application Identifier, in their order. ``data_identifiers``: an envelope's fields.
     ``identifier``: the URN or URI that it is. ``notes``: ``fnc1_missing``: it can be read in one way only, though no
     FNC1 divides it; ``ntin_of_ppn``: its GTIN is the one that IFA gives to the PPN's PZN.
     """
 
-    kind: str
+    kind: Kind
     symbology: str | None = None
     elements: dict[str, str] = {}
     data_identifiers: dict[str, str] = {}
@@ -88,7 +95,10 @@ def read_scan(text: str) -> Scan:
     try:
         return _read(text)
     except InputError as error:
-        raise with_hints(error, text, _reads) from error
+        hints = hints_for(text, _reads)
+        if not hints:
+            raise
+        raise with_hints(error, hints) from error
 
 
 def parse_item(text: str) -> Item:
@@ -144,6 +154,10 @@ def _read(text: str) -> Scan:
 
 def _named(text: str) -> Scan:
     """A text that is an identifier, and nothing else."""
+    if (
+        tag := _tag(text)
+    ) is not None:  # TDS section 12: without its filter value, a tag's URI is the identity's
+        text = f"urn:epc:id:{tag[1].lower()}:{tag[2]}"
     if is_epc_urn(text):
         return Scan(kind="urn", identifier=text)
     if (link := read_link(text)) is not None:

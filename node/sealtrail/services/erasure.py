@@ -27,7 +27,7 @@ from sealtrail.services.retention import Candidate, Order, RetentionRules
 from sealtrail.store.disclosures import told_of
 from sealtrail.store.erasure import (
     Tombstone,
-    erase_event,
+    erase_events,
     erase_seed,
     items_of_row,
     load_copies,
@@ -127,9 +127,17 @@ class Erasure:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for event in plan.events:
-                items = [i for i in self._items(event) if item_of(i).scheme in _SCHEMES_ERASED]
-                erase_event(connection, event, _tombstone(event.entry_id, warrant, now_ms), items)
+            erase_events(
+                connection,
+                (
+                    (
+                        event,
+                        _tombstone(event.entry_id, warrant, now_ms),
+                        [i for i in self._items(event) if item_of(i).scheme in _SCHEMES_ERASED],
+                    )
+                    for event in plan.events
+                ),
+            )
             for entry_id in plan.further:
                 erase_seed(connection, _tombstone(entry_id, warrant, now_ms))
         except BaseException:

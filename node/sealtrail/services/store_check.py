@@ -23,6 +23,7 @@ from sealtrail.services.recording.drafts import event_row
 from sealtrail.signing import EVENT_KINDS, Domain, Entry, entry_id, parse_leaf
 from sealtrail.store import derived
 from sealtrail.store.database import Database
+from sealtrail.store.event_index import load_gap
 from sealtrail.store.events import NewEvent, StoredEvent, require_content
 
 _log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def _compare(
     wrong, damaged = [], []
     found = derived.rows_after(connection, row, last=last, limit=_EVENTS_AT_ONCE)
     seals = derived.seals(connection, [event.entry_id for event, _ in found])
+    gap = load_gap(connection)
     for event, columns in found:
         seal = seals.get(event.entry_id)
         expected = _expected(event, seal, domain)
@@ -127,7 +129,7 @@ def _compare(
             damaged.append(event.entry_id)
         if expected is not None and (
             columns != derived.derived_columns(expected)
-            or not derived.has_items(connection, event.event_row, expected.items)
+            or not derived.is_found(connection, event.event_row, expected, gap)
         ):
             wrong.append(event.event_row)
     return found[-1][0].event_row if found else last, wrong, damaged
@@ -179,7 +181,7 @@ def _expected(event: StoredEvent, seal: derived.Sealed | None, domain: Domain) -
 def _rebuild(connection: sqlite3.Connection, domain: Domain) -> None:
     derived.rebuild_indexes(connection)
     lasting = [row for row, expected in _all(connection, domain) if expected is None]
-    derived.clear_items(connection, keep=lasting)
+    derived.clear_found(connection, keep=lasting)
     derived.write_derived(
         connection, ((row, expected) for row, expected in _all(connection, domain) if expected)
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from sealtrail.store.bulk import insert_rows
+from sealtrail.store.event_index import Gap, has_index, insert_index, stored_index
 from sealtrail.store.events import COLUMNS, NewEvent, StoredEvent, stored_event
 
 DERIVED = (
@@ -82,14 +83,24 @@ def derived_columns(event: NewEvent) -> Derived:
     )
 
 
-def has_items(connection: sqlite3.Connection, row: int, items: Sequence[tuple[str, str]]) -> bool:
-    """Tell whether the event is found by each of its items."""
+def is_found(connection: sqlite3.Connection, row: int, event: NewEvent, gap: Gap) -> bool:
+    """Tell whether the event is found by each of its items, and by all that its fields say.
+
+    Args:
+        gap: which events are not indexed by their fields yet.
+    """
     question = "SELECT 1 FROM event_item WHERE item = ? AND place = ? AND event_row = ?"
-    return all(connection.execute(question, (*item, row)).fetchone() for item in items)
+    return all(connection.execute(question, (*item, row)).fetchone() for item in event.items) and (
+        gap.lacks(row) or has_index(connection, (row, event.terms, event.values))
+    )
 
 
-def clear_items(connection: sqlite3.Connection, *, keep: Iterable[int]) -> None:
-    """Take away every item row but those of the events ``keep``, which could not be made again."""
+def clear_found(connection: sqlite3.Connection, *, keep: Sequence[int]) -> None:
+    """Take away all that events are found by, but that of the events ``keep``, which could not be made again."""
+    index = stored_index(connection, keep) if keep else {}
+    connection.execute("DELETE FROM event_term")
+    connection.execute("DELETE FROM event_value")
+    insert_index(connection, ((row, list(t), list(v)) for row, (t, v) in index.items()))
     kept: list[tuple[str, int, str]] = []
     for row in keep:
         kept += connection.execute(
@@ -113,7 +124,7 @@ def entries_without_event(connection: sqlite3.Connection, kinds: Sequence[int]) 
 
 
 def write_derived(connection: sqlite3.Connection, events: Iterable[tuple[int, NewEvent]]) -> None:
-    """Write columns and items of those events as they follow from the content."""
+    """Write columns, items and index of those events as they follow from the content."""
     columns = ", ".join(f"{name.strip()} = ?" for name in DERIVED.split(","))
     for row, event in events:
         connection.execute(
@@ -121,6 +132,7 @@ def write_derived(connection: sqlite3.Connection, events: Iterable[tuple[int, Ne
         )
         items = [(item, row, place) for item, place in event.items]
         insert_rows(connection, "INSERT OR IGNORE INTO event_item (item, event_row, place)", items)
+        insert_index(connection, [(row, event.terms, event.values)])
 
 
 def rebuild_indexes(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from sealtrail.errors import UnavailableError
 from sealtrail.store.bulk import insert_rows
+from sealtrail.store.event_index import clear_index
 from sealtrail.store.events import (
     COLUMNS,
     ERASED_EVENT_HASH,
@@ -74,13 +75,27 @@ def erased_columns(entry_id: bytes, record_time_ms: int) -> dict[str, Any]:
     return {name: known.get(name) for name in _ERASED_COLUMNS}
 
 
-def erase_event(
-    connection: sqlite3.Connection, event: StoredEvent, tombstone: Tombstone, items: Iterable[str]
+def erase_events(
+    connection: sqlite3.Connection,
+    events: Iterable[tuple[StoredEvent, Tombstone, Iterable[str]]],
 ) -> None:
-    """Erase one event and its seed, and the rows by which it is found under ``items``; to be done in a transaction.
+    """Erase events and their seeds, and all they are found by but items; to be done in a transaction.
 
     Harmless to repeat: the first tombstone stays.
+
+    Args:
+        events: each with its tombstone, and the items under which it is no longer to be found either.
     """
+    rows: list[int] = []
+    for event, tombstone, items in events:
+        _erase_event(connection, event, tombstone, items)
+        rows.append(event.event_row)
+    clear_index(connection, rows)
+
+
+def _erase_event(
+    connection: sqlite3.Connection, event: StoredEvent, tombstone: Tombstone, items: Iterable[str]
+) -> None:
     columns = erased_columns(event.entry_id, event.record_time_ms)
     connection.execute(_ERASE_EVENT, {**columns, "event_row": event.event_row})
     connection.execute(

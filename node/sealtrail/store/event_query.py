@@ -1,44 +1,75 @@
-"""Queries over events: a filter becomes one SQL statement; pages go on after the last row's key."""
+"""Queries over events: which rows match, found by the narrowest index, and their events page by page.
+
+A query whose narrowest condition holds for few events gathers those and sorts them. Otherwise rows are walked in the
+order that is asked for, along the narrowest list or all events by time, and the other conditions are looked up for
+each: where every condition holds for many events, a page is soon full. What such a query costs at worst, if many
+events meet each of its conditions and hardly one all of them, is a walk to the end.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import isqrt
+from typing import TypeAlias
 
 import msgspec
 
-from sealtrail.epcis.query import EventFilter, Order
-from sealtrail.store.events import COLUMNS, StoredEvent, ids_values, stored_event, with_ids
+from sealtrail.epcis.query import (
+    ARRIVAL,
+    EventFilter,
+    TimeRange,
+    Value,
+    value_name,
+)
+from sealtrail.errors import UnavailableError
+from sealtrail.store.event_clauses import TIME_COLUMNS, Binder, Clause, absence_of, clause_of
+from sealtrail.store.event_index import load_gap
+from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
 
-_ORDER_COLUMNS: dict[Order, str] = {
-    "arrival": "event_row",
-    "event_time": "event_time_us",
-    "record_time": "record_time_ms",
-}
+# So few rows are gathered and sorted, whatever the order.
+_COUNTED_FIRST = 500
+# Counting so many takes a fraction of a millisecond.
+COUNTED_MAX = 5_000
+GATHERED_MAX = 20_000
+# Lists of rows that are merged in their order; of more, the rows are gathered.
+_MERGED_MAX = 8
+_INDEXES = {"eventTime": "event_by_time", "recordTime": "event_by_record_time"}
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended: the order column's value and the row."""
+    """Where a page ended: what it is ordered by, and the row; key None among events without such a value."""
 
-    key: int
+    key: int | float | str | None
     row: int
 
 
-_IN_LISTS = (
-    "event_type",
-    "action",
-    "biz_step",
-    "disposition",
-    "read_point",
-    "biz_location",
-)
-_RANGES = (
-    ("event_time_us_from", "event_time_us >= ?"),
-    ("event_time_us_before", "event_time_us < ?"),
-    ("record_time_ms_from", "record_time_ms >= ?"),
-    ("record_time_ms_before", "record_time_ms < ?"),
-    ("is_declaration", "is_declaration = ?"),
-)
+Found: TypeAlias = list[Position]
+
+
+class _Question(msgspec.Struct):
+    """A query on its way to SQL; ``extra`` are further conditions on a row."""
+
+    connection: sqlite3.Connection
+    clauses: list[Clause]
+    binder: Binder
+    descending: bool
+    limit: int
+    extra: list[str]
+
+    def rows(self, sql: str) -> list[tuple[int, Value]]:
+        return self.connection.execute(sql, self.binder.values).fetchall()
+
+
+def order_of(wanted: EventFilter) -> str:
+    """Return the order in which matching events are listed.
+
+    Of a query that asks for none: by the time that it asks about, else as they arrived.
+    """
+    if wanted.order_by != ARRIVAL:
+        return wanted.order_by
+    asked = {each.of for each in wanted.conditions if isinstance(each, TimeRange)}
+    return next((of for of in ("recordTime", "eventTime") if of in asked), ARRIVAL)
 
 
 def find_events(
@@ -53,61 +84,243 @@ def find_events(
 
     Fewer than ``limit`` if their contents would have over ``contents_bytes_max`` bytes together, but one at least.
     Events whose content was erased have no view and are left out.
+
+    Raises:
+        UnavailableError: ``query_index_incomplete``: events of an earlier version are still being taken in.
     """
-    conditions, values = _conditions(wanted)
-    column = _ORDER_COLUMNS[wanted.order_by]
-    direction, sign = ("DESC", "<") if wanted.descending else ("ASC", ">")
-    if after is not None:
-        conditions.append(f"({column}, event_row) {sign} (?, ?)")
-        values += [after.key, after.row]
-    rows = connection.execute(
-        f"SELECT {COLUMNS}, {column} FROM event WHERE {' AND '.join(conditions)}"
-        f" ORDER BY {column} {direction}, event_row {direction} LIMIT ?",
-        (*values, limit + 1),
-    )
     found: list[StoredEvent] = []
     octets, last = 0, Position(0, 0)
-    for row in rows:
-        event = stored_event(row[:-1])
+    for position in find_rows(connection, wanted, after=after, limit=limit + 1):
+        row = connection.execute(
+            f"SELECT {COLUMNS} FROM event WHERE event_row = ?", (position.row,)
+        ).fetchone()
+        event = stored_event(row)
         octets += len(event.content or b"")
         if len(found) == limit or (found and octets > contents_bytes_max):
             return found, last
         found.append(event)
-        last = Position(row[-1], row[0])
+        last = position
     return found, None
 
 
 def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: int) -> int:
-    """Return how many events match, counting no further than ``limit``."""
-    conditions, values = _conditions(wanted)
-    row = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM event WHERE {' AND '.join(conditions)} LIMIT ?)",
-        (*values, limit),
+    """Return how many events match, counting no further than ``limit``.
+
+    Raises:
+        UnavailableError: as :func:`find_events`.
+    """
+    _require_index(connection, wanted)
+    question = _question(connection, wanted, limit)
+    ranked = _ranked(question, COUNTED_MAX)
+    narrow = ranked[0][1] if ranked else None
+    others = [clause for clause in question.clauses if clause is not narrow]
+    live = narrow is not None and narrow.live
+    where = " AND ".join(_conditions(question, "e.event_row", others, live=live)) or "1"
+    source = "event AS e"
+    if narrow is not None:
+        source = f"({narrow.rows}) AS r CROSS JOIN event AS e ON e.event_row = r.event_row"
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT e.event_row FROM {source} WHERE {where} LIMIT {limit})",
+        question.binder.values,
     ).fetchone()
-    return int(row[0])
+    return int(count)
 
 
-def _conditions(wanted: EventFilter) -> tuple[list[str], list[object]]:
-    conditions = ["content IS NOT NULL"]
-    values: list[object] = []
-    for name in _IN_LISTS:
-        chosen: Sequence[str] = getattr(wanted, name)
-        if chosen:
-            conditions.append(f"{name} IN ({', '.join('?' * len(chosen))})")
-            values += chosen
-    if wanted.event_id:
-        conditions.append(with_ids(wanted.event_id))
-        values += ids_values(wanted.event_id)
-    for name, condition in _RANGES:
-        bound = getattr(wanted, name)
-        if bound is not None:
-            conditions.append(condition)
-            values.append(bound)
-    for match in wanted.matches:
-        conditions.append(
-            "event_row IN (SELECT event_row FROM event_item"
-            f" WHERE item IN ({', '.join('?' * len(match.items))})"
-            f" AND place IN ({', '.join('?' * len(match.places))}))"
+def find_rows(
+    connection: sqlite3.Connection, wanted: EventFilter, *, after: Position | None, limit: int
+) -> Found:
+    """Return where the next matching events stand, in their order.
+
+    Raises:
+        UnavailableError: as :func:`find_events`.
+    """
+    _require_index(connection, wanted)
+    order = order_of(wanted)
+    if order == ARRIVAL:
+        return _by_arrival(_question(connection, wanted, limit), after)
+    if order in TIME_COLUMNS:
+        return _by_time(_question(connection, wanted, limit), order, after)
+    found: Found = []
+    if after is None or after.key is not None:
+        found = _by_value(_question(connection, wanted, limit), order, after)
+        after = None
+    else:
+        after = Position(after.row, after.row)
+    if len(found) < limit:
+        rest = _question(connection, wanted, limit - len(found))
+        rest.descending = False  # those without such a value come last, as they arrived
+        rest.extra.append(absence_of(order, rest.binder))
+        found += [Position(None, each.row) for each in _by_arrival(rest, after)]
+    return found
+
+
+def _question(connection: sqlite3.Connection, wanted: EventFilter, limit: int) -> _Question:
+    binder = Binder()
+    clauses = [clause_of(each, binder) for each in wanted.conditions]
+    return _Question(connection, clauses, binder, wanted.descending, limit, [])
+
+
+def _require_index(connection: sqlite3.Connection, wanted: EventFilter) -> None:
+    if order_of(wanted) in (ARRIVAL, *TIME_COLUMNS) and all(
+        isinstance(each, TimeRange) for each in wanted.conditions
+    ):
+        return
+    gap = load_gap(connection)
+    if not gap.closed:
+        raise UnavailableError(
+            "query_index_incomplete",
+            f"events recorded by an earlier version are being indexed: {gap.event_row} of {gap.until}",
+            advice="ask again in some minutes; by times alone, events are found already",
         )
-        values += [*match.items, *match.places]
-    return conditions, values
+
+
+def _narrowest(question: _Question, most: int) -> Clause | None:
+    """Return the condition that holds for the fewest events; None if each does for ``most`` at least."""
+    ranked = _ranked(question, most)
+    return ranked[0][1] if ranked and ranked[0][0] < most else None
+
+
+def _ranked(question: _Question, most: int) -> list[tuple[int, Clause]]:
+    """Return the conditions with their numbers of rows, counted up to ``most``; the fewest first, then lists."""
+    counted = [(_count(question, clause, most), clause) for clause in question.clauses]
+    return sorted(counted, key=lambda each: (each[0], not _is_list(each[1])))
+
+
+def _is_list(clause: Clause) -> bool:
+    return 0 < len(clause.terms) <= _MERGED_MAX
+
+
+def _worth_gathering(question: _Question) -> int:
+    """Return how many rows are gathered and sorted as quickly as a page of them is walked to among all events."""
+    (events,) = question.connection.execute(
+        "SELECT coalesce(max(event_row), 0) FROM event"
+    ).fetchone()
+    return min(GATHERED_MAX, isqrt(question.limit * events // 2))
+
+
+def _count(question: _Question, clause: Clause, most: int) -> int:
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM ({clause.rows}) LIMIT {most})"
+    (count,) = question.connection.execute(sql, question.binder.values).fetchone()
+    return int(count)
+
+
+def _by_arrival(question: _Question, after: Position | None) -> Found:
+    narrow = _narrowest(question, _COUNTED_FIRST)
+    if narrow is None and question.clauses:
+        narrow = _ranked(question, COUNTED_MAX)[0][1]
+        if _is_list(narrow):
+            return _merged(question, narrow, after)
+    if narrow is not None:
+        return _gathered(question, narrow, "event_row", after)
+    where = _conditions(question, "e.event_row", [])
+    where += _beyond(question, ("e.event_row",), () if after is None else (after.row,))
+    rows = question.rows(
+        f"SELECT e.event_row, e.event_row FROM event AS e WHERE {' AND '.join(where)}"
+        f" ORDER BY {_sorted(question, 'e.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
+
+
+def _by_time(question: _Question, order: str, after: Position | None) -> Found:
+    column = TIME_COLUMNS[order]
+    narrow = _narrowest(question, _COUNTED_FIRST)
+    if narrow is None:
+        narrow = _narrowest(question, _worth_gathering(question))
+    if narrow is not None:
+        return _gathered(question, narrow, column, after)
+    bounds = [c.time[1] for c in question.clauses if c.time is not None and c.time[0] == order]
+    others = [c for c in question.clauses if c.time is None or c.time[0] != order]
+    where = [*bounds, *_conditions(question, "e.event_row", others)]
+    key = () if after is None else (after.key, after.row)
+    where += _beyond(question, (f"e.{column}", "e.event_row"), key)
+    rows = question.rows(
+        f"SELECT e.event_row, e.{column} FROM event AS e INDEXED BY {_INDEXES[order]}"
+        f" WHERE {' AND '.join(where)}"
+        f" ORDER BY {_sorted(question, f'e.{column}', 'e.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
+
+
+def _by_value(question: _Question, field: str, after: Position | None) -> Found:
+    name = question.binder.one(value_name(field, "order"))
+    where = [f"o.name = {name}", *_conditions(question, "o.event_row", question.clauses, live=True)]
+    key = () if after is None else (after.key, after.row)
+    where += _beyond(question, ("o.value", "o.event_row"), key)
+    rows = question.rows(
+        f"SELECT o.event_row, o.value FROM event_value AS o WHERE {' AND '.join(where)}"
+        f" ORDER BY {_sorted(question, 'o.value', 'o.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
+
+
+def _gathered(question: _Question, narrow: Clause, column: str, after: Position | None) -> Found:
+    others = [clause for clause in question.clauses if clause is not narrow]
+    where = _conditions(question, "e.event_row", others, live=narrow.live)
+    if column == "event_row" and narrow.live:
+        return _gathered_as_arrived(question, narrow, after)
+    key = () if after is None else (after.key, after.row)
+    where += _beyond(question, (f"e.{column}", "e.event_row"), key)
+    rows = question.rows(
+        f"SELECT DISTINCT e.event_row, e.{column} FROM ({narrow.rows}) AS r"
+        f" CROSS JOIN event AS e ON e.event_row = r.event_row WHERE {' AND '.join(where) or '1'}"
+        f" ORDER BY {_sorted(question, f'e.{column}', 'e.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
+
+
+def _gathered_as_arrived(question: _Question, narrow: Clause, after: Position | None) -> Found:
+    """Gather rows without a look at their events."""
+    others = [clause for clause in question.clauses if clause is not narrow]
+    where = _conditions(question, "r.event_row", others, live=True)
+    where += _beyond(question, ("r.event_row",), () if after is None else (after.row,))
+    rows = question.rows(
+        f"SELECT DISTINCT r.event_row, r.event_row FROM ({narrow.rows}) AS r"
+        f" WHERE {' AND '.join(where) or '1'}"
+        f" ORDER BY {_sorted(question, 'r.event_row')} LIMIT {question.limit}"
+    )
+    return [Position(key, row) for row, key in rows]
+
+
+def _merged(question: _Question, narrow: Clause, after: Position | None) -> Found:
+    """Merge the lists of a few terms, each of which is in the order of rows."""
+    others = [clause for clause in question.clauses if clause is not narrow]
+    where = _conditions(question, "t.event_row", others, live=True)
+    where += _beyond(question, ("t.event_row",), () if after is None else (after.row,))
+    arms = [
+        f"SELECT t.event_row FROM event_term AS t WHERE t.term = {question.binder.one(each)}"
+        + "".join(f" AND {each}" for each in where)
+        for each in narrow.terms
+    ]
+    direction = "DESC" if question.descending else "ASC"
+    rows = question.connection.execute(
+        f"{' UNION '.join(arms)} ORDER BY 1 {direction} LIMIT {question.limit}",
+        question.binder.values,
+    )
+    return [Position(row, row) for (row,) in rows]
+
+
+def _conditions(
+    question: _Question, row: str, clauses: Sequence[Clause], *, live: bool = False
+) -> list[str]:
+    """Return what must hold of a row.
+
+    Args:
+        live: it is known that the row's event was not erased.
+    """
+    holds = [clause.holds.format(row=row) for clause in clauses]
+    holds += [each.format(row=row) for each in question.extra]
+    if not live and not any(clause.live for clause in clauses):
+        holds.append(f"EXISTS (SELECT 1 FROM event WHERE event_row = {row} AND content NOT NULL)")
+    return holds
+
+
+def _beyond(question: _Question, columns: Sequence[str], key: Sequence[object]) -> list[str]:
+    if not key:
+        return []
+    sign = "<" if question.descending else ">"
+    return [f"({', '.join(columns)}) {sign} {question.binder.listed(key)}"]
+
+
+def _sorted(question: _Question, *columns: str) -> str:
+    direction = "DESC" if question.descending else "ASC"
+    return ", ".join(f"{column} {direction}" for column in columns)

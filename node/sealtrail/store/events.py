@@ -14,6 +14,7 @@ from sealtrail.epcis import event_hash_uri
 from sealtrail.errors import IntegrityError, NotFoundError
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.contents import HEAD_BYTES, content_size, parse_content
+from sealtrail.store.event_index import insert_index
 
 T = TypeVar("T")
 
@@ -25,7 +26,8 @@ class NewEvent(msgspec.Struct, frozen=True, array_like=True):
     """An event to store, in the order of the columns of :data:`_INSERT`.
 
     ``content`` as :mod:`sealtrail.store.contents` keeps it; ``event_id`` None where it is the event hash's own URI,
-    as most are (it is a fifth of a row); ``items`` as (canonical identifier, place).
+    as most are (it is a fifth of a row); ``items`` as (canonical identifier, place). What else it is found by
+    (:class:`sealtrail.epcis.query.EventIndex`): ``terms``, and ``values`` as (name, value).
     """
 
     member: bytes
@@ -45,6 +47,8 @@ class NewEvent(msgspec.Struct, frozen=True, array_like=True):
     event_time_us: int
     record_time_ms: int
     items: list[tuple[str, str]]
+    terms: list[int]
+    values: list[tuple[int, int | float | str]]
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,13 +121,15 @@ def insert_events(
         events: entry id, leaf index (None in another member's log) and event.
     """
     first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
-    rows, items = [], []
+    rows, items, index = [], [], []
     for row, (entry_id, leaf_index, event) in enumerate(events, first):
-        *columns, named = msgspec.structs.astuple(event)
+        *columns, named, terms, values = msgspec.structs.astuple(event)
         rows.append((row, entry_id, leaf_index, *columns))
         items += [(item, row, place) for item, place in named]
+        index.append((row, terms, values))
     insert_rows(connection, _INSERT, rows)
     insert_rows(connection, _INSERT_ITEM, items)
+    insert_index(connection, index)
 
 
 def known_contents(
@@ -175,7 +181,7 @@ def entries_with_ids(
 
 def with_ids(event_ids: Sequence[str]) -> str:
     """Return the SQL condition for events with one of these ids; its values come from :func:`ids_values`."""
-    hashes = len(_hashes(event_ids))
+    hashes = len(hashes_of(event_ids))
     return (
         f"event_row IN (SELECT event_row FROM event WHERE event_id IN ({_marks(event_ids)})"
         f" UNION ALL SELECT event_row FROM event WHERE event_hash IN ({', '.join('?' * hashes)})"
@@ -185,10 +191,11 @@ def with_ids(event_ids: Sequence[str]) -> str:
 
 def ids_values(event_ids: Sequence[str]) -> tuple[str | bytes, ...]:
     """Return the values that :func:`with_ids` asks for."""
-    return (*event_ids, *_hashes(event_ids))
+    return (*event_ids, *hashes_of(event_ids))
 
 
-def _hashes(event_ids: Sequence[str]) -> list[bytes]:
+def hashes_of(event_ids: Sequence[str]) -> list[bytes]:
+    """Return the event hashes among the ids that are URIs of such."""
     matches = (_HASH_URI.fullmatch(event_id) for event_id in event_ids)
     return [bytes.fromhex(match[1]) for match in matches if match]
 

@@ -10,7 +10,7 @@ stands, and of two that hold from the same time the one that was recorded later.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -29,12 +29,11 @@ from sealtrail.store.masterdata_rows import (
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
-DESCENDANTS_MAX = 10_000
 # A row's times compared with one moment, given twice.
 HOLDS = "valid_from_ms <= ? AND (valid_until_ms IS NULL OR valid_until_ms > ?)"
 # A canonical identifier and all that is below it; values: the identifier, and a moment twice. Ends also where elements
 # are their own descendants: UNION leaves out what was met before.
-DESCENDANTS = (
+_DESCENDANTS = (
     "WITH RECURSIVE within (id) AS (VALUES (?) UNION SELECT child FROM vocabulary_child"
     f" JOIN within ON parent = within.id WHERE {HOLDS}) SELECT id FROM within"
 )
@@ -299,19 +298,28 @@ def page(
     return found, False
 
 
-def children(connection: sqlite3.Connection, identifier: str, at_ms: int) -> list[str]:
-    """Return the children of a canonical identifier at a time, in any vocabulary."""
+def descendants(connection: sqlite3.Connection, identifier: str, at_ms: int) -> Iterator[str]:
+    """Yield a canonical identifier and all that is below it at a time, each once, also where they go in circles."""
+    for row in connection.execute(_DESCENDANTS, (identifier, at_ms, at_ms)):
+        yield row[0]
+
+
+def with_attribute(
+    connection: sqlite3.Connection, names: Sequence[str], values: Sequence[str], at_ms: int
+) -> Iterator[str]:
+    """Yield the canonical identifiers that have, at a time, an attribute of one of these names.
+
+    Args:
+        values: one of which it has; any, if there are none.
+    """
+    one_of = f" AND value IN ({', '.join('?' * len(values))})" if values else ""
     rows = connection.execute(
-        f"SELECT DISTINCT child FROM vocabulary_child WHERE parent = ? AND {HOLDS} ORDER BY child",
-        (identifier, at_ms, at_ms),
+        "SELECT DISTINCT id FROM vocabulary_attribute"
+        f" WHERE name IN ({', '.join('?' * len(names))}){one_of} AND {HOLDS}",
+        (*names, *values, at_ms, at_ms),
     )
-    return [row[0] for row in rows]
-
-
-def descendants(connection: sqlite3.Connection, identifier: str, at_ms: int) -> list[str]:
-    """Return a canonical identifier and all that is below it at a time, each once, also where they go in circles."""
-    rows = connection.execute(f"{DESCENDANTS} LIMIT ?", (identifier, at_ms, at_ms, DESCENDANTS_MAX))
-    return [row[0] for row in rows]
+    for row in rows:
+        yield row[0]
 
 
 def _version(row: tuple[Any, ...]) -> Version:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.derived import DERIVED, derived_columns
+from sealtrail.store.event_index import clear_index, insert_index
 from sealtrail.store.events import NewEvent
 from sealtrail.store.foreign import ForeignEntry
 from sealtrail.store.log import NewEntry
@@ -67,7 +68,7 @@ def mend_event(
 
 
 def mend_derived(connection: sqlite3.Connection, event_row: int, event: NewEvent) -> None:
-    """Write what follows from an event's content: hash, columns, and exactly its items."""
+    """Write what follows from an event's content: hash, columns, and exactly what it is found by."""
     columns = ", ".join(f"{name.strip()} = ?" for name in DERIVED.split(","))
     connection.execute(
         f"UPDATE event SET content_hash = ?, member = ?, {columns} WHERE event_row = ?",
@@ -85,6 +86,8 @@ def mend_derived(connection: sqlite3.Connection, event_row: int, event: NewEvent
         "INSERT OR IGNORE INTO event_item (item, place, event_row) VALUES (?, ?, ?)",
         [(*each, event_row) for each in expected - stored],
     )
+    clear_index(connection, [event_row])
+    insert_index(connection, [(event_row, event.terms, event.values)])
 
 
 class Following(NamedTuple):

@@ -12,9 +12,10 @@ from bench.figures import Figures
 from bench.hashing import measure_hash, measure_sign
 from bench.indexing import measure_index
 from bench.node import one_node
+from bench.querying import measure_queries
 from bench.serving import measure_anchoring, measure_capture, measure_provenance
 
-PARTS = ("hash", "sign", "index", "verify", "capture", "anchoring", "provenance", "fsck")
+PARTS = ("hash", "sign", "index", "verify", "capture", "anchoring", "provenance", "queries", "fsck")
 
 
 def main() -> None:
@@ -50,7 +51,12 @@ def main() -> None:
         action="append",
         help="entries of the bundle for verify; may be repeated; default: 20,000",
     )
-    parser.add_argument("--questions", type=int, default=500, help="packs asked for")
+    parser.add_argument(
+        "--queried", type=int, default=100_000, help="events in the store for queries"
+    )
+    parser.add_argument(
+        "--questions", type=int, default=500, help="packs asked for; queries of each kind"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
@@ -69,6 +75,9 @@ def main() -> None:
         _measure_a_node(figures, chosen, arguments)
     if "fsck" in chosen:
         measure_fsck(figures, arguments.fsck_entries)
+    if "queries" in chosen:
+        with tempfile.TemporaryDirectory(prefix="sealtrail-bench-") as directory:
+            measure_queries(figures, Path(directory), arguments.queried, arguments.questions)
     figures.finish()
 
 

@@ -1,7 +1,8 @@
 """Extensions and master data as XML elements.
 
 A name goes by its namespace, not by its prefix. A list becomes repeated elements, except where the name ends in
-``List``: there it becomes elements inside one, called as the list without ``List``, as the event hash has it.
+``List``: there it becomes elements inside one, called as the list without ``List``, as the event hash has it. Plain
+values beside a ``#text`` become attributes, as in ``<netWeight measurementUnitCode="KGM">3.5</netWeight>``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sealtrail.epcis.views.forms import not_in_xml
 from sealtrail.errors import InputError
 
 _LIST = "List"
+_TEXT = "#text"
 
 
 def append_extensions(parent: etree._Element, fields: dict[str, Any], names: Names) -> None:
@@ -112,7 +114,19 @@ def _append_one(parent: etree._Element, name: str, value: Any, names: Names) -> 
     if not isinstance(value, dict):
         add(parent, name, value)
         return
-    element = add(parent, name, value.get("#text", ""))
+    element = add(parent, name, value.get(_TEXT, ""))
     for key, child in value.items():
-        if key != "#text":
+        if key == _TEXT:
+            continue
+        # what stands beside a text was an attribute, if it ever was XML: the JSON form has one place for both
+        if _TEXT in value and not isinstance(child, dict | list):
+            _set_beside_text(element, key, child, names)
+        else:
             _append(element, key, child, names)
+
+
+def _set_beside_text(element: etree._Element, key: str, value: Any, names: Names) -> None:
+    try:
+        set_extension(element, key, value, names)
+    except InputError as error:
+        raise located(error, key) from None

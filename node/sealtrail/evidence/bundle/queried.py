@@ -30,6 +30,13 @@ def check_query(notebook: Notebook, question: QueryQuestion, entries: Iterable[K
             advice="verify with the version of this program that made the bundle",
         )
         return
+    if wanted.needs_master_data:
+        notebook.unknown(
+            _STEP,
+            "match_needs_master_data",
+            "which events it asks for depends on master data, which a bundle does not show: the issuer's word",
+        )
+        return
     not_shown = 0
     for each in entries:
         verified = each.verified

@@ -17,6 +17,7 @@ from sealtrail.services.receipts import Receipt, load_placed, rfc3339
 from sealtrail.signing import Reference
 from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
+from sealtrail.store.described import resolve_filter
 from sealtrail.store.erasure import load_tombstones
 from sealtrail.store.event_query import Position, count_events, find_events
 from sealtrail.store.events import (
@@ -96,18 +97,20 @@ class QueryService:
             showed: told the entry ids of the events that are returned.
 
         Raises:
-            TooLargeError: over ``refuse_over`` (``query_too_large``).
+            TooLargeError: over ``refuse_over`` (``query_too_large``), or ``query_too_complex``.
+            UnavailableError: ``query_index_incomplete``.
         """
         left = total_max if after is None else after.left
         limit = per_page if left is None else min(per_page, left)
 
         def read(connection: sqlite3.Connection) -> tuple[bytes, list[bytes], Position | None]:
+            asked = resolve_filter(connection, wanted, at_ms=self._clock())
             if refuse_over is not None:
-                _refuse_over(connection, wanted, refuse_over)
+                _refuse_over(connection, asked, refuse_over)
             position = None if after is None else after.position
             found, more = find_events(
                 connection,
-                wanted,
+                asked,
                 after=position,
                 limit=limit,
                 contents_bytes_max=PAGE_CONTENTS_BYTES_MAX,

@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from sealtrail.errors import InputError
-from sealtrail.gs1 import CompanyPrefixes, Scan, item_of_scan, read_scan, to_digital_link, to_urn
+from sealtrail.gs1 import (
+    CompanyPrefixes,
+    Scan,
+    item_of_scan,
+    read_scan,
+    require_urn,
+    to_digital_link,
+)
 from sealtrail.gs1.application_identifiers import application_identifier
 from sealtrail.gs1.dates import date_of
 from sealtrail.gs1.elements import check_associations, encode_bracketed
@@ -47,7 +54,11 @@ def scan_view(text: str, *, prefixes: CompanyPrefixes, today: date) -> dict[str,
         item = item_of_scan(scan)
     except InputError as error:
         return {**view, "no_item": as_problem(error)}
-    return {**view, "item": msgspec.to_builtins(item), "urn": to_urn(item.canonical, prefixes)}
+    view["item"] = msgspec.to_builtins(item)
+    try:
+        return {**view, "urn": require_urn(item.canonical, prefixes)}
+    except InputError as error:
+        return {**view, "no_urn": as_problem(error)}
 
 
 def _all_elements(scan: Scan) -> dict[str, str]:

@@ -36,6 +36,7 @@ from sealtrail.services.evidence.sections import (
     placed_as_seen,
 )
 from sealtrail.store.database import Database
+from sealtrail.store.described import resolve_filter
 from sealtrail.store.event_query import find_events
 from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
@@ -141,7 +142,7 @@ class EvidenceService:
         view = self._networks.view(connection)
         events, more = find_events(
             connection,
-            wanted,
+            resolve_filter(connection, wanted, at_ms=moment.checked.checked_ms),
             after=None,
             limit=QUERIED_MAX,
             # half of what a reader keeps: leaves, keys and paths count too

@@ -32,7 +32,7 @@ FAULTS_KEPT_MAX = 100
 _SAVE_SECONDS = 30.0
 _RETRY_SECONDS = 60.0
 # Damage here changes what is answered; elsewhere it costs proofs, deliveries or the operator's overview.
-_ANSWERS = frozenset({"event", "event_item", "entry", "foreign_entry"})
+_ANSWERS = frozenset({"event", "event_item", "event_term", "event_value", "entry", "foreign_entry"})
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):

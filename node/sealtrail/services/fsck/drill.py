@@ -45,6 +45,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("read_point", "biz_location", "event_time_us", "record_time_ms"),
     ),
     "event_item": ("item", "place", "event_row"),
+    "event_term": ("term", "event_row"),
+    "event_value": ("name", "value", "event_row"),
     "tile": ("hashes", "inner"),
     "checkpoint": ("checkpoint_hash", "member", "tree_size", "root_hash", "note"),
     "anchor_outbox": ("checkpoint_hash", "state", "raw_transaction"),
@@ -74,7 +76,17 @@ _NUMBERED = {"entry": "leaf_index", "event": "event_row"}
 # Of an erased event nothing says these.
 _NOT_OF_ERASED = frozenset({"media_type", "is_declaration", "item", "place", "event_row", None})
 DELETED = (
-    *("entry", "event", "event_item", "tile", "anchor_outbox", "foreign_entry", "identity"),
+    *(
+        "entry",
+        "event",
+        "event_item",
+        "event_term",
+        "event_value",
+        "tile",
+        "anchor_outbox",
+        "foreign_entry",
+        "identity",
+    ),
     *("tombstone", "item_index", "audit_head", "audit_digest"),
 )
 SWAPPED = {"entry": ("leaf", "seed"), "event": ("content", "event_time_us", "biz_location")}
@@ -299,6 +311,8 @@ class _Tamperer:
             "entry": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
             "event": "SELECT entry_id FROM event WHERE event_row = :event_row",
             "event_item": "SELECT entry_id FROM event WHERE event_row = :event_row",
+            "event_term": "SELECT entry_id FROM event WHERE event_row = :event_row",
+            "event_value": "SELECT entry_id FROM event WHERE event_row = :event_row",
             "identity": "SELECT entry_id FROM entry WHERE leaf_index = 0",
             "item_index": "SELECT entry_id FROM entry WHERE leaf_index = :covers",
             "audit_digest": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",

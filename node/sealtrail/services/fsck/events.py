@@ -6,13 +6,13 @@ itself is at fault; of two values that contradict each other, the one that the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
 
 from sealtrail.epcis import RecordedEvent, read_content
 from sealtrail.epcis.ambiguity import Ambiguity
+from sealtrail.epcis.query import index_of
 from sealtrail.errors import InputError, SealtrailError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.fsck.faults import Findings, shown
@@ -83,6 +83,7 @@ class EventRow(msgspec.Struct, frozen=True, array_like=True):
 
 EVENT_COLUMNS = EventRow.__struct_fields__
 TOMBSTONE = "tombstone"
+TERM, VALUE = "(term)", "(value)"
 _DERIVED = tuple(name.strip() for name in derived.DERIVED.split(","))
 
 
@@ -282,6 +283,26 @@ def is_same_doubt(stored: object, from_content: object) -> bool:
     return (",".join(reasons) or None) == from_content
 
 
-def items_of(recorded: RecordedEvent) -> Sequence[tuple[str, str]]:
-    """Return (canonical identifier, place) of each item."""
-    return [(mention.item, mention.place) for mention in recorded.items]
+def found_by(recorded: RecordedEvent, *, indexed: bool) -> list[tuple[str, str]]:
+    """Return all that an event is found by, as pairs that can be counted: (canonical identifier, place) of each item.
+
+    Args:
+        indexed: terms and values too, as :func:`term_pair` and :func:`value_pair` write them.
+    """
+    pairs: list[tuple[str, str]] = [(mention.item, mention.place) for mention in recorded.items]
+    if indexed:
+        index = index_of(recorded.event, recorded.items)
+        pairs += [term_pair(term) for term in index.terms]
+        pairs += [value_pair(name, value) for name, value in index.values]
+    return pairs
+
+
+def term_pair(term: int) -> tuple[str, str]:
+    """Return a term as a pair; no item has such a place."""
+    return str(term), TERM
+
+
+def value_pair(name: int, value: object) -> tuple[str, str]:
+    """Return a value as a pair; no item has such a place."""
+    text = value if isinstance(value, str) else repr(value)
+    return f"{name} {type(value).__name__} {text}", VALUE

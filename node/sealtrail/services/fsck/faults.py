@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-Value: TypeAlias = int | str | bytes | None
+Value: TypeAlias = int | float | str | bytes | None
 Key: TypeAlias = Mapping[str, Value]
 
 
@@ -81,6 +81,8 @@ def spelt(value: Value) -> int | str:
         return "-"
     if isinstance(value, str):  # bytes that are no UTF-8 came as surrogates
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, float):
+        return repr(value)
     return "0x" + value.hex() if isinstance(value, bytes) else value
 
 

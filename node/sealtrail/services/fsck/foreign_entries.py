@@ -20,7 +20,7 @@ from sealtrail.services.fsck.events import (
     check_event,
     check_leaf,
     check_roots,
-    items_of,
+    found_by,
 )
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import NO_FAULT
@@ -84,7 +84,9 @@ def look(scope: Scope, first: int, last: int) -> Findings:
         row = _Row(values)
         recorded = _check(scope, found, row)
         if row.event is not None and recorded is not None:
-            sums.add(row.event.event_row, counting.sum(items_of(recorded)))
+            number = row.event.event_row
+            pairs = found_by(recorded, indexed=not scope.gap.lacks(number))
+            sums.add(number, counting.sum(pairs))
     found.carried = sums.encode()
     return found
 

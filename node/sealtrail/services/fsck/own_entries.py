@@ -20,7 +20,7 @@ from sealtrail.services.fsck.events import (
     check_event,
     check_leaf,
     check_roots,
-    items_of,
+    found_by,
 )
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.keys import Signers
@@ -89,7 +89,8 @@ def look(scope: Scope, first: int, last: int) -> Findings:
         event = None if values[_WIDTH] is None else EventRow(*values[_WIDTH:])
         recorded = _check(scope, found, _entry_row(scope, values), event)
         if event is not None and recorded is not None:
-            sums.add(event.event_row, counting.sum(items_of(recorded)))
+            pairs = found_by(recorded, indexed=not scope.gap.lacks(event.event_row))
+            sums.add(event.event_row, counting.sum(pairs))
     _missing(found, expected, last)
     found.carried = sums.encode()
     return found

@@ -42,6 +42,7 @@ from sealtrail.store.log import NewEntry
 
 Source = Literal["content", "leaves", "indexes", "peers", "none"]
 
+_DERIVED = frozenset({"event", "event_item", "event_term", "event_value"})
 _RECOMPUTED = frozenset({"column_differs", "entry_id_differs", "item_missing", "item_unexpected"})
 _FETCHED_TABLES = frozenset({"entry", "foreign_entry", "event"})
 _FETCHED = frozenset(
@@ -100,7 +101,7 @@ def _plan(scope: Scope, fault: Fault) -> tuple[Mend, Wanted | None]:
         return _mend(
             fault, "leaves", "computed anew from the leaves, if the signed roots agree"
         ), None
-    if fault.table in ("event", "event_item") and fault.code in _RECOMPUTED:
+    if fault.table in _DERIVED and fault.code in _RECOMPUTED:
         return _mend(
             fault, "content", "computed anew from the content, if it is what was signed"
         ), None

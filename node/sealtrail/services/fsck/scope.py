@@ -21,6 +21,7 @@ from sealtrail.signing import (
     genesis_document,
     parse_leaf,
 )
+from sealtrail.store.event_index import Gap, load_gap
 from sealtrail.store.faults import FAULTS, wrap
 
 T = TypeVar("T")
@@ -108,6 +109,11 @@ class Scope:
         return frozenset(
             row[0] for row in self.connection.execute("SELECT entry_id FROM tombstone")
         )
+
+    @cached_property
+    def gap(self) -> Gap:
+        """Which events of an earlier version are not indexed by their fields yet."""
+        return load_gap(self.connection)
 
     def genesis_root(self, item_salt: bytes) -> bytes:
         """Return the disclosure root of the genesis entry that this log would have with that salt."""

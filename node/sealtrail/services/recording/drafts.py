@@ -19,6 +19,7 @@ from sealtrail.epcis import (
 )
 from sealtrail.epcis.fields import read_time
 from sealtrail.epcis.masterdata import VocabularyElement
+from sealtrail.epcis.query import index_of
 from sealtrail.errors import InputError
 from sealtrail.log.tree import split_hashes
 from sealtrail.signing import (
@@ -216,6 +217,7 @@ def event_row(
     """Return the row of an event that ``member`` recorded; ``content`` in the form in which it is kept."""
     event = recorded.event
     own_uri = event.event_id is None or event.event_id == event_hash_uri(recorded.event_hash)
+    index = index_of(event, recorded.items)
     return NewEvent(
         member,
         recorded.media_type,
@@ -234,4 +236,6 @@ def event_row(
         event.event_time.epoch_us,
         record_time_ms,
         [(mention.item, mention.place) for mention in recorded.items],
+        list(index.terms),
+        list(index.values),
     )
