@@ -18,10 +18,10 @@ from eth_abi.abi import encode
 from sha3 import keccak_256
 from trie import HexaryTrie
 
-from evidence_world import ANCHORS, CONTEXT, JSON, digest_of, event_root
+from evidence_world import ANCHORS, CONTEXT, digest_of, event_root
 from sealtrail.chainproof.headers import Header, encode_header
 from sealtrail.chainproof.receipts import Log, Receipt, encode_receipt
-from sealtrail.epcis import read_content
+from sealtrail.epcis import detect_media_type, read_content
 from sealtrail.evidence.bundle.compose import BundleSigner, PlacedCheckpoint, section_lines
 from sealtrail.evidence.bundle.contracts import anchor_slots, record_digest_slot
 from sealtrail.evidence.bundle.entries import EntryLine
@@ -427,8 +427,10 @@ class Member:
         """Append an entry; return its leaf index."""
         seed = seed or digest_of(self.name, "seed", len(self.entries))
         keys: list[bytes] = []
+        media_type = "application/json"
         if kind in EVENT_KINDS:
-            read = read_content(content, JSON)
+            media_type = detect_media_type(content)
+            read = read_content(content, media_type)
             root, keys = event_root(read, seed), item_keys(self.item_salt, read.items)
         else:
             root = disclosure_root(seed, sha256(content).digest(), NO_EVENT_HASH)
@@ -446,7 +448,7 @@ class Member:
             EntryRecord(
                 leaf=encode_leaf(SignedEntry(entry, signature)),
                 content=content,
-                media_type=JSON if kind in EVENT_KINDS else "application/json",
+                media_type=media_type,
                 seed=seed,
                 references=encode_references(references),
                 item_keys=tuple(keys),

@@ -284,6 +284,9 @@ async def _keep_trail(peer: Peer) -> None:
 
 def _fill(connection: sqlite3.Connection, world: PeersWorld) -> None:
     """Write what no node of this world has of itself: names, refused input, validators, a log that forked."""
+    connection.execute(
+        "INSERT OR IGNORE INTO extension_prefix VALUES ('ex', 'https://example.com/ns/')"
+    )
     ensure_pseudonym(connection, "token", "a name", random=os.urandom, now_ms=1)
     refused = b"no event"
     keep_input(connection, sha256(refused).digest(), refused, bytes_max=100, now_ms=1)

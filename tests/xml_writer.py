@@ -67,7 +67,8 @@ class Writer:
         inner = [n for n in order if n in event]
         body = []
         if self.version == "1.2":
-            if any(name in event for name in (*LATE, "certificationInfo")):
+            later = any(name in event for name in (*LATE, "certificationInfo"))
+            if later or kind == "AssociationEvent":
                 raise NoXml(kind)
             base = [n for n in ("eventID", "errorDeclaration") if n in event]
             wrapped = [] if kind == "TransformationEvent" else [n for n in WRAPPED if n in event]

@@ -461,3 +461,83 @@ async def test_a_limit_on_events_holds_over_pages_that_are_short(
             pages.append([e["eventID"][-2:] for e in events_of(await response.json())])
             url = str(response.links["next"]["url"]) if "next" in response.links else ""
     assert [name for page in pages for name in page] == ["s0", "s1", "s2"]
+
+
+EXTENDED = {"ex": "https://example.com/ns/"}
+
+
+async def test_an_extension_is_asked_for_in_every_spelling_of_its_name(
+    client: aiohttp.ClientSession,
+) -> None:
+    context = [*CONTEXT, EXTENDED]
+    for n in range(3):
+        body = {"@context": context, **event(50 + n), "ex:batch": n, "ex:note": f"n{n}"}
+        async with client.post("/events", json=body) as response:
+            assert response.status == 201, await response.text()
+    header = {"GS1-Extensions": "other=https://example.com/ns#"}
+    for name, headers in (
+        ("ex:batch", {}),
+        ("https://example.com/ns#batch", {}),
+        ("https://example.com/ns/batch", {}),
+        ("other:batch", header),
+    ):
+        for operator, value, count in (
+            ("EQ", "1|2", 2),
+            ("GE", "1", 2),
+            ("EXISTS", "", 3),
+            ("LT", "0", 0),
+        ):
+            parameters = {f"{operator}_{name}": value}
+            async with client.get("/events", params=parameters, headers=headers) as response:
+                assert response.status == 200, await response.text()
+                assert len(events_of(await response.json())) == count, parameters
+    async with client.get("/events", params={"EQ_other:batch": "1"}) as response:
+        problem = await response.json(content_type="application/problem+json")
+        assert (response.status, problem["code"]) == (400, "query_parameter_invalid")
+    async with client.get("/events", headers={"GS1-Extensions": "other"}) as response:
+        problem = await response.json(content_type="application/problem+json")
+        assert (response.status, problem["code"]) == (400, "extensions_malformed")
+
+
+async def test_pages_are_in_the_order_of_an_extension(client: aiohttp.ClientSession) -> None:
+    for n in range(5):
+        body = {"@context": [*CONTEXT, EXTENDED], **event(60 + n), "ex:rank": 5 - n}
+        async with client.post("/events", json=body) as response:
+            assert response.status == 201, await response.text()
+    parameters = {
+        "EXISTS_ex:rank": "",
+        "orderBy": "ex:rank",
+        "orderDirection": "ASC",
+        "perPage": "2",
+    }
+    ranks: list[int] = []
+    url: Any = "/events"
+    while url is not None:
+        async with client.get(url, params=parameters if url == "/events" else None) as response:
+            assert response.status == 200, await response.text()
+            ranks += [shown["ex:rank"] for shown in events_of(await response.json())]
+            url = response.links["next"]["url"] if "next" in response.links else None
+    assert ranks == [1, 2, 3, 4, 5]
+
+
+async def test_sensors_and_errors_are_asked_for_over_http(client: aiohttp.ClientSession) -> None:
+    report = {"type": "Temperature", "value": 46.5, "uom": "FAH"}
+    warm = event(70, sensorElementList=[{"sensorReport": [report]}])
+    async with client.post("/events", json={"@context": CONTEXT, **warm}) as response:
+        assert response.status == 201, await response.text()
+    for parameters, count in (
+        ({"EQ_type": "Temperature", "GT_value_CEL": "8"}, 1),
+        ({"GT_value_CEL": "8.1"}, 0),
+        (
+            {
+                "EQ_errorReason": "incorrect_data",
+                "GE_errorDeclaration_Time": "2026-03-01T00:00:00Z",
+            },
+            1,
+        ),
+        ({"MATCH_anyEPC": "urn:epc:idpat:sgtin:4012345.*.*", "EQ_type": "Temperature"}, 1),
+        ({"EQ_readPoint": "https://id.gs1.org/414/4012345000023"}, 1),
+    ):
+        async with client.get("/events", params=parameters) as response:
+            assert response.status == 200, await response.text()
+            assert len(events_of(await response.json())) == count, parameters

@@ -82,6 +82,7 @@ from unit import (
     test_bundle_redaction,
     test_bundle_sections,
     test_bundle_shared_keys,
+    test_bundle_xml,
 )
 from unit.test_gs1_canonical import CAPITALS, LINKS, OTHERS, URNS
 
@@ -94,6 +95,8 @@ LEFT_OPEN = {
     "containers_not_followed",
     "verdicts_not_judged",
     "query_not_checked",
+    "media_type_unsupported",
+    "content_unreadable",
 }
 
 
@@ -451,6 +454,7 @@ ATTACKS = (
     test_bundle_redaction,
     test_bundle_sections,
     test_bundle_shared_keys,
+    test_bundle_xml,
 )
 NOT_OF_BUNDLES = {"test_signers_are_told_apart_in_any_order"}
 

@@ -15,7 +15,8 @@ import pytest
 from capture_events import document, event, pack
 from capture_node import DOMAIN, services
 from sealtrail.epcis.masterdata import Attribute, VocabularyElement
-from sealtrail.epcis.query import EventFilter, parse_query_object
+from sealtrail.epcis.query import EventFilter, Has, ItemMatch, parse_query_object
+from sealtrail.epcis.query.evaluate import DESCRIBED_MAX
 from sealtrail.errors import UnavailableError
 from sealtrail.services.answers.query_index import QueryIndex
 from sealtrail.services.store_check import StoreCheck
@@ -312,3 +313,37 @@ def test_places_lie_within_places_as_master_data_has_it_at_the_time(database: Da
             lambda c, p=parameters, at=at_ms: resolve_filter(c, asked(**p), at_ms=at)
         )
         assert bool(rows_of(database, wanted)) is found, (parameters, at_ms)
+
+
+def test_the_largest_query_is_answered(database: Database) -> None:
+    """As many parameters and values as one may have, each of the kind that comes to most."""
+    patterns = [f"urn:epc:idpat:sgtin:{4012300 + n}.*.*" for n in range(100)]
+    numbers = [*range(60), *(n + 0.5 for n in range(40))]
+    match = {
+        f"MATCH_{name}": patterns
+        for name in (
+            "epc",
+            "parentID",
+            "inputEPC",
+            "outputEPC",
+            "anyEPC",
+            "epcClass",
+            "anyEPCClass",
+        )
+    }
+    texts = {f"EQ_INNER_ex:n{n}": [f"{n}" for n in range(100)] for n in range(50)}
+    for query, found in (
+        ({"MATCH_epc": patterns, "EQ_value_CEL": numbers, "EQ_ex:rank": numbers}, True),
+        ({**match, **texts, "EQ_value_CEL": numbers}, False),
+        (
+            {"EQ_eventID": [f"urn:x:{n}" for n in range(100)], "EQ_bizStep": ["shipping"] * 100},
+            True,
+        ),
+    ):
+        wanted = parse_query_object({"@context": NS, **query})
+        assert bool(rows_of(database, wanted)) is found
+        count = database.read_sync(lambda c, w=wanted: count_events(c, w, limit=100))
+        assert bool(count) is found
+    places = Has("readPoint", tuple(f"urn:x:{n}" for n in range(DESCRIBED_MAX)))
+    items = ItemMatch(places=("class",), items=places.values)
+    assert rows_of(database, EventFilter(conditions=(*[places] * 32, *[items] * 32))) == []

@@ -82,6 +82,15 @@ def test_names_that_lead_elsewhere_are_only_names(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_member_without_a_name_is_no_document(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    write_zip(path, {"x": b"", "b.json": b"{}", "folder.zip/": b""})
+    content = path.read_bytes()
+    name = content.index(b"PK\x01\x02") + 46  # of the first member in the list of all
+    path.write_bytes(content[:name] + b"\0" + content[name + 1 :])
+    assert [m.content for m in read_archive(path)] == [b"{}"]
+
+
 def test_links_and_devices_are_no_documents(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:

@@ -363,3 +363,16 @@ def test_every_query_parameter_of_the_openapi_document_is_known() -> None:
         filter_of_query(
             urlencode({**({"orderBy": "eventTime"} if "Limit" in name else {}), name: text})
         )
+
+
+def test_a_prefix_that_a_query_does_not_define_is_what_recorded_events_take_it_for() -> None:
+    used = {"ex": ["https://a.example/", "https://b.example#"], "one": ["urn:one"]}
+    assert parse_filter({"EXISTS_one:f": ""}, used=used).conditions == (Has("urn:one#f"),)
+    both = (Has("ILMD_https://a.example#f", ("x",)), Has("ILMD_https://b.example#f", ("x",)))
+    assert parse_filter({"EQ_ILMD_ex:f": "x"}, used=used).conditions == (AnyOf(both),)
+    assert parse_query_object({"EQ_ILMD_ex:f": ["x"]}, used=used).conditions == (AnyOf(both),)
+    defined = parse_filter({"EXISTS_ex:f": ""}, prefixes=NS, used=used)
+    assert defined.conditions == (Has(F),)
+    with pytest.raises(InputError) as caught:
+        parse_filter({"HASATTR_ex:f": "city"}, used=used)
+    assert caught.value.code == "query_parameter_invalid"

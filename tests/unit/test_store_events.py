@@ -62,6 +62,7 @@ def new_event(name: str, **more: Any) -> tuple[bytes, int | None, NewEvent]:
         [("https://id.gs1.org/01/1/21/" + name, "epc")],
         [],
         [],
+        [],
     )
     entry_id = more.pop("entry_id", digest("entry " + name))
     return entry_id, None, msgspec.structs.replace(plain, **more)

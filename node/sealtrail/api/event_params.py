@@ -13,7 +13,14 @@ import msgspec
 from multidict import MultiMapping
 
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
-from sealtrail.epcis.query import EventFilter, each_given_once, parse_filter, refusal
+from sealtrail.epcis.query import (
+    PAGING,
+    EventFilter,
+    Prefixes,
+    each_given_once,
+    parse_filter,
+    refusal,
+)
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import PageToken
 
@@ -36,12 +43,14 @@ def parse_query(
     parameters: MultiMapping[str],
     *,
     prefixes: Mapping[str, str] | None = None,
+    used: Prefixes | None = None,
     also: Mapping[str, str] | None = None,
 ) -> EventQuery:
     """Read the parameters of an event query.
 
     Args:
         prefixes: what prefixes of extension names stand for (header ``GS1-Extensions``).
+        used: what they stand for in recorded events, where ``prefixes`` does not say it.
         also: what the resource itself asks, such as ``{"EQ_bizStep": "shipping"}``, beside the parameters.
 
     Raises:
@@ -49,11 +58,13 @@ def parse_query(
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
     given = each_given_once(parameters.items())
-    wanted = parse_filter(given, prefixes=prefixes)
+    wanted = parse_filter(given, prefixes=prefixes, used=used)
     if also:
         conditions = (*parse_filter(also).conditions, *wanted.conditions)
         wanted = msgspec.structs.replace(wanted, conditions=conditions)
-    digest = query_digest(wanted)
+    asked = {name: text for name, text in given.items() if name not in PAGING}
+    # as it was written: what prefixes stand for in recorded events may change from page to page
+    digest = _digest(msgspec.json.encode([asked, also or {}, prefixes or {}], order="sorted"))
     return EventQuery(
         wanted=wanted,
         per_page=min(_number("perPage", given.get("perPage", str(PER_PAGE_DEFAULT))), PER_PAGE_MAX),
@@ -64,9 +75,18 @@ def parse_query(
     )
 
 
+def names_prefixes(parameters: MultiMapping[str]) -> bool:
+    """Tell whether a query names extension fields, so that prefixes matter."""
+    return any(":" in name for name in parameters) or ":" in parameters.get("orderBy", "")
+
+
 def query_digest(wanted: EventFilter) -> bytes:
-    """Return what binds page tokens to a query, however it was spelled."""
-    return sha256(msgspec.json.encode(wanted)).digest()[:12]
+    """Return what binds page tokens to a query that is kept."""
+    return _digest(msgspec.json.encode(wanted))
+
+
+def _digest(asked: bytes) -> bytes:
+    return sha256(asked).digest()[:12]
 
 
 def encode_page_token(token: PageToken, digest: bytes) -> str:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.auth import any_token, needs
-from sealtrail.api.event_params import encode_page_token, parse_query
+from sealtrail.api.event_params import encode_page_token, names_prefixes, parse_query
 from sealtrail.api.gate import caller_of
 from sealtrail.api.negotiation import DISCOVERY_HEADERS, VERSION_HEADERS, check_accept
 from sealtrail.api.responses import json_response
@@ -30,7 +30,8 @@ def routes(queries: QueryService) -> list[web.RouteDef]:
     async def list_events(request: web.Request) -> web.Response:
         check_accept(request)
         prefixes = parse_extensions(request.headers.get("GS1-Extensions", ""))
-        query, note = parse_query(request.query, prefixes=prefixes), note_of(request)
+        used = await queries.prefixes() if names_prefixes(request.query) else {}
+        query, note = parse_query(request.query, prefixes=prefixes, used=used), note_of(request)
         note.asked_for(query.wanted.items)
         body, token = await queries.events(
             query.wanted,

@@ -150,6 +150,8 @@ def _watch(
         for outcome in () if as_json else taken.documents:
             _show(outcome)
 
+    quiet = as_json or not sys.stderr.isatty()
+    say(f"watching {folder}; Ctrl-C ends it", quiet=quiet or once)
     with _stopped_by_signals() as stop:
         watch = Watch(
             folder,

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 import msgspec
 
@@ -62,66 +62,84 @@ def read_archive(path: Path) -> Iterator[Member]:
     """Yield the documents of an archive, one after the other.
 
     Raises:
-        InputError: ``archive_malformed``, ``archive_encrypted``, ``archive_nested``.
+        InputError: ``archive_malformed``, ``archive_encrypted``, ``archive_nested``, ``file_unreadable``.
         TooLargeError: ``archive_too_large``, ``file_too_large``.
     """
-    name = path.name.lower()
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(
+            "file_unreadable", f"{path}: {error.strerror}", pointer=str(path)
+        ) from error
+    with file:
+        yield from read_members(file, str(path))
+
+
+def read_members(file: IO[bytes], archive: str) -> Iterator[Member]:
+    """Yield the documents of an opened archive; its name tells what kind it is of.
+
+    Raises:
+        InputError, TooLargeError: as :func:`read_archive`.
+    """
+    name = archive.lower()
     read = _zip if name.endswith(".zip") else _tar if name.endswith(_TAR_SUFFIXES) else _gzip
     total = 0
     try:
-        for count, member in enumerate(read(path), 1):
+        for count, member in enumerate(read(file, archive), 1):
             require_size(member.content, member.name)
             total += len(member.content)
             if count > MEMBERS_MAX or total > ARCHIVE_BYTES_MAX:
-                raise _too_large(path)
+                raise _too_large(archive)
             yield member
     except _BROKEN as error:
         raise InputError(
             "archive_malformed",
-            f"{path} can't be unpacked: {error or type(error).__name__}",
-            pointer=str(path),
+            f"{archive} can't be unpacked: {error or type(error).__name__}",
+            pointer=archive,
         ) from error
 
 
-def _zip(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.is_dir() or not _is_taken(path, info.filename):
+def _zip(file: IO[bytes], archive: str) -> Iterator[Member]:
+    with zipfile.ZipFile(file) as opened:
+        for info in opened.infolist():
+            # a folder's name ends so; a name may be empty, which zipfile's own test does not expect
+            if info.filename.endswith("/") or not _is_taken(info.filename, archive):
                 continue
             if info.flag_bits & 1:
-                raise InputError("archive_encrypted", f"{path} is encrypted", pointer=str(path))
-            with archive.open(info) as file:
-                yield Member(f"{path}:{info.filename}", file.read(FILE_BYTES_MAX + 1))
+                raise InputError("archive_encrypted", f"{archive} is encrypted", pointer=archive)
+            with opened.open(info) as member:
+                yield Member(f"{archive}:{info.filename}", member.read(FILE_BYTES_MAX + 1))
 
 
-def _tar(path: Path) -> Iterator[Member]:
-    with _opened(path) as file:
-        bounded = _Bounded(file, path)
-        # a stream: nothing is looked for backwards, whatever a header says
-        with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r|") as archive:
-            for info in archive:
-                bounded.allow(max(info.size, 0))
-                if info.isreg() and _is_taken(path, info.name):
-                    member = archive.extractfile(info)
-                    if member is not None:
-                        yield Member(f"{path}:{info.name}", member.read(FILE_BYTES_MAX + 1))
+def _tar(file: IO[bytes], archive: str) -> Iterator[Member]:
+    packed = not archive.lower().endswith(".tar")
+    bounded = _Bounded(gzip.GzipFile(fileobj=file) if packed else file, archive)
+    # a stream: nothing is looked for backwards, whatever a header says
+    with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r|") as opened:
+        for info in opened:
+            bounded.allow(max(info.size, 0))
+            if info.isreg() and _is_taken(info.name, archive):
+                member = opened.extractfile(info)
+                if member is not None:
+                    yield Member(f"{archive}:{info.name}", member.read(FILE_BYTES_MAX + 1))
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return path.open("rb") if path.suffix.lower() == ".tar" else cast(IO[bytes], gzip.open(path))
+def _gzip(file: IO[bytes], archive: str) -> Iterator[Member]:
+    with gzip.GzipFile(fileobj=file) as opened:
+        yield Member(f"{archive}:{Path(archive).stem}", opened.read(FILE_BYTES_MAX + 1))
 
 
-def _gzip(path: Path) -> Iterator[Member]:
-    with gzip.open(path) as file:
-        yield Member(f"{path}:{path.stem}", file.read(FILE_BYTES_MAX + 1))
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes:
+        """Read on."""
 
 
 class _Bounded:
     """Reads a tar, and refuses one that says more of a member than any member needs."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: _Stream, archive: str) -> None:
         self._file = file
-        self._path = path
+        self._archive = archive
         self._total = 0
         self._left = TAR_HEADERS_BYTES_MAX
 
@@ -135,26 +153,26 @@ class _Bounded:
         self._total += len(content)
         self._left -= len(content)
         if self._left < 0 or self._total > ARCHIVE_BYTES_MAX:
-            raise _too_large(self._path)
+            raise _too_large(self._archive)
         return content
 
 
-def _is_taken(path: Path, member: str) -> bool:
+def _is_taken(member: str, archive: str) -> bool:
     name = PurePosixPath(member).name
     if name.lower().endswith(ARCHIVE_SUFFIXES):
         raise InputError(
             "archive_nested",
-            f"{path} has an archive in it, {member[:200]!r}",
-            pointer=str(path),
+            f"{archive} has an archive in it, {member[:200]!r}",
+            pointer=archive,
             advice="unpack it first",
         )
     return is_document_name(name)
 
 
-def _too_large(path: Path) -> TooLargeError:
+def _too_large(archive: str) -> TooLargeError:
     return TooLargeError(
         "archive_too_large",
-        f"{path} has over {MEMBERS_MAX} documents, or unpacks to over {ARCHIVE_BYTES_MAX} bytes",
-        pointer=str(path),
+        f"{archive} has over {MEMBERS_MAX} documents, or unpacks to over {ARCHIVE_BYTES_MAX} bytes",
+        pointer=archive,
         advice="unpack it, and capture the folder",
     )

@@ -117,7 +117,7 @@ class Spool:
             answer = client.get(self._path(page), GS1_EPC_Format=self._asked.epc_format)
             events = _events_of(answer)
             count += len(events)
-            page = _Page(count, _following(answer))
+            page = _Page(count, _following(answer, None if page is None else page.following))
             lines = [orjson.dumps(event) for event in events] + [msgspec.json.encode(page)]
             file.write(b"\n".join(lines) + b"\n")
             file.flush()
@@ -151,10 +151,19 @@ def _events_of(answer: Answer) -> list[dict[str, Any]]:
         ) from error
 
 
-def _following(answer: Answer) -> str | None:
-    """Return the token of the next page; its address may be that of a node behind a proxy, and is not gone by."""
+def _following(answer: Answer, before: str | None) -> str | None:
+    """Return the token of the next page; its address may be that of a node behind a proxy, and is not gone by.
+
+    Raises:
+        UnavailableError: ``node_garbage``: there is a next page and no way to it, or it is the one that was asked for.
+    """
     link = _next_link(answer.headers.get("link", ""))
     if link is None:
         return None
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(link[1]).query)
-    return next(iter(query.get("nextPageToken", ())), None)
+    token = next(iter(query.get("nextPageToken", ())), None)
+    if token is None or token == before:
+        raise UnavailableError(
+            "node_garbage", f"the node's link to the next page leads nowhere: {link[1][:200]!r}"
+        )
+    return token

@@ -14,6 +14,7 @@ import orjson
 from sealtrail.epcis.envelope import Envelope
 from sealtrail.epcis.fields import located
 from sealtrail.epcis.limits import DEFAULT, Limits
+from sealtrail.epcis.xml.parsing import values_at_most
 from sealtrail.errors import TooLargeError
 
 _ITEM_LISTS = frozenset((
@@ -113,8 +114,9 @@ def _values_at_most(data: bytes, limits: Limits) -> int:
 
 
 def content_values_at_most(content: bytes, limits: Limits = DEFAULT) -> int:
-    """Return a number of values that reading a content does not exceed, without reading it."""
-    return min(values_of_size(len(content), limits), _count_marks(content))
+    """Return a number of values that reading a content, of either media type, does not exceed, without reading it."""
+    marks = values_at_most(content) if content.startswith(b"<") else _count_marks(content)
+    return min(values_of_size(len(content), limits), marks)
 
 
 def values_of_size(content_bytes: int, limits: Limits = DEFAULT) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import rfc8785
 
+from sealtrail.epcis.strict_json import escape_token
 from sealtrail.errors import InputError
 
 MEDIA_TYPE = "application/ld+json"
@@ -27,6 +28,8 @@ _odd_member, _odd_first, _odd_next = (
 _whole_fraction = re.compile(rb"\.0[,}\]]").search
 _exponent = re.compile(rb"e[+\-]?[0-9]+[,}\]]").search
 # an exponent stands between digits and signs, all of them zeros here
+_INTEGER_MAX = 2**53 - 1
+_EXPONENT_FROM = 1e21  # ECMAScript writes an exponent from here on
 _ZEROS = bytes.maketrans(b"123456789+-", b"00000000000")
 _BEYOND_BASIC_PLANE = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 
@@ -70,13 +73,41 @@ def encode_jcs(value: Any) -> bytes:
     """
     try:
         octets = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        return rfc8785.dumps(value) if _may_differ(octets) else octets
+        if not _may_differ(octets):
+            return octets
+        _refuse_wide(value)
+        return rfc8785.dumps(value)
     except (rfc8785.IntegerDomainError, rfc8785.FloatDomainError) as error:
         raise InputError(
             "json_number_inexact", f"A number does not survive a double: {error}."
         ) from None
     except (rfc8785.CanonicalizationError, TypeError, ValueError) as error:
         raise InputError("json_malformed", f"Not canonical JSON: {error}.") from None
+
+
+def _refuse_wide(value: Any) -> None:
+    """Refuse a double that RFC 8785 writes as a whole number which no reader takes: it could not be read back."""
+    stack: list[tuple[str, Any]] = [("", value)]
+    while stack:
+        pointer, node = stack.pop()
+        if isinstance(node, dict):
+            stack.extend(
+                (f"{pointer}/{escape_token(str(key))}", child) for key, child in node.items()
+            )
+        elif isinstance(node, list):
+            stack.extend((f"{pointer}/{index}", child) for index, child in enumerate(node))
+        elif isinstance(node, float) and is_wide(node):
+            raise InputError(
+                "json_number_inexact",
+                f"The number {node!r} is whole and beyond what a double holds exactly.",
+                pointer=pointer,
+                advice="Give it as a string, or in a larger unit.",
+            )
+
+
+def is_wide(number: float) -> bool:
+    """Tell whether RFC 8785 writes a double as a whole number beyond ±(2^53 - 1), without an exponent."""
+    return _INTEGER_MAX < abs(number) < _EXPONENT_FROM and number.is_integer()
 
 
 def _may_differ(octets: bytes) -> bool:

@@ -43,6 +43,7 @@ _PROTECTED = {
     "epcis": {"https://ref.gs1.org/epcis/", "https://ns.gs1.org/epcis/"},
 }
 _KEYS_REMEMBERED = 1_000
+_DEFINED_MAX = 32
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
@@ -55,11 +56,13 @@ class Names:
     Immutable but for its memory of keys, which holds only what documents under this context use.
     """
 
-    __slots__ = ("_identifiers", "_keys", "_namespaces", "gs1_prefixes", "keeps_packs")
+    __slots__ = ("_identifiers", "_keys", "_namespaces", "defined", "gs1_prefixes", "keeps_packs")
 
     def __init__(self, namespaces: dict[str, str]) -> None:
         self._namespaces = namespaces
         self._keys: dict[str, tuple[str, str, str]] = {}
+        # the documents' own, as far as one remembers them
+        self.defined = tuple(self.own_namespaces.items())[:_DEFINED_MAX]
         # values are written out for GS1's own vocabularies only (CBV 2.0 section 8.9.3, rules 15 and 16)
         self.gs1_prefixes = {
             prefix: namespace

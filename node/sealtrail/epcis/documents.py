@@ -47,8 +47,8 @@ from sealtrail.epcis.xml import (
 from sealtrail.errors import InputError, UnsupportedMediaError
 
 T = TypeVar("T")
-# an event's value, content and pre-hash text, and why the latter may be written otherwise
-_Read: TypeAlias = tuple[AnyEvent, bytes, str, str | None]
+# an event's value, content and pre-hash text, why the latter may be written otherwise, and the names in force
+_Read: TypeAlias = tuple[AnyEvent, bytes, str, str | None, Names]
 
 XML_MEDIA_TYPES = frozenset((XML_MEDIA_TYPE, "text/xml"))
 """Media types that documents in XML come with; content is kept as the first."""
@@ -184,7 +184,7 @@ def _recorded(event: Any, source: _Source, pointer: str) -> RecordedEvent:
 def _record(
     read: _Read, media_type: str, pointer: str, form: dict[str, Any] | None = None
 ) -> RecordedEvent:
-    value, content, text, doubts = read
+    value, content, text, doubts, names = read
     return RecordedEvent(
         event=value,
         content=content,
@@ -195,6 +195,7 @@ def _record(
         media_type=media_type,
         pointer=pointer,
         form=form,
+        prefixes=names.defined,
     )
 
 
@@ -203,7 +204,7 @@ def _hashed(event: Any, source: _Source, pointer: str) -> HashedEvent:
 
 
 def _hash(read: _Read, pointer: str) -> HashedEvent:
-    _, content, text, doubts = read
+    _, content, text, doubts, _ = read
     return HashedEvent(
         content=content,
         content_hash=hashlib.sha256(content).digest(),
@@ -244,7 +245,7 @@ def _read(event: Any, source: _Source) -> _Read:
         doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
     content = encode_content(event, effective_context(context, own), plain=plain)
     source.bounds.require_content_fits(content)
-    return value, content, text, doubts
+    return value, content, text, doubts, names
 
 
 def _frame(
@@ -308,7 +309,7 @@ def _read_xml(event: XmlEvent, source: _Source) -> _Read:
         text, doubts = pre_hash_text(form, names, frame.text)
     content = event.content()
     source.bounds.require_content_fits(content)
-    return value, content, text, doubts
+    return value, content, text, doubts, names
 
 
 def read_content(content: bytes, media_type: str) -> RecordedEvent:

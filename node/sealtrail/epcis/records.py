@@ -40,13 +40,15 @@ class HashedEvent(msgspec.Struct, frozen=True, kw_only=True):
 class RecordedEvent(HashedEvent, frozen=True, kw_only=True):
     """One event as it is recorded: its value and the items it names beside content and hashes.
 
-    ``form`` is the JSON form of one that came in XML.
+    ``form`` is the JSON form of one that came in XML; ``prefixes`` are those that its contexts define, with what each
+    stands for.
     """
 
     event: AnyEvent
     items: tuple[ItemMention, ...]
     media_type: str
     form: dict[str, Any] | None = None
+    prefixes: tuple[tuple[str, str], ...] = ()
 
 
 class PartialEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -25,6 +25,8 @@ _COMPARISONS = {"eq": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 TIME_COLUMNS = {"eventTime": "event_time_us", "recordTime": "record_time_ms"}
 # Looked up row by row; of more, the rows are gathered once.
 _LOOKUPS_MAX = 64
+# A statement has 32,766 values at most, and a query may come to many more.
+_MARKS_MAX = 16
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -40,8 +42,10 @@ class Binder:
         self.values[name] = value
         return f":{name}"
 
-    def listed(self, values: Iterable[object]) -> str:
-        """Return the list of several values' marks, in brackets."""
+    def listed(self, values: Sequence[int] | Sequence[float] | Sequence[str]) -> str:
+        """Return what ``IN`` takes for several values: of many, one value that holds them all."""
+        if len(values) > _MARKS_MAX:
+            return f"(SELECT value FROM json_each({self.one(_json(values))}))"
         return f"({', '.join(map(self.one, values))})"
 
 
@@ -76,7 +80,7 @@ def clause_of(condition: Condition, binder: Binder) -> Clause:
         case Compared():
             return _gathered(_compared(condition, binder))
         case AnyOf(conditions):
-            return _either([clause_of(each, binder) for each in conditions])
+            return _either([*_any_of(conditions, binder)])
         case ItemMatch():
             return _items_clause(condition, binder)
         case TimeRange():
@@ -112,6 +116,21 @@ def _compared(condition: Compared, binder: Binder) -> str:
     )
 
 
+def _any_of(conditions: Sequence[Has | Compared], binder: Binder) -> Iterator[Clause]:
+    """Yield clauses, one of which must hold: of values that a field is to equal, one for all of them."""
+    equal: dict[int, list[int | float]] = {}
+    for each in conditions:
+        if isinstance(each, Compared) and each.comparison == "eq":
+            equal.setdefault(value_name(each.field, each.kind), []).append(each.value)
+        else:
+            yield clause_of(each, binder)
+    for name, values in equal.items():
+        yield _gathered(
+            f"SELECT event_row FROM event_value WHERE name = {binder.one(name)}"
+            f" AND value IN {binder.listed(values)}"
+        )
+
+
 def _either(clauses: Sequence[Clause]) -> Clause:
     return Clause(
         rows=" UNION ALL ".join(clause.rows for clause in clauses),
@@ -133,27 +152,29 @@ def _items_clause(match: ItemMatch, binder: Binder) -> Clause:
     if match.gtins:
         terms = [term(f"sgtin_{place}", gtin) for place in match.places for gtin in match.gtins]
         clauses.append(_terms_clause(terms, binder))
-    clauses += [
-        _gathered(
-            f"SELECT event_row FROM event_item WHERE {_like(pattern, binder)} AND place IN {places}",
-            live=False,
-        )
-        for pattern in match.patterns
-    ]
+    if match.patterns:
+        clauses.append(_gathered(_like(match.patterns, places, binder), live=False))
     if not clauses:
         return Clause(rows="SELECT event_row FROM event WHERE 0", holds="0")
     return clauses[0] if len(clauses) == 1 else _either(clauses)
 
 
-def _like(pattern: Pattern, binder: Binder) -> str:
-    begins = pattern.begins
-    text = f"item >= {binder.one(begins)} AND item < {binder.one(begins + _LAST_CHARACTER)}"
-    if pattern.at is None:
-        return text
-    if not pattern.then:
-        return f"{text} AND length(item) = {binder.one(pattern.at)}"
-    at, size = binder.one(pattern.at + 1), binder.one(len(pattern.then))
-    return f"{text} AND substr(item, {at}, {size}) = {binder.one(pattern.then)}"
+def _like(patterns: Sequence[Pattern], places: str, binder: Binder) -> str:
+    """Return the rows whose items begin as a pattern does, and go on as it says."""
+    listed = binder.one(
+        _json([(p.begins, p.begins + _LAST_CHARACTER, p.at, p.then) for p in patterns])
+    )
+    first, last, at, then = (f"json_extract(p.value, '$[{n}]')" for n in range(4))
+    return (
+        f"SELECT event_row FROM json_each({listed}) AS p CROSS JOIN event_item AS i"
+        f" ON i.item >= {first} AND i.item < {last} WHERE i.place IN {places} AND CASE"
+        f" WHEN {at} IS NULL THEN 1 WHEN {then} = '' THEN length(i.item) = {at}"
+        f" ELSE substr(i.item, {at} + 1, length({then})) = {then} END"
+    )
+
+
+def _json(values: Sequence[object]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _range_clause(condition: TimeRange, binder: Binder) -> Clause:
@@ -176,8 +197,9 @@ def _ids_clause(event_ids: Sequence[str], binder: Binder) -> Clause:
     hashes = hashes_of(event_ids)
     rows = f"SELECT event_row FROM event WHERE event_id IN {binder.listed(event_ids)}"
     if hashes:
+        marks = ", ".join(map(binder.one, hashes))
         rows += (
-            f" UNION ALL SELECT event_row FROM event WHERE event_hash IN {binder.listed(hashes)}"
+            f" UNION ALL SELECT event_row FROM event WHERE event_hash IN ({marks})"
             " AND event_id IS NULL"
         )
     return _gathered(rows, live=False)

@@ -14,6 +14,8 @@ import msgspec
 from sealtrail.epcis.query import Value
 from sealtrail.store.bulk import insert_rows
 
+PREFIXES_MAX = 1_000
+_NAMESPACES_MAX = 8  # of one prefix, in a query that does not define it
 _INSERT_TERM = "INSERT OR IGNORE INTO event_term (term, event_row)"
 _INSERT_VALUE = "INSERT OR IGNORE INTO event_value (name, value, event_row)"
 
@@ -81,6 +83,27 @@ def clear_index(connection: sqlite3.Connection, event_rows: Sequence[int]) -> No
     wanted = _listed(event_rows)
     connection.execute(f"DELETE FROM event_term WHERE event_row IN {wanted}")
     connection.execute(f"DELETE FROM event_value WHERE event_row IN {wanted}")
+
+
+def insert_prefixes(connection: sqlite3.Connection, prefixes: Iterable[tuple[str, str]]) -> None:
+    """Note what prefixes stand for, as far as there is room: nothing but the comfort of a query rests on it."""
+    for pair in prefixes:
+        connection.execute(
+            "INSERT OR IGNORE INTO extension_prefix SELECT ?, ?"
+            f" WHERE (SELECT count(*) FROM extension_prefix) < {PREFIXES_MAX}",
+            pair,
+        )
+
+
+def load_prefixes(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return what each prefix stands for in recorded events."""
+    found: dict[str, list[str]] = {}
+    for prefix, namespace in connection.execute(
+        "SELECT prefix, namespace FROM extension_prefix ORDER BY prefix, namespace"
+    ):
+        found.setdefault(prefix, []).append(namespace)
+        del found[prefix][_NAMESPACES_MAX:]
+    return found
 
 
 def load_gap(connection: sqlite3.Connection) -> Gap:

@@ -318,7 +318,8 @@ def _beyond(question: _Question, columns: Sequence[str], key: Sequence[object]) 
     if not key:
         return []
     sign = "<" if question.descending else ">"
-    return [f"({', '.join(columns)}) {sign} {question.binder.listed(key)}"]
+    marks = ", ".join(map(question.binder.one, key))
+    return [f"({', '.join(columns)}) {sign} ({marks})"]
 
 
 def _sorted(question: _Question, *columns: str) -> str:

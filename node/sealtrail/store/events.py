@@ -14,7 +14,7 @@ from sealtrail.epcis import event_hash_uri
 from sealtrail.errors import IntegrityError, NotFoundError
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.contents import HEAD_BYTES, content_size, parse_content
-from sealtrail.store.event_index import insert_index
+from sealtrail.store.event_index import insert_index, insert_prefixes
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class NewEvent(msgspec.Struct, frozen=True, array_like=True):
 
     ``content`` as :mod:`sealtrail.store.contents` keeps it; ``event_id`` None where it is the event hash's own URI,
     as most are (it is a fifth of a row); ``items`` as (canonical identifier, place). What else it is found by
-    (:class:`sealtrail.epcis.query.EventIndex`): ``terms``, and ``values`` as (name, value).
+    (:class:`sealtrail.epcis.query.EventIndex`): ``terms``, and ``values`` as (name, value). ``prefixes`` are those of
+    its own contexts, as (prefix, namespace).
     """
 
     member: bytes
@@ -49,6 +50,7 @@ class NewEvent(msgspec.Struct, frozen=True, array_like=True):
     items: list[tuple[str, str]]
     terms: list[int]
     values: list[tuple[int, int | float | str]]
+    prefixes: list[tuple[str, str]]
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +124,17 @@ def insert_events(
     """
     first = connection.execute("SELECT coalesce(max(event_row), 0) + 1 FROM event").fetchone()[0]
     rows, items, index = [], [], []
+    defined: dict[tuple[str, str], None] = {}
     for row, (entry_id, leaf_index, event) in enumerate(events, first):
-        *columns, named, terms, values = msgspec.structs.astuple(event)
+        *columns, named, terms, values, prefixes = msgspec.structs.astuple(event)
         rows.append((row, entry_id, leaf_index, *columns))
         items += [(item, row, place) for item, place in named]
         index.append((row, terms, values))
+        defined.update(dict.fromkeys(prefixes))
     insert_rows(connection, _INSERT, rows)
     insert_rows(connection, _INSERT_ITEM, items)
     insert_index(connection, index)
+    insert_prefixes(connection, defined)
 
 
 def known_contents(

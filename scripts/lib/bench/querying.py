@@ -8,22 +8,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.documents import document, pack
 from bench.figures import Figures, percentile
 from sealtrail.epcis import RecordedEvent, parse_document
-from sealtrail.epcis.query import parse_query_object
+from sealtrail.epcis.query import parse_query_object, term
 from sealtrail.gs1 import canonical
 from sealtrail.services.recording.drafts import event_row
 from sealtrail.store.contents import encode_content
 from sealtrail.store.database import Database
 from sealtrail.store.event_query import find_events
-from sealtrail.store.events import insert_events
+from sealtrail.store.events import NewEvent, insert_events
 
 _PRODUCTS = [f"urn:epc:idpat:sgtin:4012345.011{n:03d}.*" for n in range(50)]
 GTINS = [canonical(product)[-14:] for product in _PRODUCTS]
 SITES = [f"https://id.gs1.org/414/40123450{n:04d}6" for n in range(40)]
 _DAYS = 700
 _A_DOCUMENT = 1_000
+_POOL = 10_000  # a multiple of the products' number
+# field, value, and how many events in a row share one
+_ORDER = ("bizTransaction_po", "urn:epcglobal:cbv:bt:4012345000016:{}", 20)
+_LOT = ("ILMD_urn:epcglobal:cbv:mda#lotNumber", "L{}", 5_000)
 _PAGE = 30
 
 Ask = Callable[[random.Random, int], dict[str, Any]]
@@ -67,21 +73,42 @@ def _sizes(figures: Figures, database: Database, events: int) -> None:
     )
 
 
-def _recorded(chance: random.Random, events: int) -> Iterator[list[tuple[bytes, None, Any]]]:
-    for first in range(0, events, _A_DOCUMENT):
-        count = min(_A_DOCUMENT, events - first)
-        body = document([_event(chance, first + n) for n in range(count)])
-        rows = []
-        for n, each in enumerate(parse_document(body).events):
+def _recorded(chance: random.Random, events: int) -> Iterator[list[tuple[bytes, None, NewEvent]]]:
+    """Yield events in batches: a pool of them is read, and each is stored again under other names and times."""
+    pool: list[NewEvent] = []
+    for first in range(0, _POOL, _A_DOCUMENT):
+        body = document([_event(chance, first + n) for n in range(_A_DOCUMENT)])
+        for each in parse_document(body).events:
             assert isinstance(each, RecordedEvent), each
-            row = event_row(
-                each,
-                member=b"\1" * 20,
-                content=encode_content(each.content),
-                record_time_ms=_time(first + n, events) * 1000,
-            )
-            rows.append((chance.randbytes(32), None, row))
-        yield rows
+            content = encode_content(each.content)
+            pool.append(event_row(each, member=b"\1" * 20, content=content, record_time_ms=0))
+    for first in range(0, events, _A_DOCUMENT):
+        numbers = range(first, min(first + _A_DOCUMENT, events))
+        yield [
+            (chance.randbytes(32), None, _again(pool[n % _POOL], chance, n, events))
+            for n in numbers
+        ]
+
+
+def _again(row: NewEvent, chance: random.Random, n: int, events: int) -> NewEvent:
+    first = n % _POOL
+    terms = set(row.terms)
+    for name in (_ORDER, _LOT):
+        if (old := term(name[0], name[1].format(first // name[2]))) in terms:
+            terms = terms - {old} | {term(name[0], name[1].format(n // name[2]))}
+    return msgspec.structs.replace(
+        row,
+        content_hash=chance.randbytes(32),
+        event_hash=chance.randbytes(32),
+        items=[(pack(GTINS[n % len(GTINS)], f"S{n}"), "epc")],
+        terms=list(terms),
+        event_time_us=_moment(chance) * 1_000_000,
+        record_time_ms=_time(n, events) * 1000,
+    )
+
+
+def _moment(chance: random.Random) -> int:
+    return 1_700_000_000 + chance.randrange(_DAYS * 86_400)
 
 
 def _time(n: int, events: int) -> int:
@@ -94,7 +121,7 @@ def _iso(seconds: int) -> str:
 
 def _event(chance: random.Random, n: int) -> dict[str, Any]:
     gtin, site = GTINS[n % len(GTINS)], chance.choice(SITES)
-    moment = 1_700_000_000 + chance.randrange(_DAYS * 86_400)
+    moment = _moment(chance)
     common = {
         "eventTime": _iso(moment),
         "eventTimeZoneOffset": "+01:00",

@@ -7,19 +7,25 @@ Seeds are the project's own vectors: coverage grows from what is nearly right.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 from bundle_story import Story
 from bundle_world import bundle
+from fuzz import events
 from fuzz.mutations import Choices, mutated
+from fuzz.target import Target, check
 from sealtrail.chainproof.headers import encode_header, parse_header
+from sealtrail.cli.capture_archives import ARCHIVE_SUFFIXES, read_members
 from sealtrail.config.load import parse_config
-from sealtrail.epcis import RecordedEvent, divide, parse_document, read_content
 from sealtrail.epcis.query import parse_filter
 from sealtrail.evidence import parse_package
 from sealtrail.evidence.audit_export import parse_export
@@ -34,6 +40,7 @@ from sealtrail.membership.encoding import encode_record, parse_record
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
 _SEEDS_MAX = 250
+_TREE_SEED = bytes(8)
 _ITEMS = (
     "urn:epc:id:sgtin:9521001.012345.A1%2F2",
     "urn:epc:class:lgtin:9521001.012345.L-7",
@@ -53,49 +60,6 @@ _SCANS = (
     "(8003)00614141123452A(99)x",
     "9521001123454",
 )
-
-
-class Target(NamedTuple):
-    """A reader under test: what it reads, in words; the reader; and inputs to begin with."""
-
-    says: str
-    read: Callable[[bytes], None]
-    seeds: Callable[[], Iterable[bytes]]
-
-
-def check(holds: bool, what: str) -> None:
-    """Fail the target where something accepted is not of one form.
-
-    Raises:
-        AssertionError: it does not hold.
-    """
-    if not holds:
-        raise AssertionError(what)
-
-
-def _document(data: bytes) -> None:
-    for event in parse_document(data).events:
-        if isinstance(event, RecordedEvent):
-            again = read_content(event.content, event.media_type)
-            check(again.event_hash == event.event_hash, "the content has another event hash")
-            check(again.items == event.items, "the content names other items")
-            divide(event.content)
-
-
-def _documents() -> Iterator[bytes]:
-    for line in (VECTORS / "event-hash" / "cbv20.jsonl").read_text().splitlines()[:_SEEDS_MAX]:
-        yield json.dumps(json.loads(line)["document"]).encode()
-
-
-def _tree(data: bytes) -> None:
-    choices = Choices(data)
-    seed = choices.of(_seed_documents())
-    _document(json.dumps(mutated(seed, choices), ensure_ascii=not len(data) % 2).encode())
-
-
-@cache
-def _seed_documents() -> list[Any]:
-    return [json.loads(document) for document in _documents()]
 
 
 def _bundle(data: bytes) -> None:
@@ -149,6 +113,29 @@ def _header(data: bytes) -> None:
     check(encode_header(parse_header(data)) == data, "a header has two forms")
 
 
+def _archive(data: bytes) -> None:
+    """Read an archive of the kind that the first byte says."""
+    name = f"a{ARCHIVE_SUFFIXES[data[0] % len(ARCHIVE_SUFFIXES)]}" if data else "a.zip"
+    for member in read_members(BytesIO(data[1:]), name):
+        check(member.name.startswith(name), "a member that is not named by its archive")
+
+
+def _archives() -> list[bytes]:
+    found = []
+    for number, suffix in enumerate(ARCHIVE_SUFFIXES):
+        packed = BytesIO()
+        if suffix == ".zip":
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("in/a.json", b"{}")
+        elif suffix == ".gz":
+            packed.write(gzip.compress(b"{}"))
+        else:
+            with tarfile.open(fileobj=packed, mode="w" if suffix == ".tar" else "w:gz") as tar:
+                tar.addfile(tarfile.TarInfo("in/a.json"))
+        found.append(bytes([number]) + packed.getvalue())
+    return found
+
+
 def _vectors(name: str, *path: str | int) -> Callable[[], list[bytes]]:
     """Return what reads texts and Base64 of a vector file's cases as seeds."""
 
@@ -186,9 +173,19 @@ def _nothing() -> list[bytes]:
 
 
 TARGETS: dict[str, Target] = {
-    "document": Target("EPCIS documents in JSON", _document, _documents),
-    "tree": Target("EPCIS documents, changed as JSON", _tree, lambda: [bytes(8)]),
-    "bundle": Target("evidence bundles with a changed line", _bundle, lambda: [bytes(8)]),
+    "document": Target("EPCIS documents in JSON", events.read_document, events.json_documents),
+    "tree": Target("EPCIS documents, changed as JSON", events.read_tree, lambda: [_TREE_SEED]),
+    "xml": Target("EPCIS documents in XML", events.read_xml, events.xml_documents),
+    "xml-tree": Target(
+        "EPCIS documents, changed as XML", events.read_xml_tree, lambda: [_TREE_SEED]
+    ),
+    "twins": Target(
+        "JSON events, written as XML and read back", events.compare_twins, lambda: [_TREE_SEED]
+    ),
+    "query-object": Target(
+        "bodies of named queries", events.read_query_object, lambda: [_TREE_SEED]
+    ),
+    "bundle": Target("evidence bundles with a changed line", _bundle, lambda: [_TREE_SEED]),
     "query": Target(
         "parameters of an event query",
         _query,
@@ -198,6 +195,7 @@ TARGETS: dict[str, Target] = {
     ),
     "item": Target("identifiers in any spelling", _item, lambda: [i.encode() for i in _ITEMS]),
     "scan": Target("what scanners send", _scan, lambda: [s.encode() for s in (*_SCANS, *_ITEMS)]),
+    "archive": Target("archives of documents", _archive, _archives),
     "package": Target("packages from other nodes", _package, _packages),
     "section": Target(
         "lines of a bundle's section",

@@ -19,7 +19,7 @@ from sealtrail.epcis.query.conditions import (
 )
 from sealtrail.epcis.query.evaluate import MasterData, matches, resolved
 from sealtrail.epcis.query.index import EventIndex, Value, index_of, term, value_name
-from sealtrail.epcis.query.names import attribute_spellings
+from sealtrail.epcis.query.names import Prefixes, attribute_spellings
 from sealtrail.epcis.query.parameters import (
     PAGING,
     VALUES_MAX,
@@ -44,6 +44,7 @@ __all__ = [
     "ItemMatch",
     "MasterData",
     "Pattern",
+    "Prefixes",
     "TimeRange",
     "Value",
     "WithAttribute",

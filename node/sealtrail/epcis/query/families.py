@@ -6,11 +6,11 @@ Source: EPCIS 2.0 section 8.2.7.1, and its query schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
 
 from sealtrail.epcis.query.conditions import AnyOf, Compared, Condition, Has, WithAttribute
 from sealtrail.epcis.query.index import SENSOR_MEASURES
-from sealtrail.epcis.query.names import read_name
+from sealtrail.epcis.query.names import Prefixes, read_names
 from sealtrail.epcis.query.readers import (
     COMPARISONS,
     Reader,
@@ -43,7 +43,7 @@ _equal_attribute = re.compile(r"(?:EQATTR|EQ_ATTR)_(.+)", re.DOTALL).fullmatch
 VOCABULARY_FIELDS = ("readPoint", "bizLocation", "bizStep", "disposition", "epcClass")
 
 
-def family_reader(name: str, prefixes: Mapping[str, str]) -> Reader | None:
+def family_reader(name: str, prefixes: Prefixes) -> Reader | None:
     """Return the reader of a parameter of a family; None if the name belongs to none.
 
     Args:
@@ -63,30 +63,37 @@ def family_reader(name: str, prefixes: Mapping[str, str]) -> Reader | None:
     match = _extension(name)
     if match is None or not (":" in match[3] or "#" in match[3] or "INNER_" in match[2]):
         return None
-    field = match[2] + _field_name(name, match[3], prefixes)
+    fields = [match[2] + each for each in field_names(name, match[3], prefixes)]
     if match[1] == "EXISTS":
-        return lambda asked, values: Has(field) if read_exists(asked, values) else None
-    return _equal(field) if match[1] == "EQ" else _ordered(field, match[1])
+        return lambda asked, values: (
+            _one_of(map(Has, fields)) if read_exists(asked, values) else None
+        )
+    return _equal(fields) if match[1] == "EQ" else _ordered(fields, match[1])
 
 
-def field_name(name: str, text: str, prefixes: Mapping[str, str]) -> str:
-    """Return the one form of a top-level extension field's name, as ``orderBy`` takes it."""
-    return _field_name(name, text, prefixes)
+def field_names(name: str, text: str, prefixes: Prefixes) -> tuple[str, ...]:
+    """Return the one form of an extension field's name, once for each namespace that its prefix stands for.
 
-
-def _field_name(name: str, text: str, prefixes: Mapping[str, str]) -> str:
+    Raises:
+        InputError: ``query_parameter_invalid``: it stands for none.
+    """
     if ":" not in text and "#" not in text:
-        return f"#{text}"  # below an extension its owner may name things without a namespace
-    found = read_name(text, prefixes)
-    if found is None:
+        return (f"#{text}",)  # below an extension its owner may name things without a namespace
+    found = read_names(text, prefixes)
+    if not found:
         raise refusal(
             "invalid",
             name,
-            f"the prefix of {text[:100]!r} is not defined",
+            f"the prefix of {text[:100]!r} is not defined, and in no event that is recorded here",
             advice="write the name as namespace#field, or define the prefix: in a URL by the header"
             " GS1-Extensions: prefix=namespace, in a query's JSON by @context",
         )
     return found
+
+
+def _one_of(conditions: Iterable[Has | Compared]) -> Has | Compared | AnyOf:
+    found = tuple(conditions)
+    return found[0] if len(found) == 1 else AnyOf(found)
 
 
 def _measures(operator: str, attribute: str, uom: str) -> Reader:
@@ -113,48 +120,55 @@ def _of_type(what: str, of_type: str) -> Reader:
     return lambda _, values: Has(field, tuple(dict.fromkeys(map(canonical, values))))
 
 
-def _equal(field: str) -> Reader:
+def _equal(fields: Sequence[str]) -> Reader:
     """A value is the same as a text, as a number (``5`` and ``5.0``), or as a moment in two zones."""
 
-    def read(_: str, values: Values) -> Condition:
-        found: list[Has | Compared] = [Has(field, values)]
-        for text in values:
+    def compared(text: str) -> Iterator[Has | Compared]:
+        for field in fields:
             if (number := number_of(text)) is not None:
-                found.append(Compared(field, "number", "eq", number))
+                yield Compared(field, "number", "eq", number)
             elif (moment := time_of(text)) is not None:
-                found.append(Compared(field, "time", "eq", moment))
-        return AnyOf(tuple(found)) if len(found) > 1 else found[0]
+                yield Compared(field, "time", "eq", moment)
+
+    def read(_: str, values: Values) -> Condition:
+        same = [Has(field, values) for field in fields]
+        return _one_of([*same, *(each for text in values for each in compared(text))])
 
     return read
 
 
-def _ordered(field: str, operator: str) -> Reader:
+def _ordered(fields: Sequence[str], operator: str) -> Reader:
     def read(name: str, values: Values) -> Condition:
         text = one(name, values)
         moment = time_of(text) if number_of(text) is None else None
         moment = moment_us(text) if moment is None and "T" in text.upper() else moment
+        comparison = COMPARISONS[operator]
         if moment is not None:
-            return Compared(field, "time", COMPARISONS[operator], moment)
-        return Compared(field, "number", COMPARISONS[operator], read_number(name, text))
+            return _one_of(Compared(field, "time", comparison, moment) for field in fields)
+        number = read_number(name, text)
+        return _one_of(Compared(field, "number", comparison, number) for field in fields)
 
     return read
 
 
-def _vocabulary_field(name: str, text: str, prefixes: Mapping[str, str]) -> str:
+def _vocabulary_field(name: str, text: str, prefixes: Prefixes) -> str:
     return text if text in VOCABULARY_FIELDS else _checked(name, text, prefixes)
 
 
-def _checked(name: str, text: str, prefixes: Mapping[str, str]) -> str:
+def _checked(name: str, text: str, prefixes: Prefixes) -> str:
     if ":" not in text and "#" not in text:
         raise invalid(name, f"names no field that master data describes: {text[:80]!r}")
-    return _field_name(name, text, prefixes)
+    (field, *others) = field_names(name, text, prefixes)
+    if others:
+        raise invalid(name, f"has a prefix of several namespaces: {text[:80]!r}")
+    return field
 
 
 def _attributes(field: str) -> Reader:
     return lambda _, values: WithAttribute(field=field, attributes=values)
 
 
-def _attribute_values(name: str, text: str, prefixes: Mapping[str, str]) -> Reader:
+def _attribute_values(name: str, text: str, prefixes: Prefixes) -> Reader:
     for known in VOCABULARY_FIELDS:
         if text.startswith(f"{known}_") and text != f"{known}_":
             field, attribute = known, text[len(known) + 1 :]

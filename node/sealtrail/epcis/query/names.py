@@ -8,22 +8,16 @@ Source: EPCIS 2.0 section 8.2.7.1 (``EQ_fieldname``), its REST binding and query
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
-# Known without a word: the context that every EPCIS 2.0 document refers to.
-KNOWN_PREFIXES = {
-    "gs1": "https://ref.gs1.org/voc/",
-    "cbv": "https://ref.gs1.org/cbv/",
-    "epcis": "https://ref.gs1.org/epcis/",
-    "cbvmda": "urn:epcglobal:cbv:mda",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
-}
+from sealtrail.epcis.context import KNOWN_PREFIXES, URI_SCHEMES
+
 _JOINTS = "#/:"
-_SCHEMES = frozenset(("http", "https", "urn", "ni", "tag", "did"))
+
+Prefixes: TypeAlias = Mapping[str, Sequence[str]]
+"""What prefixes stand for; more than one namespace where different events use a prefix differently."""
 
 
 @lru_cache(maxsize=4_096)
@@ -32,27 +26,26 @@ def qualified(namespace: str, local: str) -> str:
     return f"{namespace.rstrip(_JOINTS)}#{local}"
 
 
-def read_name(text: str, prefixes: Mapping[str, str]) -> str | None:
-    """Return the one form of a name as a query writes it; None if its prefix stands for nothing known."""
+def read_names(text: str, prefixes: Prefixes) -> tuple[str, ...]:
+    """Return the one form of a name as a query writes it, of each namespace that its prefix stands for."""
     if "#" in text:
         namespace, _, local = text.rpartition("#")
-        return qualified(namespace, local) if ":" in namespace and local else None
+        return (qualified(namespace, local),) if ":" in namespace and local else ()
     prefix, colon, local = text.partition(":")
     if not colon or not local:
-        return None
-    namespace = prefixes.get(prefix) or KNOWN_PREFIXES.get(prefix, "")
-    if namespace:
-        return qualified(namespace, local)
-    if prefix.lower() not in _SCHEMES:
-        return None
+        return ()
+    namespaces = prefixes.get(prefix) or filter(None, [KNOWN_PREFIXES.get(prefix)])
+    found = tuple(dict.fromkeys(qualified(namespace, local) for namespace in namespaces))
+    if found or prefix.lower() not in URI_SCHEMES:
+        return found
     cut = max(map(text.rfind, _JOINTS)) + 1
-    return qualified(text[:cut], text[cut:]) if text[cut:] else None
+    return (qualified(text[:cut], text[cut:]),) if text[cut:] else ()
 
 
 def attribute_spellings(text: str) -> tuple[str, ...]:
     """Return how master data may have written an attribute that a query names; CBV's own may go without namespace."""
     if "#" not in text and ":" not in text:
         text = f"{KNOWN_PREFIXES['cbvmda']}#{text}"
-    name = read_name(text, {}) or text
+    name = next(iter(read_names(text, {})), text)
     namespace, _, local = name.rpartition("#")
     return tuple(dict.fromkeys((text, *(f"{namespace}{joint}{local}" for joint in _JOINTS))))

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sealtrail.epcis.query.conditions import ARRIVAL, Condition, EventFilter, TimeRange
-from sealtrail.epcis.query.families import family_reader, field_name
+from sealtrail.epcis.query.families import family_reader, field_names
+from sealtrail.epcis.query.names import Prefixes
 from sealtrail.epcis.query.readers import FIXED, Reader, one
 from sealtrail.epcis.query.refusals import invalid, refusal, unknown
 from sealtrail.errors import InputError
@@ -30,22 +31,31 @@ Given = Mapping[str, tuple[str, ...]]
 
 
 def parse_filter(
-    given: Mapping[str, str], *, prefixes: Mapping[str, str] | None = None
+    given: Mapping[str, str],
+    *,
+    prefixes: Mapping[str, str] | None = None,
+    used: Prefixes | None = None,
 ) -> EventFilter:
     """Read the parameters of a URL, several values joined with ``|``; those of paging are passed over.
 
     Args:
         prefixes: what prefixes of extension names stand for (header ``GS1-Extensions``).
+        used: what prefixes stand for in events that are recorded, where the query does not say it.
 
     Raises:
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_conflict``, with the
             parameter in ``pointer``.
     """
     listed = {n: tuple(text.split("|")) for n, text in given.items() if n not in PAGING}
-    return _filter(listed, prefixes or {})
+    return _filter(listed, _known(used, prefixes))
 
 
-def parse_query_object(query: Any, *, prefixes: Mapping[str, str] | None = None) -> EventFilter:
+def parse_query_object(
+    query: Any,
+    *,
+    prefixes: Mapping[str, str] | None = None,
+    used: Prefixes | None = None,
+) -> EventFilter:
     """Read the JSON object of a query; its ``@context`` may define prefixes.
 
     Raises:
@@ -53,7 +63,7 @@ def parse_query_object(query: Any, *, prefixes: Mapping[str, str] | None = None)
     """
     if not isinstance(query, dict):
         raise InputError("query_malformed", "A query is a JSON object of parameters.")
-    known = {**(prefixes or {}), **_prefixes_of(query.get("@context"))}
+    known = _known(used, prefixes, _prefixes_of(query.get("@context")))
     listed = {
         name: _texts(name, value)
         for name, value in query.items()
@@ -109,7 +119,14 @@ def parse_extensions(header: str) -> dict[str, str]:
     return found
 
 
-def _filter(given: Given, prefixes: Mapping[str, str]) -> EventFilter:
+def _known(used: Prefixes | None, *defined: Mapping[str, str] | None) -> Prefixes:
+    known = dict(used or {})
+    for prefixes in defined:
+        known.update({prefix: (namespace,) for prefix, namespace in (prefixes or {}).items()})
+    return known
+
+
+def _filter(given: Given, prefixes: Prefixes) -> EventFilter:
     if len(given) > PARAMETERS_MAX:
         raise refusal("invalid", "", f"a query has at most {PARAMETERS_MAX} parameters")
     conditions: list[Condition] = []
@@ -138,7 +155,7 @@ def _filter(given: Given, prefixes: Mapping[str, str]) -> EventFilter:
     )
 
 
-def _reader(name: str, prefixes: Mapping[str, str]) -> Reader:
+def _reader(name: str, prefixes: Prefixes) -> Reader:
     if len(name) > _NAME_CHARACTERS_MAX:
         raise unknown(name)
     reader = FIXED.get(name) or family_reader(name, prefixes)
@@ -170,7 +187,7 @@ def _joined(conditions: list[Condition]) -> tuple[Condition, ...]:
     return (*ranges.values(), *others)
 
 
-def _order(given: Given, prefixes: Mapping[str, str]) -> tuple[str, bool]:
+def _order(given: Given, prefixes: Prefixes) -> tuple[str, bool]:
     direction = one("orderDirection", given.get("orderDirection", ("DESC",)))
     if direction not in ("ASC", "DESC"):
         raise invalid("orderDirection", "takes ASC or DESC")
@@ -182,7 +199,7 @@ def _order(given: Given, prefixes: Mapping[str, str]) -> tuple[str, bool]:
             raise invalid(
                 "orderBy", "takes eventTime, recordTime or the name of an extension field"
             )
-        order = field_name("orderBy", order, prefixes)
+        order = field_names("orderBy", order, prefixes)[0]
     return order, direction == "DESC"
 
 

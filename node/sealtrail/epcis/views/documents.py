@@ -120,7 +120,8 @@ def encode_view(
     """
     if frame.form == "json-2.0":
         if view.get("@context") == frame.context:
-            view = {key: value for key, value in view.items() if key != "@context"}
+            view = view.copy()
+            del view["@context"]
         return orjson.dumps(view)
     element = _element(view, frame.form, cbv_format)
     if frame.form == "xml-1.2" and view["type"] == "TransformationEvent":

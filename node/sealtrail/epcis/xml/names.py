@@ -66,7 +66,7 @@ class Prefixes:
         if name is None:
             namespace, local = split_tag(tag)
             given = ""
-            if namespace and namespace not in self._prefixes:
+            if namespace not in self._prefixes and namespace not in _KNOWN_NAMESPACES:
                 given = str(_prefixed_name(element, local=local, namespace=namespace))
             name = self._name(tag, given.partition(":")[0] or None)
         self._count(tag)

@@ -31,7 +31,7 @@ def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tup
     if values_at_most(octets) > limits.document_values_max:
         raise TooLargeError(
             "too_many_values",
-            f"The document has more than {limits.document_values_max} elements and attributes.",
+            f"The document has more than {limits.document_values_max} values.",
             advice="Send it in several parts.",
         )
     _require_namespaces_fit(octets)
@@ -60,8 +60,12 @@ def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tup
 
 
 def values_at_most(octets: bytes) -> int:
-    """Return a number of elements and attributes that a document does not exceed."""
-    return octets.count(b"<") - octets.count(b"</") + octets.count(b'="') + octets.count(b"='") + 1
+    """Return a number of values that the JSON form of what a document holds does not exceed.
+
+    An element is an object and its text at the most, an attribute a text.
+    """
+    elements = octets.count(b"<") - octets.count(b"</")
+    return 2 * elements + octets.count(b"=") + 1
 
 
 def _require_namespaces_fit(octets: bytes) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from sealtrail.epcis import vocabulary
+from sealtrail.epcis.content import is_wide
 from sealtrail.epcis.vocabulary import Vocabulary
 from sealtrail.errors import InputError
 
-_INTEGER_MAX = 2**53 - 1
 _NUMBER_CHARACTERS_MAX = 400
 _is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _old_cbv = re.compile(r"https?://ns\.gs1\.org/cbv/").match
@@ -62,13 +62,13 @@ def read_number(text: str) -> float:
     if len(text) > _NUMBER_CHARACTERS_MAX or not _is_number(text):
         raise InputError("type_mismatch", f"Expected a number, found {text[:60]!r}.")
     number, exact = float(text), Decimal(text)
-    if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)):
+    if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)) or is_wide(number):
         raise InputError(
             "json_number_inexact",
             f"The number {text[:60]} does not survive a double.",
             advice="Give it with fewer digits.",
         )
-    return int(number) if number.is_integer() and abs(number) <= _INTEGER_MAX else number
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def read_boolean(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from sealtrail.epcis.query import EventFilter
+from sealtrail.epcis.query import EventFilter, Prefixes
 from sealtrail.errors import ConflictError, NotFoundError, TooLargeError
 from sealtrail.log.tree import split_hashes
 from sealtrail.services.answers.views import query_document
@@ -19,6 +19,7 @@ from sealtrail.store.coverage import Coverage, first_coverage
 from sealtrail.store.database import Database
 from sealtrail.store.described import resolve_filter
 from sealtrail.store.erasure import load_tombstones
+from sealtrail.store.event_index import load_prefixes
 from sealtrail.store.event_query import Position, count_events, find_events
 from sealtrail.store.events import (
     StoredEvent,
@@ -125,6 +126,10 @@ class QueryService:
         if more is None or rest == 0:
             return body, None
         return body, PageToken(more, rest, b"")
+
+    async def prefixes(self) -> Prefixes:
+        """Return what prefixes of extensions stand for in recorded events, for queries that don't say it."""
+        return await self._database.read(load_prefixes)
 
     async def events_with_id(self, event_id: str, *, showed: Showed | None = None) -> bytes:
         """Return an EPCISQueryDocument of every event with that id (an error declaration shares it).

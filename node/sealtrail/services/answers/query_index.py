@@ -15,7 +15,7 @@ from sealtrail.epcis.query import index_of
 from sealtrail.errors import SealtrailError
 from sealtrail.store import derived
 from sealtrail.store.database import Database
-from sealtrail.store.event_index import Gap, Rows, insert_index, load_gap, save_gap
+from sealtrail.store.event_index import Gap, Rows, insert_index, insert_prefixes, load_gap, save_gap
 from sealtrail.store.events import require_content
 
 _log = logging.getLogger(__name__)
@@ -41,30 +41,35 @@ class QueryIndex:
             _log.warning("every event is indexed")
 
     async def _portion(self, gap: Gap) -> Gap:
-        reached, rows = await self._database.read(lambda c: _read(c, gap))
+        reached, rows, prefixes = await self._database.read(lambda c: _read(c, gap))
 
         def write(connection: sqlite3.Connection) -> Gap:
             # one that was erased meanwhile has left nothing to be found by
             left = _unerased(connection, [row for row, _, _ in rows])
             insert_index(connection, [each for each in rows if each[0] in left])
+            insert_prefixes(connection, prefixes)
             save_gap(connection, reached)
             return load_gap(connection)
 
         return await self._database.write(write)
 
 
-def _read(connection: sqlite3.Connection, gap: Gap) -> tuple[int, list[Rows]]:
-    """Return how far the next events reach, and what they are found by."""
+def _read(
+    connection: sqlite3.Connection, gap: Gap
+) -> tuple[int, list[Rows], list[tuple[str, str]]]:
+    """Return how far the next events reach, what they are found by, and the prefixes that they define."""
     found = derived.rows_after(connection, gap.event_row, last=gap.until, limit=_EVENTS_AT_ONCE)
     rows: list[Rows] = []
+    prefixes: dict[tuple[str, str], None] = {}
     for event, _ in found:
         try:
             recorded = read_content(require_content(event), event.media_type)
         except SealtrailError:
             continue  # erased; or damaged, which the check of the store says
+        prefixes.update(dict.fromkeys(recorded.prefixes))
         index = index_of(recorded.event, recorded.items)
         rows.append((event.event_row, list(index.terms), list(index.values)))
-    return found[-1][0].event_row if found else gap.until, rows
+    return found[-1][0].event_row if found else gap.until, rows, list(prefixes)
 
 
 def _unerased(connection: sqlite3.Connection, event_rows: list[int]) -> set[int]:

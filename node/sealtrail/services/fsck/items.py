@@ -169,7 +169,13 @@ def _named(event_row: int, pair: tuple[str, str]) -> tuple[str, dict[str, str | 
 
 CHECK = Check(
     name="event items",
-    tables=(_ITEM, _TERM, _VALUE, _GAP),
+    tables=(
+        _ITEM,
+        _TERM,
+        _VALUE,
+        _GAP,
+        "extension_prefix",
+    ),  # the last rests on nothing, nor anything on it
     look=look,
     span=lambda scope: (0, scope.count("SELECT max(event_row) FROM event")),
     weight=0.02,

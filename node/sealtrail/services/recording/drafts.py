@@ -238,4 +238,5 @@ def event_row(
         [(mention.item, mention.place) for mention in recorded.items],
         list(index.terms),
         list(index.values),
+        list(recorded.prefixes),
     )

@@ -14,6 +14,13 @@ CREATE TABLE event_value (
     PRIMARY KEY (name, value, event_row)
 ) STRICT, WITHOUT ROWID;
 
+-- What prefixes of extensions stand for in recorded events, for queries that use one without defining it.
+CREATE TABLE extension_prefix (
+    prefix        TEXT NOT NULL,
+    namespace     TEXT NOT NULL,
+    PRIMARY KEY (prefix, namespace)
+) STRICT, WITHOUT ROWID;
+
 -- Events recorded before these tables, up to `until`, are taken in after the start; done up to event_row.
 CREATE TABLE event_index_gap (
     id            INTEGER PRIMARY KEY CHECK (id = 1),

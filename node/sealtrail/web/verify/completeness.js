@@ -14,6 +14,7 @@ import { names } from "./section.js";
 const CLASSES = /^https:\/\/id\.gs1\.org\/01\/[0-9]{14}(?:\/10\/[^/]+)?$/;
 const STEP = "completeness";
 
+const UNREAD = "media_type_unsupported"; // of an event, whether it names an item is not known
 const MISSING_MAX = 50; // lists of one log that are named
 const keyOf = (item, packs = false) => `${packs} ${item}`;
 
@@ -100,7 +101,7 @@ function checkWithheld(notebook, sections, sure, possible) {
 function hidden(sections, wanted) {
   const found = new Set();
   forListed(sections, wanted, (entry, list) => {
-    if (!names(entry, list)) found.add(entry);
+    if (!names(entry, list) && entry.unsure !== UNREAD) found.add(entry);
   });
   for (const entry of sections.flatMap((each) => each.entries).filter((each) => each.hides)) {
     if (entry.items.some((each) => wanted.has(keyOf(each.item, each.place === "lot")))) found.add(entry);

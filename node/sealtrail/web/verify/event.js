@@ -12,6 +12,8 @@ import { canonicalLink, canonical, gtinOfPack, lotOf, readIdentifier } from "./g
 import { encodeJson, has, isObject, parseJson } from "./json.js";
 
 export const EVENT_MEDIA_TYPE = "application/ld+json";
+/** Of events of which parts are shown: those of one that came in XML are JSON as well. */
+export const PARTS_MEDIA_TYPES = [EVENT_MEDIA_TYPE, "application/xml"];
 const CONTENT_BYTES_MAX = 16 * 1024 * 1024;
 const VALUES_MAX = 200_000;
 const DEPTH_MAX = 32;

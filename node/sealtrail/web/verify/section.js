@@ -79,11 +79,12 @@ export class Section {
     const disclosed = steps.find((step) => step.name === "disclosure_root");
     // Whether this is an event and what was signed, where this program can't tell.
     const unsure = [disclosed, steps[0]].map((step) => step.code).find((code) => NOT_CHECKED.has(code)) ?? null;
+    const unread = steps[0].code === "media_type_unsupported" ? steps[0].code : null; // given, in a form not read here
     const isPassedOn = event !== null && (disclosed.outcome === HOLDS || NOT_CHECKED.has(disclosed.code));
     this.entries.push({
-      id: toHex(id), index: line.index, leaf: line.leaf, kind: entry.kind, unsure: isPassedOn ? unsure : null,
+      id: toHex(id), index: line.index, leaf: line.leaf, kind: entry.kind, unsure: isPassedOn ? unsure : unread,
       event: isPassedOn ? event : null, items: isPassedOn ? itemsOrNone(event) : [],
-      withheld: isEvent(entry.kind) && !isPassedOn, inParts: isPassedOn && line.partial !== null,
+      withheld: isEvent(entry.kind) && !isPassedOn && unread === null, inParts: isPassedOn && line.partial !== null,
       hides: isPassedOn && line.partial !== null && !COUNTING.every((part) => isShown(line.partial, part)),
       isCommitment: entry.kind === KIND.genesis && holds(steps, "content") && holds(steps, "disclosure_root"),
     });

@@ -6,7 +6,7 @@
 
 import { concat, equal, fromNumber, split, utf8 } from "./bytes.js";
 import { malformed, translating, unavailable, wrong } from "./errors.js";
-import { checkEvent, EVENT_MEDIA_TYPE, LISTS } from "./event.js";
+import { checkEvent, LISTS, PARTS_MEDIA_TYPES } from "./event.js";
 import { encodeJson, has, isObject, parseJson } from "./json.js";
 import { shake256 } from "./keccak.js";
 import { sha256 } from "./sha2.js";
@@ -110,7 +110,7 @@ export function readParts(partial, mediaType) {
   if (partial.parts.every((each) => each.number !== CORE)) {
     throw unavailable("core_withheld", "the core is withheld, without which nothing can be read");
   }
-  if (mediaType !== EVENT_MEDIA_TYPE) throw unavailable("media_type_unsupported", `nothing here reads ${mediaType}`);
+  if (!PARTS_MEDIA_TYPES.includes(mediaType)) throw unavailable("media_type_unsupported", `nothing here reads ${mediaType}`);
   const event = translating(
     () => joined(partial),
     (error) => malformed("content_unreadable", `no parts of an event: ${error.message}`),
