@@ -51,12 +51,6 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     member: bytes
     job_id: str | None
 
-    def holds_at(self, at_ms: int) -> bool:
-        """Tell whether it holds at that time."""
-        return self.valid_from_ms <= at_ms and (
-            self.valid_until_ms is None or at_ms < self.valid_until_ms
-        )
-
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an element: the version that says it, and whether that is a new one."""
