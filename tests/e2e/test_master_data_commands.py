@@ -79,6 +79,15 @@ def test_a_header_is_shown_with_its_capture_job(running: RunningDevnet, tmp_path
     assert (shelf["source"], len(shelf["capture_job"])) == ("header", 32)
 
 
+def test_a_faulty_header_keeps_no_event_back(running: RunningDevnet, tmp_path: Path) -> None:
+    told = document([pack_event("MD4"), pack_event("MD5")])
+    told["epcisHeader"] = header(vocabulary(LOCATION, {"id": 7}))
+    file = written(tmp_path / "f.json", told)
+    sent = run(running, "capture", file, "--no-journal", "--json", check=False)
+    (outcome,) = json.loads(sent.stdout)["files"]
+    assert (outcome["captured"], len(outcome["errors"]), sent.returncode) == (2, 1, 2)
+
+
 def test_a_correction_is_told_by_trace(running: RunningDevnet, tmp_path: Path) -> None:
     made = pack_event("MD3")
     gone = made | {

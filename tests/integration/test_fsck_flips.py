@@ -183,10 +183,9 @@ TABLES = [
     "cosignature", "delivery", "delivery_cursor", "delivery_unproven", "disclosed", "entry", "event", "event_index_gap",
     "event_item", "event_term", "event_value", "extension_prefix",
     "foreign_entry", "foreign_log", "identity", "index_audit", "index_audited_log", "item_index", "item_run_start",
-    "log_finding", "log_watch_cursor", "named_query", "peer_nonce", "subscription", "tile",
-    "tombstone", "validator_change", "validator_state", "vocabulary_attribute", "vocabulary_child",
-    "vocabulary_version",
-    "witness", "witnessed_log",
+    "log_finding", "log_watch_cursor", "named_query", "peer_nonce", "subscription", "tile", "tombstone",
+    "validator_change", "validator_state", "version_attribute", "version_child", "vocabulary_version", "witness",
+    "witnessed_log",
 ]  # fmt: skip
 
 

@@ -129,11 +129,11 @@ async def test_what_follows_from_content_is_computed_anew(world: PeersWorld) -> 
     assert (maker.sql("SELECT * FROM event"), maker.sql("SELECT * FROM event_item")) == before
 
 
-MASTER_DATA = ("vocabulary_version", "vocabulary_child", "vocabulary_attribute")
+MASTER_DATA = ("vocabulary_version", "version_child", "version_attribute")
 
 
 def master_data(peer: Peer) -> list[Any]:
-    return [peer.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in MASTER_DATA]
+    return [peer.sql(f"SELECT * FROM {table} ORDER BY 1, 2") for table in MASTER_DATA]
 
 
 async def describe(peer: Peer) -> None:
@@ -152,8 +152,8 @@ async def test_what_follows_from_versions_of_master_data_is_computed_anew(
     report = await damage(
         maker,
         "UPDATE vocabulary_version SET valid_until_ms = NULL WHERE version = 1",
-        "UPDATE vocabulary_child SET child = 'urn:x:other' WHERE version = 2",
-        "UPDATE vocabulary_attribute SET value = 'x' WHERE version = 3",
+        "UPDATE version_child SET child = 'urn:x:other' WHERE version = 2",
+        "UPDATE version_attribute SET value = 'x' WHERE version = 3",
     )
     assert {f.code for f in report.faults} == {"master_data_row_differs"}
     done = await apply(maker, plan_of(maker, report))
@@ -168,13 +168,13 @@ async def test_nothing_is_computed_from_a_version_that_is_damaged(world: PeersWo
     report = await damage(
         maker,
         "UPDATE vocabulary_version SET body = replace(body, 'Shelf', 'Cellar')",
-        "DELETE FROM vocabulary_child WHERE version = 2",
+        "DELETE FROM version_child WHERE version = 2",
     )
     codes = {f.code for f in report.faults}
     assert codes == {"master_data_damaged", "master_data_row_differs"}
     done = await apply(maker, plan_of(maker, report))
     assert not any(m.done for m in done)
-    assert maker.sql("SELECT count(*) FROM vocabulary_child WHERE version = 2") == [(0,)]
+    assert maker.sql("SELECT count(*) FROM version_child WHERE version = 2") == [(0,)]
 
 
 async def test_tiles_are_computed_anew_from_leaves_that_the_signed_root_covers(

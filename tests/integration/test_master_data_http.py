@@ -329,3 +329,58 @@ async def test_the_header_of_a_document_in_xml_is_kept(
     (goods,) = (await show(client, PRODUCT))["elements"]
     assert attributes(goods)["regulatedProductName"] == "Epcistra"
     assert goods["valid_from"] == "2026-03-01T10:00:00.000Z"
+
+
+async def found(client: aiohttp.ClientSession, **parameters: str) -> set[str]:
+    """Return the serials of the packs in the events that match."""
+    async with client.get("/events", params=parameters) as response:
+        assert response.status == 200, await response.text()
+        results = (await response.json())["epcisBody"]["queryResults"]["resultsBody"]
+    return {e["epcList"][0].rpartition(".")[2] for e in results["eventList"]}
+
+
+async def test_queries_follow_places_into_places_in_any_spelling(
+    client: aiohttp.ClientSession,
+) -> None:
+    elsewhere = "urn:epc:id:sgln:4012345.00002.0"
+    events = [
+        event("site", readPoint={"id": SITE}),
+        event("room", readPoint={"id": f"{SITE_LINK}/254/room"}, bizLocation={"id": SITE_LINK}),
+        event("shelf", readPoint={"id": ROOM.replace("room", "shelf")}),
+        event("else", readPoint={"id": elsewhere}),
+    ]
+    body = document(*events, epcisHeader=header(site()))
+    assert (await send(client, "POST", "/capture", body))[0] == 202
+    for spelt in (SITE, SITE_LINK):
+        assert await found(client, WD_readPoint=spelt) == {"site", "room", "shelf"}
+    assert await found(client, WD_readPoint=ROOM) == {"room", "shelf"}
+    assert await found(client, WD_readPoint=elsewhere) == {"else"}
+    assert await found(client, WD_bizLocation=SITE) == {"room"}
+    assert await found(client, HASATTR_readPoint="urn:epcglobal:cbv:mda:city") == {"site"}
+    assert await found(client, HASATTR_readPoint="name") == {"site", "room", "shelf"}
+    assert await found(client, EQATTR_readPoint_name="Cold room") == {"room"}
+    # the room is cleared: what holds now counts, whenever the events were
+    await put(client, vocabulary(LOCATION, element(ROOM, name="Empty")))
+    assert await found(client, WD_readPoint=SITE) == {"site", "room"}
+    assert await found(client, EQATTR_readPoint_name="Cold room") == set()
+    await put(
+        client,
+        vocabulary(LOCATION, element(SITE, name="Empty")),
+        query="?valid_from=2999-01-01T00:00:00Z",
+    )
+    assert await found(client, WD_readPoint=SITE) == {"site", "room"}
+
+
+async def test_products_are_found_by_what_master_data_says_of_them(
+    client: aiohttp.ClientSession,
+) -> None:
+    lots = [f"urn:epc:class:lgtin:4012345.{item}.L1" for item in ("011111", "022222")]
+    events = [
+        event(n, quantityList=[{"epcClass": lot, "quantity": 5}]) for n, lot in enumerate(lots)
+    ]
+    told = vocabulary(EPC_CLASS, element(lots[0], strengthDescription="100 mg"))
+    body = document(*events, epcisHeader=header(told))
+    assert (await send(client, "POST", "/capture", body))[0] == 202
+    assert await found(client, HASATTR_epcClass="strengthDescription") == {"0"}
+    assert await found(client, EQATTR_epcClass_strengthDescription="100 mg") == {"0"}
+    assert await found(client, EQATTR_epcClass_strengthDescription="200 mg") == set()

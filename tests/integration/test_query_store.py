@@ -14,18 +14,20 @@ import pytest
 
 from capture_events import document, event, pack
 from capture_node import DOMAIN, services
+from sealtrail.epcis.masterdata import Attribute, VocabularyElement
 from sealtrail.epcis.query import EventFilter, Has, ItemMatch, parse_query_object
 from sealtrail.epcis.query.evaluate import DESCRIBED_MAX
 from sealtrail.errors import UnavailableError
 from sealtrail.services.answers.query_index import QueryIndex
 from sealtrail.services.store_check import StoreCheck
-from sealtrail.store import event_query
+from sealtrail.store import event_query, masterdata
 from sealtrail.store.database import Database
 from sealtrail.store.described import resolve_filter
 from sealtrail.store.erasure import Tombstone, erase_events
 from sealtrail.store.event_index import load_gap
 from sealtrail.store.event_query import Position, count_events, find_events, find_rows
 from sealtrail.store.events import load_by_event_id
+from sealtrail.store.masterdata_rows import Statement
 from sealtrail.store.migrate import APPLICATION_ID, migrations
 
 NS = {"ex": "https://example.com/ns/"}
@@ -277,35 +279,22 @@ def test_a_page_of_long_events_is_short(database: Database) -> None:
     assert more.row == events[0].event_row
 
 
-VOCABULARY = """
-CREATE TABLE IF NOT EXISTS vocabulary_child (parent TEXT, child TEXT, vocabulary TEXT, valid_from_ms INTEGER,
-    valid_until_ms INTEGER, version INTEGER, PRIMARY KEY (parent, child, version)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS vocabulary_attribute (name TEXT, value TEXT, id TEXT, vocabulary TEXT,
-    valid_from_ms INTEGER, valid_until_ms INTEGER, version INTEGER,
-    PRIMARY KEY (name, value, id, version)) STRICT, WITHOUT ROWID;
-"""
-
-
 def test_places_lie_within_places_as_master_data_has_it_at_the_time(database: Database) -> None:
     site, ward = "https://id.gs1.org/414/4012345009999", "https://id.gs1.org/414/4012345008888"
     room = "https://id.gs1.org/414/4012345000016"  # where every event was read
-    city = "urn:epcglobal:cbv:mda:city"
+
+    def said(identifier: str, *children: str, **attributes: str) -> VocabularyElement:
+        named = tuple(Attribute(f"urn:epcglobal:cbv:mda:{n}", v) for n, v in attributes.items())
+        return VocabularyElement("urn:x", identifier, identifier, named, children)
 
     def describe(connection: sqlite3.Connection) -> None:
-        for statement in filter(str.strip, VOCABULARY.split(";")):
-            connection.execute(statement)
-        child = "INSERT INTO vocabulary_child VALUES (?, ?, 'urn:x', ?, ?, 1)"
         # a circle, as a mistake of somebody's may make one
-        for parent, below in (
-            (site, ward),
-            (ward, room),
-            (ward, site),
-        ):
-            connection.execute(child, (parent, below, 100, 200))
-        connection.execute(
-            "INSERT INTO vocabulary_attribute VALUES (?, 'Köln', ?, 'urn:x', 100, NULL, 1)",
-            (city, room),
-        )
+        then = [said(site, ward), said(ward, room, site), said(room, city="Köln")]
+        for since_ms, elements in ((100, then), (200, [said(site), said(ward)])):
+            statement = Statement(
+                source="put", member=bytes(20), valid_from_ms=since_ms, recorded_ms=1
+            )
+            masterdata.put(connection, elements, statement)
 
     database.write_sync(describe)
     for parameters, at_ms, found in (

@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     content_bytes_max: int = 16 * 1024 * 1024  # of one event
     items_count_max: int = 50_000  # EPCs and classes in one event
     vocabulary_elements_max: int = 10_000  # of master data, in one document
-    vocabulary_values_max: int = 200_000  # of master data, in one document
+    vocabulary_values_max: int = 400_000  # of master data, in one document
     attribute_bytes_max: int = 65_536  # one value of master data, as JSON
 
 

@@ -9,13 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from sealtrail.epcis.query import EventFilter, attribute_spellings, resolved
-
-_HOLDS = "valid_from_ms <= :at_ms AND (valid_until_ms IS NULL OR valid_until_ms > :at_ms)"
-_DESCENDANTS = (
-    "WITH RECURSIVE within (id) AS (VALUES (:id) UNION"
-    f" SELECT child FROM vocabulary_child JOIN within ON parent = within.id WHERE {_HOLDS})"
-    " SELECT id FROM within WHERE id <> :id"
-)
+from sealtrail.store import masterdata
 
 
 def resolve_filter(
@@ -40,22 +34,9 @@ class _Described:
         self._at_ms = at_ms
 
     def descendants(self, identifier: str) -> Iterable[str]:
-        rows = self._connection.execute(_DESCENDANTS, {"id": identifier, "at_ms": self._at_ms})
-        return [row[0] for row in rows]
+        found = masterdata.descendants(self._connection, identifier, self._at_ms)
+        return (each for each in found if each != identifier)
 
     def with_attribute(self, attribute: str, values: tuple[str, ...]) -> Iterable[str]:
-        named: dict[str, object] = {"at_ms": self._at_ms}
-        names, texts = [], []
-        for n, name in enumerate(attribute_spellings(attribute)):
-            named[f"n{n}"] = name
-            names.append(f":n{n}")
-        for n, value in enumerate(values):
-            named[f"t{n}"] = value
-            texts.append(f":t{n}")
-        one_of = f" AND value IN ({', '.join(texts)})" if texts else ""
-        rows = self._connection.execute(
-            f"SELECT DISTINCT id FROM vocabulary_attribute WHERE name IN ({', '.join(names)})"
-            f"{one_of} AND {_HOLDS}",
-            named,
-        )
-        return [row[0] for row in rows]
+        names = attribute_spellings(attribute)
+        return masterdata.with_attribute(self._connection, names, values, self._at_ms)

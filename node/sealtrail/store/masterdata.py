@@ -10,7 +10,7 @@ stands, and of two that hold from the same time the one that was recorded later.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -18,8 +18,6 @@ import msgspec
 from sealtrail.epcis.masterdata import EPC_CLASS, VocabularyElement
 from sealtrail.store.bulk import insert_rows
 from sealtrail.store.masterdata_rows import (
-    ATTRIBUTE_COLUMNS,
-    CHILD_COLUMNS,
     Source,
     Statement,
     attribute_rows,
@@ -31,12 +29,11 @@ from sealtrail.store.masterdata_rows import (
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
-DESCENDANTS_MAX = 10_000
 # A row's times compared with one moment, given twice.
 HOLDS = "valid_from_ms <= ? AND (valid_until_ms IS NULL OR valid_until_ms > ?)"
 # A canonical identifier and all that is below it; values: the identifier, and a moment twice. Ends also where elements
 # are their own descendants: UNION leaves out what was met before.
-DESCENDANTS = (
+_DESCENDANTS = (
     "WITH RECURSIVE within (id) AS (VALUES (?) UNION SELECT child FROM vocabulary_child"
     f" JOIN within ON parent = within.id WHERE {HOLDS}) SELECT id FROM within"
 )
@@ -54,12 +51,6 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     member: bytes
     job_id: str | None
 
-    def holds_at(self, at_ms: int) -> bool:
-        """Tell whether it holds at that time."""
-        return self.valid_from_ms <= at_ms and (
-            self.valid_until_ms is None or at_ms < self.valid_until_ms
-        )
-
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an element: the version that says it, and whether that is a new one."""
@@ -75,127 +66,137 @@ _NEVER_ENDS = 2**62
 
 
 def put(
-    connection: sqlite3.Connection, elements: Iterable[VocabularyElement], statement: Statement
+    connection: sqlite3.Connection, elements: Sequence[VocabularyElement], statement: Statement
 ) -> list[Put]:
-    """Record what is said of elements, in one transaction; what says nothing new makes no version."""
-    return [_put(connection, element, statement) for element in elements]
+    """Record what is said of elements, each once; what says nothing new makes no version. In one transaction.
+
+    Elements of which nothing was said before, as all of a first catalogue, cost a share of few statements each.
+    """
+    known = _known(connection, {e.canonical for e in elements})
+    number = connection.execute("SELECT max(version) FROM vocabulary_version").fetchone()[0] or 0
+    puts: list[Put] = []
+    fresh: list[tuple[int, VocabularyElement, str, int | None]] = []
+    for element in elements:
+        body, key = encode_element(element), (element.canonical, element.vocabulary)
+        said = _said_already(connection, key, body, statement) if key in known else None
+        if said is None:
+            number += 1
+            until = _place(connection, key, statement) if key in known else None
+            fresh.append((number, element, body, until))
+        puts.append(Put(version=said or number, new=said is None))
+    _insert(connection, fresh, statement)
+    return puts
 
 
-def _put(connection: sqlite3.Connection, element: VocabularyElement, statement: Statement) -> Put:
-    body = encode_element(element)
-    key, since = (element.canonical, element.vocabulary), statement.valid_from_ms
-    held = connection.execute(
-        "SELECT version, source, body FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
-        f" AND {HOLDS}",
-        (*key, since, since),
-    ).fetchone()
-    overruled = held is not None and held[1] == "put" and statement.source == "header"
-    known = [held, _last_header(connection, key)] if overruled else [held]
+def _known(connection: sqlite3.Connection, identifiers: Iterable[str]) -> set[tuple[str, str]]:
+    """Return those (identifier, vocabulary) of which anything was ever said."""
+    wanted = list(identifiers)
+    found: set[tuple[str, str]] = set()
+    for at in range(0, len(wanted), _CHUNK):
+        chunk = wanted[at : at + _CHUNK]
+        found.update(
+            connection.execute(
+                "SELECT DISTINCT id, vocabulary FROM vocabulary_version"
+                f" WHERE id IN ({', '.join('?' * len(chunk))})",
+                chunk,
+            )
+        )
+    return found
+
+
+def _said_already(
+    connection: sqlite3.Connection, key: tuple[str, str], body: str, statement: Statement
+) -> int | None:
+    """Return the version that says the same already, if it stands, or is the last that a header said."""
+    known = [_held(connection, key, statement.valid_from_ms)]
+    if _overrules(known[0], statement):
+        known.append(
+            connection.execute(
+                "SELECT version, source, body FROM vocabulary_version WHERE id = ?"
+                " AND vocabulary = ? AND source = 'header' ORDER BY version DESC LIMIT 1",
+                key,
+            ).fetchone()
+        )
     for each in known:
         if each is not None and each[2] == body and each[1] in ("put", statement.source):
-            return Put(version=each[0], new=False)
-    until = since if overruled else _until(connection, key, statement)
-    if not overruled:
-        _cut(connection, key, statement, until)
-    version = _insert(connection, element, statement, until, body)
-    if not overruled:
-        _index(connection, version, element, since, until)
-    return Put(version=version, new=True)
+            return int(each[0])
+    return None
 
 
-def _last_header(connection: sqlite3.Connection, key: tuple[str, str]) -> tuple[Any, ...] | None:
+def _held(
+    connection: sqlite3.Connection, key: tuple[str, str], at_ms: int
+) -> tuple[Any, ...] | None:
     row: tuple[Any, ...] | None = connection.execute(
         "SELECT version, source, body FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
-        " AND source = 'header' ORDER BY version DESC LIMIT 1",
-        key,
+        f" AND {HOLDS}",
+        (*key, at_ms, at_ms),
     ).fetchone()
     return row
 
 
-def _until(
+def _overrules(held: tuple[Any, ...] | None, statement: Statement) -> bool:
+    """Tell whether what holds was put, and so stands over a header."""
+    return held is not None and held[1] == "put" and statement.source == "header"
+
+
+def _place(
     connection: sqlite3.Connection, key: tuple[str, str], statement: Statement
 ) -> int | None:
-    """Return until when a new version holds: what was put later ends it, a header's also what a later header said."""
-    row = connection.execute(
+    """End the versions that a new one takes the place of; return until when that holds itself."""
+    since = statement.valid_from_ms
+    if _overrules(_held(connection, key, since), statement):
+        return since
+    # what was put later ends it, a header's also what a later header said
+    (until,) = connection.execute(
         "SELECT min(valid_from_ms) FROM vocabulary_version WHERE id = ? AND vocabulary = ?"
         " AND valid_from_ms > ? AND (valid_until_ms IS NULL OR valid_until_ms > valid_from_ms)"
         " AND source IN ('put', ?)",
-        (*key, statement.valid_from_ms, statement.source),
+        (*key, since, statement.source),
     ).fetchone()
-    return None if row[0] is None else int(row[0])
-
-
-def _cut(
-    connection: sqlite3.Connection,
-    key: tuple[str, str],
-    statement: Statement,
-    until: int | None,
-) -> None:
-    """End the versions that a new one takes the place of, and what is looked up by them."""
-    since = statement.valid_from_ms
-    ended = connection.execute(
-        "SELECT version, max(valid_from_ms, ?) FROM vocabulary_version WHERE id = ?"
+    connection.execute(
+        "UPDATE vocabulary_version SET valid_until_ms = max(valid_from_ms, ?) WHERE id = ?"
         " AND vocabulary = ? AND valid_from_ms < ?"
         " AND (valid_until_ms IS NULL OR valid_until_ms > max(valid_from_ms, ?))",
         (since, *key, _NEVER_ENDS if until is None else until, since),
-    ).fetchall()
-    for version, end in ended:
-        connection.execute(
-            "UPDATE vocabulary_version SET valid_until_ms = ? WHERE version = ?", (end, version)
-        )
-        for table in ("vocabulary_child", "vocabulary_attribute"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE version = ? AND valid_from_ms = ?", (version, end)
-            )
-            connection.execute(
-                f"UPDATE {table} SET valid_until_ms = ? WHERE version = ?", (end, version)
-            )
+    )
+    return None if until is None else int(until)
 
 
 def _insert(
     connection: sqlite3.Connection,
-    element: VocabularyElement,
+    fresh: Sequence[tuple[int, VocabularyElement, str, int | None]],
     statement: Statement,
-    until: int | None,
-    body: str,
-) -> int:
-    row = connection.execute(
-        "INSERT INTO vocabulary_version (vocabulary, id, valid_from_ms, valid_until_ms, recorded_ms,"
-        " source, member, job_id, body, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " RETURNING version",
-        (
-            element.vocabulary,
-            element.canonical,
-            statement.valid_from_ms,
-            until,
-            statement.recorded_ms,
-            statement.source,
-            statement.member,
-            statement.job_id,
-            body,
-            version_digest(element.vocabulary, element.canonical, body, statement),
-        ),
-    ).fetchone()
-    return int(row[0])
-
-
-def _index(
-    connection: sqlite3.Connection,
-    version: int,
-    element: VocabularyElement,
-    since: int,
-    until: int | None,
 ) -> None:
+    rows: list[tuple[Any, ...]] = []
+    children: list[tuple[int, str]] = []
+    attributes: list[tuple[int, str, str]] = []
+    for number, element, body, until in fresh:
+        digest = version_digest(element.vocabulary, element.canonical, body, statement)
+        rows.append(
+            (
+                number,
+                element.vocabulary,
+                element.canonical,
+                statement.valid_from_ms,
+                until,
+                statement.recorded_ms,
+                statement.source,
+                statement.member,
+                statement.job_id,
+                body,
+                digest,
+            )
+        )
+        children += child_rows(number, element)
+        attributes += attribute_rows(number, element)
     insert_rows(
         connection,
-        f"INSERT INTO vocabulary_child ({CHILD_COLUMNS})",
-        child_rows(element, version, since, until),
+        "INSERT INTO vocabulary_version (version, vocabulary, id, valid_from_ms, valid_until_ms,"
+        " recorded_ms, source, member, job_id, body, digest)",
+        rows,
     )
-    insert_rows(
-        connection,
-        f"INSERT INTO vocabulary_attribute ({ATTRIBUTE_COLUMNS})",
-        attribute_rows(element, version, since, until),
-    )
+    insert_rows(connection, "INSERT INTO version_child (version, child)", children)
+    insert_rows(connection, "INSERT INTO version_attribute (version, name, value)", attributes)
 
 
 def load(
@@ -275,10 +276,11 @@ def page(
 
     Up to ``limit``, and up to ``bytes_max`` of bodies, but one at least; and whether there are more.
     """
+    of_one = "(vocabulary, id) > (?, ?)" if vocabulary is None else "vocabulary = ? AND id > ?"
     rows = connection.execute(
-        f"SELECT id, {_COLUMNS} FROM vocabulary_version WHERE (vocabulary, id) > (?, ?)"
-        f" AND (? IS NULL OR vocabulary = ?) AND {HOLDS} ORDER BY vocabulary, id LIMIT ?",
-        (*after, vocabulary, vocabulary, at_ms, at_ms, limit + 1),
+        f"SELECT id, {_COLUMNS} FROM vocabulary_version WHERE {of_one} AND {HOLDS}"
+        " ORDER BY vocabulary, id LIMIT ?",
+        (vocabulary or after[0], after[1], at_ms, at_ms, limit + 1),
     )
     found: list[Version] = []
     octets = 0
@@ -290,19 +292,28 @@ def page(
     return found, False
 
 
-def children(connection: sqlite3.Connection, identifier: str, at_ms: int) -> list[str]:
-    """Return the children of a canonical identifier at a time, in any vocabulary."""
+def descendants(connection: sqlite3.Connection, identifier: str, at_ms: int) -> Iterator[str]:
+    """Yield a canonical identifier and all that is below it at a time, each once, also where they go in circles."""
+    for row in connection.execute(_DESCENDANTS, (identifier, at_ms, at_ms)):
+        yield row[0]
+
+
+def with_attribute(
+    connection: sqlite3.Connection, names: Sequence[str], values: Sequence[str], at_ms: int
+) -> Iterator[str]:
+    """Yield the canonical identifiers that have, at a time, an attribute of one of these names.
+
+    Args:
+        values: one of which it has; any, if there are none.
+    """
+    one_of = f" AND value IN ({', '.join('?' * len(values))})" if values else ""
     rows = connection.execute(
-        f"SELECT DISTINCT child FROM vocabulary_child WHERE parent = ? AND {HOLDS} ORDER BY child",
-        (identifier, at_ms, at_ms),
+        "SELECT DISTINCT id FROM vocabulary_attribute"
+        f" WHERE name IN ({', '.join('?' * len(names))}){one_of} AND {HOLDS}",
+        (*names, *values, at_ms, at_ms),
     )
-    return [row[0] for row in rows]
-
-
-def descendants(connection: sqlite3.Connection, identifier: str, at_ms: int) -> list[str]:
-    """Return a canonical identifier and all that is below it at a time, each once, also where they go in circles."""
-    rows = connection.execute(f"{DESCENDANTS} LIMIT ?", (identifier, at_ms, at_ms, DESCENDANTS_MAX))
-    return [row[0] for row in rows]
+    for row in rows:
+        yield row[0]
 
 
 def _version(row: tuple[Any, ...]) -> Version:

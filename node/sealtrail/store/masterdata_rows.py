@@ -15,11 +15,6 @@ import orjson
 from sealtrail.epcis.masterdata import Attribute, VocabularyElement, attribute_text
 
 Source: TypeAlias = Literal["put", "header"]
-ChildRow: TypeAlias = tuple[str, str, int, str, int, int | None]
-AttributeRow: TypeAlias = tuple[str, str, str, int, str, int, int | None]
-
-CHILD_COLUMNS = "parent, child, version, vocabulary, valid_from_ms, valid_until_ms"
-ATTRIBUTE_COLUMNS = "name, value, id, version, vocabulary, valid_from_ms, valid_until_ms"
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,21 +67,15 @@ def version_digest(vocabulary: str, identifier: str, body: str, statement: State
     return sha256(packed).digest()
 
 
-def child_rows(
-    element: VocabularyElement, version: int, since: int, until: int | None
-) -> list[ChildRow]:
-    """Return a version's rows of ``vocabulary_child``."""
-    kind = element.vocabulary
-    return [(element.canonical, child, version, kind, since, until) for child in element.children]
+def child_rows(version: int, element: VocabularyElement) -> list[tuple[int, str]]:
+    """Return a version's rows of ``version_child``."""
+    return [(version, child) for child in element.children]
 
 
-def attribute_rows(
-    element: VocabularyElement, version: int, since: int, until: int | None
-) -> list[AttributeRow]:
-    """Return a version's rows of ``vocabulary_attribute``; what is said twice alike is one row."""
+def attribute_rows(version: int, element: VocabularyElement) -> list[tuple[int, str, str]]:
+    """Return a version's rows of ``version_attribute``; what is said twice alike is one row."""
     named = dict.fromkeys((a.name, attribute_text(a.value)) for a in element.attributes)
-    held = (element.canonical, version, element.vocabulary, since, until)
-    return [(name, text, *held) for name, text in named]
+    return [(version, *each) for each in named]
 
 
 def ends_of(versions: Iterable[Begun]) -> dict[int, int | None]:

@@ -15,7 +15,6 @@ from sealtrail.store.event_index import clear_index, insert_index
 from sealtrail.store.events import NewEvent
 from sealtrail.store.foreign import ForeignEntry
 from sealtrail.store.log import NewEntry
-from sealtrail.store.masterdata_rows import ATTRIBUTE_COLUMNS, CHILD_COLUMNS
 
 
 def mend_entry(connection: sqlite3.Connection, leaf_index: int, entry: NewEntry) -> None:
@@ -101,7 +100,7 @@ class Following(NamedTuple):
 
 def mend_master_data(connection: sqlite3.Connection, versions: Iterable[Following]) -> None:
     """Write until when versions hold, and exactly the rows that they are found by; ``versions`` are all of them."""
-    for table in ("vocabulary_child", "vocabulary_attribute"):
+    for table in ("version_child", "version_attribute"):
         connection.execute(f"DELETE FROM {table}")
     for each in versions:
         connection.execute(
@@ -110,13 +109,13 @@ def mend_master_data(connection: sqlite3.Connection, versions: Iterable[Followin
         )
         insert_rows(
             connection,
-            f"INSERT INTO vocabulary_child ({CHILD_COLUMNS})",
-            each.rows["vocabulary_child"],
+            "INSERT INTO version_child (version, child)",
+            each.rows["version_child"],
         )
         insert_rows(
             connection,
-            f"INSERT INTO vocabulary_attribute ({ATTRIBUTE_COLUMNS})",
-            each.rows["vocabulary_attribute"],
+            "INSERT INTO version_attribute (version, name, value)",
+            each.rows["version_attribute"],
         )
 
 

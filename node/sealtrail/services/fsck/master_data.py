@@ -9,8 +9,6 @@ from sealtrail.services.fsck.check import Check
 from sealtrail.services.fsck.faults import Findings
 from sealtrail.services.fsck.scope import Scope
 from sealtrail.store.masterdata_rows import (
-    ATTRIBUTE_COLUMNS,
-    CHILD_COLUMNS,
     Begun,
     Statement,
     attribute_rows,
@@ -21,17 +19,13 @@ from sealtrail.store.masterdata_rows import (
 )
 from sealtrail.store.mending import Following
 
-_VERSION, _CHILD, _ATTRIBUTE = "vocabulary_version", "vocabulary_child", "vocabulary_attribute"
+_VERSION, _CHILD, _ATTRIBUTE = "vocabulary_version", "version_child", "version_attribute"
 _PORTION = 1_000
 _COLUMNS = (
     "version, vocabulary, id, valid_from_ms, valid_until_ms, recorded_ms, source, member, job_id,"
     " body, digest"
 )
-# table, its columns, and how many of them its key has
-_DERIVED = (
-    (_CHILD, CHILD_COLUMNS, 3),
-    (_ATTRIBUTE, ATTRIBUTE_COLUMNS, 4),
-)
+_DERIVED = {_CHILD: ("version", "child"), _ATTRIBUTE: ("version", "name", "value")}
 
 
 class Row(NamedTuple):
@@ -109,35 +103,35 @@ def _check_derived(scope: Scope, found: Findings, row: Row, end: int | None) -> 
             end,
             code="master_data_row_differs",
         )
-    expected = derived_rows(row, end)
-    for table, columns, width in _DERIVED:
+    expected = derived_rows(row)
+    for table, names in _DERIVED.items():
         stored = set(
             scope.connection.execute(
-                f"SELECT {columns} FROM {table} WHERE version = ?", (row.version,)
+                f"SELECT {', '.join(names)} FROM {table} WHERE version = ?", (row.version,)
             )
         )
-        names = columns.split(", ")
         for each in stored ^ set(expected[table]):
             word = "missing" if each not in stored else "not what the version says"
-            place = dict(zip(names[:width], each, strict=False))
+            place = dict(zip(names, each, strict=True))
             found.add("master_data_row_differs", table, place, f"the row is {word}")
 
 
-def derived_rows(row: Row, end: int | None) -> dict[str, list[tuple[Any, ...]]]:
-    """Return table → rows that follow from a sound version: none, if it never holds."""
-    if end == row.valid_from_ms:
-        return {_CHILD: [], _ATTRIBUTE: []}
-    held = (row.element, row.version, row.valid_from_ms, end)
-    return {_CHILD: [*child_rows(*held)], _ATTRIBUTE: [*attribute_rows(*held)]}
+def derived_rows(row: Row) -> dict[str, list[tuple[Any, ...]]]:
+    """Return table → rows that follow from a sound version."""
+    element = row.element
+    return {
+        _CHILD: [*child_rows(row.version, element)],
+        _ATTRIBUTE: [*attribute_rows(row.version, element)],
+    }
 
 
 def _check_orphans(scope: Scope, found: Findings) -> None:
-    for table, columns, width in _DERIVED:
-        names = columns.split(", ")
+    for table, names in _DERIVED.items():
         for row in scope.connection.execute(
-            f"SELECT {columns} FROM {table} WHERE version NOT IN (SELECT version FROM {_VERSION})"
+            f"SELECT {', '.join(names)} FROM {table}"
+            f" WHERE version NOT IN (SELECT version FROM {_VERSION})"
         ):
-            place = dict(zip(names[:width], row, strict=False))
+            place = dict(zip(names, row, strict=True))
             found.add("master_data_row_differs", table, place, "its version is not there")
 
 
@@ -153,7 +147,7 @@ def following(scope: Scope) -> list[Following] | None:
         if key not in ends:
             ends[key] = _ends(scope, key)
         end = ends[key][row.version]
-        found.append(Following(row.version, end, derived_rows(row, end)))
+        found.append(Following(row.version, end, derived_rows(row)))
     return found
 
 

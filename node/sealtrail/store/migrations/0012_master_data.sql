@@ -18,27 +18,26 @@ CREATE TABLE vocabulary_version (
 CREATE INDEX vocabulary_version_by_id ON vocabulary_version (id, vocabulary, valid_from_ms);
 CREATE INDEX vocabulary_version_by_vocabulary ON vocabulary_version (vocabulary, id);
 
--- What follows from the bodies of versions that hold at some time, to be looked up by. All identifiers are canonical.
--- The key's columns stand first: integrity_check of SQLite 3.40 takes others' places for theirs.
-CREATE TABLE vocabulary_child (
-    parent        TEXT NOT NULL,
-    child         TEXT NOT NULL,
+-- What follows from the bodies, to be looked up by. All identifiers are canonical.
+CREATE TABLE version_child (
     version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
-    vocabulary    TEXT NOT NULL,
-    valid_from_ms INTEGER NOT NULL,
-    valid_until_ms INTEGER,
-    PRIMARY KEY (parent, child, version)
+    child         TEXT NOT NULL,
+    PRIMARY KEY (version, child)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX vocabulary_child_by_version ON vocabulary_child (version);
 
-CREATE TABLE vocabulary_attribute (
+CREATE TABLE version_attribute (
+    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
     name          TEXT NOT NULL,             -- written out; CBV's own begin with urn:epcglobal:cbv:mda:
     value         TEXT NOT NULL,             -- a text as it is, a number as its decimal text, an object as JSON
-    id            TEXT NOT NULL,
-    version       INTEGER NOT NULL REFERENCES vocabulary_version (version),
-    vocabulary    TEXT NOT NULL,
-    valid_from_ms INTEGER NOT NULL,
-    valid_until_ms INTEGER,
-    PRIMARY KEY (name, value, id, version)
+    PRIMARY KEY (version, name, value)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX vocabulary_attribute_by_version ON vocabulary_attribute (version);
+CREATE INDEX version_attribute_by_name ON version_attribute (name, value);
+
+-- The same with what they are about and when they hold: what queries join.
+CREATE VIEW vocabulary_child AS
+    SELECT v.id AS parent, c.child, v.vocabulary, v.valid_from_ms, v.valid_until_ms, v.version
+    FROM vocabulary_version AS v JOIN version_child AS c USING (version);
+
+CREATE VIEW vocabulary_attribute AS
+    SELECT a.name, a.value, v.id, v.vocabulary, v.valid_from_ms, v.valid_until_ms, v.version
+    FROM version_attribute AS a JOIN vocabulary_version AS v USING (version);
