@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.cli.capture import _shifted
+from sealtrail.cli.capture_sender import _shifted
 from sealtrail.cli.documents import split_documents
 from sealtrail.cli.xml_documents import split_xml
 from sealtrail.epcis import XML_MEDIA_TYPE, RecordedEvent, parse_document
