@@ -289,3 +289,9 @@ def test_what_the_standard_leaves_open_is_accepted_and_marked(
 )
 def test_text_that_looks_like_an_outrageous_number_harms_nobody(text: str) -> None:
     assert recorded(pack_event(**{"ext:x": text})).event_hash
+
+
+def test_a_zero_below_zero_is_hashed_as_its_content_has_it() -> None:
+    quantity = [{"epcClass": "urn:epc:class:lgtin:4012345.011111.A", "quantity": -0.0}]
+    event = recorded(pack_event(quantityList=quantity, **{"ext:level": -0.0}))
+    assert read_content(event.content, event.media_type).event_hash == event.event_hash

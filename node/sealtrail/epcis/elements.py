@@ -39,7 +39,8 @@ class Texts:
 
     def number(self, value: float) -> str:
         """Return a number, folded."""
-        text = str(value)
+        # -0.0 is 0 in the content, from which the hash must come out the same
+        text = str(value) if value else "0"
         return text if type(value) is int else fold_number(text)
 
     def scalar(self, value: Any) -> str:
