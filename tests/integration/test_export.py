@@ -131,7 +131,7 @@ async def test_xml_comes_out_in_both_versions(node: CaptureNode, tmp_path: Path,
     await capture(node, document(event(1), event(2)))
     output = tmp_path / "out.xml"
     parties = ("--sender", "urn:epc:id:sgln:4012345.00001.0", "--receiver", "urn:x:y")
-    options = ("--form", form, "--epc-format", "recorded", *parties)
+    options = ("--form", form, *parties)
     assert await export(node, output, *options) == 0
     root = etree.parse(str(output)).getroot()
     assert root.get("schemaVersion") == ("2.0" if form == "xml" else "1.2")
@@ -161,7 +161,7 @@ async def test_what_1_2_has_no_words_for_is_refused_or_left_out(
     lasting = {"set": ["completeness_verified"]}
     await capture(node, document(event(1), event(2, persistentDisposition=lasting)))
     output = tmp_path / "out.xml"
-    options = ("--form", "xml-1.2", "--epc-format", "recorded", "--json")
+    options = ("--form", "xml-1.2", "--json")
     assert await export(node, output, *options) == 2
     error = json.loads(capsys.readouterr().err)["error"]
     assert (error["code"], error["pointer"]) == ("not_in_epcis_1_2", "/persistentDisposition")
