@@ -179,6 +179,11 @@ def test_a_wrong_check_digit_is_not_mended_on_the_way() -> None:
     assert found == {"epcList": [PACK, wrong]}
 
 
+def test_what_a_list_names_in_both_forms_is_translated_to_one() -> None:
+    found = translate({"epcList": [PACK, PLACE, PACK_LINK]}, to_digital_link)
+    assert found == translate({"epcList": [PACK, PLACE]}, to_digital_link)
+
+
 def test_translation_does_not_change_the_event_hash() -> None:
     fields = {
         "readPoint": {"id": PLACE},
