@@ -6,6 +6,7 @@ What is asked of an event, :mod:`sealtrail.epcis.query` reads.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -23,6 +24,9 @@ from sealtrail.epcis.query import (
 )
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import PageToken
+
+_COMPARES = ("GE_", "GT_", "LE_", "LT_")
+_blank_before_offset = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})\Z")
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +61,9 @@ def parse_query(
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_repeated``,
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
-    given = each_given_once(parameters.items())
+    given = {
+        name: _unescaped(name, each) for name, each in each_given_once(parameters.items()).items()
+    }
     wanted = parse_filter(given, prefixes=prefixes, used=used)
     if also:
         conditions = (*parse_filter(also).conditions, *wanted.conditions)
@@ -73,6 +79,11 @@ def parse_query(
         refuse_over=wanted.max_event_count,
         digest=digest,
     )
+
+
+def _unescaped(name: str, text: str) -> str:
+    """Return a value with the plus sign of its time, which is a blank in URLs of clients that don't escape it."""
+    return _blank_before_offset.sub(r"\1+\2", text) if name.startswith(_COMPARES) else text
 
 
 def names_prefixes(parameters: MultiMapping[str]) -> bool:

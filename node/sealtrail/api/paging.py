@@ -1,7 +1,8 @@
 """Pages: how many a client wants, and the tokens with which it asks for the next ones (EPCIS 2.0 section 12).
 
-A token says where its listing goes on, so that none is lost or comes twice when more is recorded meanwhile, and nothing
-is held for it here. It says what was asked as well, for clients that send it back alone. It is bound to its listing, ends some time after it was given out, and can be released before.
+A token says where its listing goes on, so that none is lost or comes twice when more is recorded meanwhile, and
+nothing is held for it here. It says what was asked as well, for clients that send it back alone. It is bound to its
+listing, ends some time after it was given out, and can be released before.
 """
 
 from __future__ import annotations
