@@ -197,6 +197,13 @@ async def test_a_count_limit_holds_over_all_pages(client: aiohttp.ClientSession)
     assert (len(first), len(second)) == (2, 1)
 
 
+async def test_true_and_false_may_be_pythons(client: aiohttp.ClientSession) -> None:
+    for value in (True, False):
+        as_json = await names(client, EXISTS_errorDeclaration=str(value).lower())
+        assert await names(client, EXISTS_errorDeclaration=str(value)) == as_json
+    assert await names(client, EQ_booleanValue="True") == []
+
+
 async def test_an_offset_may_have_its_plus_sign_unescaped(client: aiohttp.ClientSession) -> None:
     for offset in ("+01:00", "%2B01:00"):
         url = URL(f"/events?GE_eventTime=2026-03-03T11:00:00.000{offset}", encoded=True)

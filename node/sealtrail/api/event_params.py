@@ -61,9 +61,7 @@ def parse_query(
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_repeated``,
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
-    given = {
-        name: _unescaped(name, each) for name, each in each_given_once(parameters.items()).items()
-    }
+    given = _as_meant(each_given_once(parameters.items()))
     wanted = parse_filter(given, prefixes=prefixes, used=used)
     if also:
         conditions = (*parse_filter(also).conditions, *wanted.conditions)
@@ -81,9 +79,18 @@ def parse_query(
     )
 
 
-def _unescaped(name: str, text: str) -> str:
-    """Return a value with the plus sign of its time, which is a blank in URLs of clients that don't escape it."""
-    return _blank_before_offset.sub(r"\1+\2", text) if name.startswith(_COMPARES) else text
+def _as_meant(given: Mapping[str, str]) -> dict[str, str]:
+    """Return values that clients' languages spell in their own way as the query language has them.
+
+    The plus sign of a time's offset is a blank in a URL that doesn't escape it; Python writes ``True``.
+    """
+    meant = dict(given)
+    for name, text in given.items():
+        if name.startswith(_COMPARES):
+            meant[name] = _blank_before_offset.sub(r"\1+\2", text)
+        elif name.startswith("EXISTS_") or name == "EQ_booleanValue":
+            meant[name] = text.lower()
+    return meant
 
 
 def names_prefixes(parameters: MultiMapping[str]) -> bool:
