@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from capture_events import CONTEXT, bare, declaration, document, event, pack
 from capture_node import TOKEN, CaptureNode, capture_node
@@ -194,6 +195,22 @@ async def test_a_count_limit_holds_over_all_pages(client: aiohttp.ClientSession)
         second = events_of(await response.json())
         assert "next" not in response.links
     assert (len(first), len(second)) == (2, 1)
+
+
+async def test_true_and_false_may_be_pythons(client: aiohttp.ClientSession) -> None:
+    for value in (True, False):
+        as_json = await names(client, EXISTS_errorDeclaration=str(value).lower())
+        assert await names(client, EXISTS_errorDeclaration=str(value)) == as_json
+    assert await names(client, EQ_booleanValue="True") == []
+
+
+async def test_an_offset_may_have_its_plus_sign_unescaped(client: aiohttp.ClientSession) -> None:
+    for offset in ("+01:00", "%2B01:00"):
+        url = URL(f"/events?GE_eventTime=2026-03-03T11:00:00.000{offset}", encoded=True)
+        async with client.get(url) as response:
+            body = await response.json()
+            assert response.status == 200, body
+        assert len(body["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 2
 
 
 @pytest.mark.parametrize(

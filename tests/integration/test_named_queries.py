@@ -231,6 +231,24 @@ async def test_a_subscription_is_shown_without_its_secret(client: aiohttp.Client
     await get(client, f"/queries/other/subscriptions/{made['subscriptionID']}", 404)
 
 
+async def test_what_a_client_leaves_unset_may_be_null_or_false(
+    client: aiohttp.ClientSession,
+) -> None:
+    await make_query(client)
+    unset = {"signatureToken": None, "reportIfEmpty": None, "initialRecordTime": None}
+    hourly = {"second": None, "minute": "5", "hour": None}
+    for given, controls in (
+        ({"stream": True, "schedule": None}, {"stream": True}),
+        ({"stream": False, "schedule": hourly}, {"schedule": {"minute": "5"}}),
+        ({"stream": None, "schedule": hourly}, {"schedule": {"minute": "5"}}),
+    ):
+        body = {"dest": DEST, **unset, **given}
+        async with client.post("/queries/all/subscriptions", json=body) as response:
+            made = await response.json()
+            assert response.status == 201, made
+        assert {name: made[name] for name in ("stream", "schedule") if name in made} == controls
+
+
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [

@@ -148,7 +148,7 @@ async def test_who_takes_too_long_is_closed_and_delays_nobody(
         b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
     )
     assert b"101" in await reader.readline()
-    async with client.ws_connect("/queries/all/events?stream=true") as socket:
+    async with client.ws_connect("/queries/all/events?stream=True") as socket:
         assert node.subscribing.feeds.open == 2
         sent = 0
         async with asyncio.timeout(WAIT_SECONDS):

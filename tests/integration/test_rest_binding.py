@@ -447,6 +447,29 @@ async def test_a_deleted_token_leads_nowhere(client: aiohttp.ClientSession) -> N
         assert (status, problem["code"]) == (400, "page_token_expired")
 
 
+async def test_a_token_alone_goes_on_with_what_was_asked(client: aiohttp.ClientSession) -> None:
+    dock = escaped(DOCK)
+    for path in (f"/events?EQ_readPoint={dock}", f"/readPoints/{dock}/events?EQ_action=ADD"):
+        whole = await events(client, f"{path}&perPage=1000")
+        assert len(whole) > 1
+        token = await _token(client, f"{path}&perPage=1")
+        alone = f"{path.partition('?')[0]}?nextPageToken={token}"
+        assert await events(client, alone) == whole[1:]
+        for other in ("EQ_bizStep=packing", "EQ_disposition=active"):
+            status, problem, _ = await get(client, f"{alone}&{other}")
+            assert (status, problem["code"]) == (400, "page_token_invalid")
+
+
+async def test_a_token_does_not_repeat_a_query_that_is_long(client: aiohttp.ClientSession) -> None:
+    steps = "|".join(["commissioning", *("x" * 80 for _ in range(20))])
+    async with client.get(f"/events?EQ_bizStep={escaped(steps)}&perPage=1") as response:
+        link = response.links["next"]["url"]
+        assert len(response.headers["Link"]) < len(steps) + 500
+    assert (await get(client, str(link)))[0] == 200
+    status, problem, _ = await get(client, f"/events?nextPageToken={link.query['nextPageToken']}")
+    assert (status, problem["code"]) == (400, "page_token_invalid")
+
+
 async def test_a_token_of_another_listing_is_refused(client: aiohttp.ClientSession) -> None:
     token = await _token(client, "/bizSteps?perPage=1")
     for path in ("/dispositions", "/epcs", "/events", "/capture"):

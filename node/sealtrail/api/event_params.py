@@ -6,6 +6,7 @@ What is asked of an event, :mod:`sealtrail.epcis.query` reads.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -23,6 +24,9 @@ from sealtrail.epcis.query import (
 )
 from sealtrail.errors import InputError
 from sealtrail.services.answers.queries import PageToken
+
+_COMPARES = ("GE_", "GT_", "LE_", "LT_")
+_blank_before_offset = re.compile(r"(T[0-9:.]+) ([0-9]{2}:[0-9]{2})\Z")
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +61,7 @@ def parse_query(
         InputError: ``query_parameter_unknown``, ``query_parameter_invalid``, ``query_parameter_repeated``,
             ``query_parameter_conflict``, ``page_token_invalid``; each names the parameter in ``pointer``.
     """
-    given = each_given_once(parameters.items())
+    given = _as_meant(each_given_once(parameters.items()))
     wanted = parse_filter(given, prefixes=prefixes, used=used)
     if also:
         conditions = (*parse_filter(also).conditions, *wanted.conditions)
@@ -73,6 +77,20 @@ def parse_query(
         refuse_over=wanted.max_event_count,
         digest=digest,
     )
+
+
+def _as_meant(given: Mapping[str, str]) -> dict[str, str]:
+    """Return values that clients' languages spell in their own way as the query language has them.
+
+    The plus sign of a time's offset is a blank in a URL that doesn't escape it; Python writes ``True``.
+    """
+    meant = dict(given)
+    for name, text in given.items():
+        if name.startswith(_COMPARES):
+            meant[name] = _blank_before_offset.sub(r"\1+\2", text)
+        elif name.startswith("EXISTS_") or name == "EQ_booleanValue":
+            meant[name] = text.lower()
+    return meant
 
 
 def names_prefixes(parameters: MultiMapping[str]) -> bool:

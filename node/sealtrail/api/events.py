@@ -40,9 +40,10 @@ class EventListing:
             NotAcceptableError: as :func:`agree`; the form has no words for an event.
         """
         agreed, note = await self.negotiator.agree(request), note_of(request)
-        used = await self.queries.prefixes() if names_prefixes(request.query) else {}
+        parameters = self.pages.query(request)
+        used = await self.queries.prefixes() if names_prefixes(parameters) else {}
         query = parse_query(
-            self.pages.query(request),
+            parameters,
             prefixes=extension_prefixes(request),
             also=also,
             used=used,

@@ -1,7 +1,8 @@
 """Pages: how many a client wants, and the tokens with which it asks for the next ones (EPCIS 2.0 section 12).
 
-A token says where its listing goes on, so that none is lost or comes twice when more is recorded meanwhile, and nothing
-is held for it here. It is bound to its listing, ends some time after it was given out, and can be released before.
+A token says where its listing goes on, so that none is lost or comes twice when more is recorded meanwhile, and
+nothing is held for it here. It says what was asked as well, for clients that send it back alone. It is bound to its
+listing, ends some time after it was given out, and can be released before.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TypeAlias
 
 import msgspec
 from aiohttp import web
-from multidict import MultiDict
+from multidict import MultiDict, MultiMapping
 
 from sealtrail.api.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from sealtrail.errors import InputError
@@ -21,15 +23,23 @@ from sealtrail.errors import InputError
 TOKEN_SECONDS = 7 * 24 * 3600
 # Tokens that were released and would not have ended yet; beyond that the first one is forgotten.
 RELEASED_MAX = 10_000
+# A longer query has to be sent with its token: as part of both, it would make a Link that clients refuse to read.
+ASKED_BYTES_MAX = 1024
 _PAGING = ("perPage", "nextPageToken")
+
+Pairs: TypeAlias = list[tuple[str, str]]
 
 
 class _Token(msgspec.Struct, frozen=True, array_like=True):
-    """``ends`` is a Unix time in seconds; ``listing`` what it is for; ``place`` where that goes on."""
+    """``ends`` is a Unix time in seconds; ``listing`` what it is for; ``place`` where that goes on.
+
+    ``asked`` are the parameters of the listing, if they are few.
+    """
 
     ends: int
     listing: str
     place: str
+    asked: Pairs = []
 
 
 class PageTokens:
@@ -46,7 +56,9 @@ class PageTokens:
     def next_page(self, request: web.Request, place: str) -> dict[str, str]:
         """Return the headers that lead to the page after this one."""
         ends = int(self._clock()) + TOKEN_SECONDS
-        packed = msgspec.json.encode(_Token(ends, _listing(request), place))
+        asked = _asked(request.query)
+        kept = asked if len(msgspec.json.encode(asked)) <= ASKED_BYTES_MAX else []
+        packed = msgspec.json.encode(_Token(ends, _listing(request.path, asked), place, kept))
         token = base64.urlsafe_b64encode(packed).decode().rstrip("=")
         address = request.rel_url.update_query(nextPageToken=token)
         return {
@@ -62,17 +74,30 @@ class PageTokens:
         Raises:
             InputError: ``page_token_invalid``, ``page_token_expired``, ``query_parameter_repeated``.
         """
-        given = request.query.getall("nextPageToken", [])
-        if len(given) > 1:
-            raise InputError(
-                "query_parameter_repeated", "nextPageToken is given twice", pointer="nextPageToken"
-            )
-        if not given:
-            return None
-        token = _read(given[0])
-        if token.listing != _listing(request):
+        text = _given(request)
+        return None if text is None else self._place(text, _read(text), request.path, request.query)
+
+    def query(self, request: web.Request) -> MultiDict[str]:
+        """Return the request's parameters with what its token leads to in the token's place.
+
+        A token that comes without what was asked brings that with it.
+
+        Raises:
+            InputError: as :meth:`place`.
+        """
+        parameters = MultiDict(request.query)
+        text = _given(request)
+        if text is not None:
+            token = _read(text)
+            if not _asked(parameters):
+                parameters.extend(token.asked)
+            parameters["nextPageToken"] = self._place(text, token, request.path, parameters)
+        return parameters
+
+    def _place(self, text: str, token: _Token, path: str, parameters: MultiMapping[str]) -> str:
+        if token.listing != _listing(path, _asked(parameters)):
             raise _invalid("nextPageToken is of another listing")
-        if token.ends < self._clock() or _digest(given[0]) in self._released:
+        if token.ends < self._clock() or _digest(text) in self._released:
             raise InputError(
                 "page_token_expired",
                 "nextPageToken has ended, or was released",
@@ -80,18 +105,6 @@ class PageTokens:
                 advice="ask for the first page again",
             )
         return token.place
-
-    def query(self, request: web.Request) -> MultiDict[str]:
-        """Return the request's parameters with what its token leads to in the token's place.
-
-        Raises:
-            InputError: as :meth:`place`.
-        """
-        parameters = MultiDict(request.query)
-        place = self.place(request)
-        if place is not None:
-            parameters["nextPageToken"] = place
-        return parameters
 
     def release(self, token: str) -> None:
         """Let a token end now; harmless to repeat.
@@ -177,9 +190,23 @@ def _invalid(message: str) -> InputError:
     )
 
 
-def _listing(request: web.Request) -> str:
-    query = sorted((n, v) for n, v in request.query.items() if n not in _PAGING)
-    return sha256(msgspec.json.encode([request.path, query])).hexdigest()[:24]
+def _given(request: web.Request) -> str | None:
+    """Return the request's token, still to be read."""
+    given = request.query.getall("nextPageToken", [])
+    if len(given) > 1:
+        raise InputError(
+            "query_parameter_repeated", "nextPageToken is given twice", pointer="nextPageToken"
+        )
+    return given[0] if given else None
+
+
+def _asked(parameters: MultiMapping[str]) -> Pairs:
+    """Return what a listing is asked, whichever page of it."""
+    return sorted((n, v) for n, v in parameters.items() if n not in _PAGING)
+
+
+def _listing(path: str, asked: Pairs) -> str:
+    return sha256(msgspec.json.encode([path, asked])).hexdigest()[:24]
 
 
 def _digest(token: str) -> bytes:

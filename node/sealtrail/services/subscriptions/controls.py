@@ -65,13 +65,14 @@ def parse_subscription(tree: Any, presentation: Presentation) -> WantedSubscript
             f"signatureToken must be text of 1 to {TOKEN_CHARACTERS_MAX} characters",
             pointer="/signatureToken",
         )
-    given = {"stream": tree.get("stream"), "schedule": _fields_of(tree.get("schedule"))}
+    report_if_empty = tree.get("reportIfEmpty")
     return WantedSubscription(
         dest=dest,
         signature_token=token,
         controls=_controls(
-            **given,
-            report_if_empty=tree.get("reportIfEmpty", False),
+            stream=tree.get("stream"),
+            schedule=_fields_of(tree.get("schedule")),
+            report_if_empty=False if report_if_empty is None else report_if_empty,
             initial=tree.get("initialRecordTime"),
             presentation=presentation,
         ),
@@ -107,6 +108,8 @@ def _controls(
     initial: Any,
     presentation: Presentation,
 ) -> Controls:
+    if stream is False and schedule is not None:
+        stream = None  # says only what the schedule says as well
     if stream is not None and stream is not True:
         raise _fault("invalid", "stream can only be true", "/stream")
     if schedule is None and stream is None:
@@ -129,23 +132,25 @@ def _controls(
 
 
 def _fields_of(schedule: Any) -> dict[str, str] | None:
-    """Return a schedule's fields; numbers, which the OpenAPI's own examples have, as text."""
+    """Return a schedule's fields that are not null; numbers, which the OpenAPI's own examples have, as text."""
     if schedule is None:
         return None
     if not isinstance(schedule, dict):
         raise _fault("invalid", "schedule must be an object", "/schedule")
-    for name, value in schedule.items():
+    fields = {name: value for name, value in schedule.items() if value is not None}
+    for name, value in fields.items():
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise _fault("invalid", f"{name[:40]} must be text", f"/schedule/{name[:40]}")
-    return {name: str(value) for name, value in schedule.items()}
+    return {name: str(value) for name, value in fields.items()}
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool | None:
     if name not in given:
         return None
-    if given[name] not in ("true", "false"):
+    text = given[name].lower()
+    if text not in ("true", "false"):
         raise _fault("invalid", f"{name} must be true or false", f"/{name}")
-    return given[name] == "true"
+    return text == "true"
 
 
 def _time_ms(given: Any) -> int:
