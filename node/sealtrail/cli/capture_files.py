@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sealtrail.cli.capture_archives import is_archive, is_document_name, read_archive
 from sealtrail.cli.capture_sender import Outcome, Sender, problems_of
 from sealtrail.cli.documents import Part, split_content, split_documents
+from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, NotFoundError
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ def find_files(given: Iterable[Path]) -> Iterator[Path]:
         if path.is_dir():
             yield from _below(path)
         elif str(path) != "-" and not path.exists():
-            raise NotFoundError("file_missing", f"no file {path}", pointer=str(path))
+            raise NotFoundError("file_missing", f"no file {spelt(path)}", pointer=spelt(path))
         else:
             yield path
 
@@ -36,14 +37,14 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if is_document_name(name) or (is_archive(path) and not name.startswith(".")):
+            named = is_document_name(name) or (is_archive(path) and not name.startswith("."))
+            if named and path.is_file():  # a pipe would be waited for without an end
                 yield path
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(
-        "folder_unreadable", f"{error.filename}: {error.strerror}", pointer=str(error.filename)
-    ) from error
+    name = spelt(error.filename)
+    raise InputError("folder_unreadable", f"{name}: {error.strerror}", pointer=name) from error
 
 
 class FileCapture:
@@ -66,7 +67,7 @@ class FileCapture:
         """
         if not is_archive(path):
             return [
-                self._document(str(path), split_documents(path, self._batch_events), self._tell)
+                self._document(spelt(path), split_documents(path, self._batch_events), self._tell)
             ]
         outcomes: list[Outcome] = []
         faults: list[dict[str, Any]] = []
@@ -74,7 +75,7 @@ class FileCapture:
             parts = split_content(member.content, member.name, self._batch_events)
             outcomes.append(self._document(member.name, parts, _tell_nobody))
         if faults or not outcomes:
-            outcomes.append(Outcome(file=str(path), errors=faults))
+            outcomes.append(Outcome(file=spelt(path), errors=faults))
         self._tell(path.stat().st_size)
         return outcomes
 
