@@ -558,3 +558,14 @@ async def test_sensors_and_errors_are_asked_for_over_http(client: aiohttp.Client
         async with client.get("/events", params=parameters) as response:
             assert response.status == 200, await response.text()
             assert len(events_of(await response.json())) == count, parameters
+
+
+async def test_a_context_that_document_and_event_both_give_is_answered_once(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    own = {"ext": "https://ext.example/"}
+    twice = event(50, eventID="urn:uuid:50") | {"@context": [*CONTEXT, own], "ext:a": "1"}
+    await node.capture.capture(document(twice, **{"@context": [*CONTEXT, own]}))
+    async with client.get("/events/urn:uuid:50") as answer:
+        found = await answer.json(content_type=None)
+    assert found["@context"] == [*CONTEXT, own]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,30 @@ def test_nothing_heavy_is_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr
+
+
+def test_folders_and_archives_are_hashed_document_by_document(tmp_path: Path) -> None:
+    documents = [json.dumps(case["document"]) for case in CASES]
+    folder = tmp_path / "in"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.json").write_text(documents[0])
+    (folder / "b.json.gz").write_bytes(gzip.compress(documents[1].encode()))
+    (folder / "note.txt").write_text("no document")
+    with zipfile.ZipFile(folder / "deeper" / "c.zip", "w") as archive:
+        archive.writestr("two.jsonl", "\n".join(documents[2:4]))
+        archive.writestr("three.json", documents[4])
+    result = run("--json", folder)
+    assert result.exit_code == 0, result.stderr
+    found = lines(result)
+    assert [each["event_hash"] for each in found] == [case["hash"] for case in CASES]
+    archived = f"{folder}/deeper/c.zip:two.jsonl"
+    assert [(e["file"], e["document"]) for e in found[2:4]] == [(archived, 0), (archived, 1)]
+
+
+def test_a_broken_archive_is_told_and_the_rest_of_its_folder_hashed(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no archive")
+    (tmp_path / "b.json").write_text(json.dumps(CASES[0]["document"]))
+    result = run("--json", tmp_path)
+    assert result.exit_code == 2
+    assert json.loads(result.stderr)["error"]["code"] == "archive_malformed"
+    assert [each["event_hash"] for each in lines(result)] == [CASES[0]["hash"]]

@@ -114,6 +114,13 @@ def test_an_object_event_holds_all_of_its_parts() -> None:
     assert event.extensions[1].children[0].text == "1"
 
 
+def test_a_sensor_report_of_an_exception_needs_no_measurement() -> None:
+    report = {"exception": "ERROR_CONDITION", "uriValue": "https://e.example/827"}
+    event = recorded(pack_event(sensorElementList=[{"sensorReport": [report]}])).event
+    assert isinstance(event, ObjectEvent)
+    assert event.sensor_element_list[0].reports == (tuple(report.items()),)
+
+
 @pytest.mark.parametrize("count", [1, 20])
 def test_packs_whose_urns_begin_in_capitals_are_the_same_items(count: int) -> None:
     packs = [f"urn:epc:id:sgtin:0614141.107346.a{n}" for n in range(count)]

@@ -83,6 +83,12 @@ def test_a_quantity_that_is_nil_is_none() -> None:
     assert form(f"<quantityList>{late}</quantityList>")["quantityList"] == [{"epcClass": "urn:a:b"}]
 
 
+def test_a_report_that_tells_of_an_exception_has_no_type() -> None:
+    late = '<sensorElement><sensorReport exception="gs1:ALARM_CONDITION" booleanValue="true"/></sensorElement>'
+    (element,) = form(f"<sensorElementList>{late}</sensorElementList>")["sensorElementList"]
+    assert element == {"sensorReport": [{"booleanValue": True, "exception": "ALARM_CONDITION"}]}
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -12,6 +12,7 @@ import pytest
 
 from capture_events import CONTEXT, event
 from sealtrail.epcis import parse_document
+from sealtrail.epcis.context import read_context
 from sealtrail.epcis.views import (
     MEDIA_TYPES,
     STANDARD_CONTEXT,
@@ -19,6 +20,7 @@ from sealtrail.epcis.views import (
     Header,
     capture_frame,
     common_context,
+    distinct_context,
     encode_view,
     translate,
     write_capture_document,
@@ -72,6 +74,15 @@ def test_an_event_alone_is_read_back_as_the_same(form: Form) -> None:
     assert not isinstance(before, Exception)
     assert not isinstance(after, Exception)
     assert after.event_hash == before.event_hash
+
+
+def test_no_part_of_a_context_stands_twice_and_the_last_definition_holds() -> None:
+    one, other = {"ext": "https://one.example/"}, {"ext": "https://other.example/"}
+    given = [*CONTEXT, one, other, *CONTEXT, one]
+    assert distinct_context(given) == [*CONTEXT, other, one]
+    assert distinct_context(CONTEXT[0]) == CONTEXT[0]
+    meanings = [read_context(each).own_namespaces for each in (given, distinct_context(given))]
+    assert meanings[0] == meanings[1] == one
 
 
 def test_no_events_have_the_standard_context() -> None:
@@ -177,6 +188,11 @@ def test_a_wrong_check_digit_is_not_mended_on_the_way() -> None:
     right, wrong = PACK_LINK, PACK_LINK.replace("04012345111118", "04012345111119")
     found = translate({"epcList": [right, wrong]}, lambda i: to_urn(i, prefixes) or i)
     assert found == {"epcList": [PACK, wrong]}
+
+
+def test_what_a_list_names_in_both_forms_is_translated_to_one() -> None:
+    found = translate({"epcList": [PACK, PLACE, PACK_LINK]}, to_digital_link)
+    assert found == translate({"epcList": [PACK, PLACE]}, to_digital_link)
 
 
 def test_translation_does_not_change_the_event_hash() -> None:

@@ -18,10 +18,11 @@ from typing import Any
 import click
 import msgspec
 
-from sealtrail.cli.capture_files import FileCapture, find_files
+from sealtrail.cli.capture_files import FileCapture
 from sealtrail.cli.capture_journal import Journal
 from sealtrail.cli.capture_sender import Outcome, Sender
 from sealtrail.cli.capture_watch import Taken, Watch
+from sealtrail.cli.document_files import find_files
 from sealtrail.cli.output import common_options, plain, print_json, say, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import InputError

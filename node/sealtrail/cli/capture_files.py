@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sealtrail.cli.capture_archives import is_archive, is_document_name, read_archive
+from sealtrail.cli.capture_archives import is_archive, read_archive
 from sealtrail.cli.capture_sender import Outcome, Sender, problems_of
 from sealtrail.cli.documents import Part, split_content, split_documents
 from sealtrail.errors import InputError, NotFoundError
 
 T = TypeVar("T")
-
-
-def find_files(given: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that are given, and in place of a folder the documents and archives below it, by name.
-
-    Raises:
-        NotFoundError: ``file_missing``.
-        InputError: ``folder_unreadable``.
-    """
-    for path in given:
-        if path.is_dir():
-            yield from _below(path)
-        elif str(path) != "-" and not path.exists():
-            raise NotFoundError("file_missing", f"no file {path}", pointer=str(path))
-        else:
-            yield path
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(parent, name)
-            if is_document_name(name) or (is_archive(path) and not name.startswith(".")):
-                yield path
-
-
-def _unreadable(error: OSError) -> None:
-    raise InputError(
-        "folder_unreadable", f"{error.filename}: {error.strerror}", pointer=str(error.filename)
-    ) from error
 
 
 class FileCapture:

@@ -1,21 +1,24 @@
 """``sealtrail hash``: event hash and content hash of the events in files. Needs no node and no configuration.
 
 A file holds one EPCIS document (or event, or list of events) in JSON or XML, or one a line (JSON lines). Lines are
-read one by one, so that a file of any size can be hashed.
+read one by one, so that a file of any size can be hashed. Folders and archives are read as ``sealtrail capture`` does.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import click
 import msgspec
 import orjson
 
+from sealtrail.cli.capture_archives import is_archive, read_members
+from sealtrail.cli.document_files import find_files
 from sealtrail.epcis import (
     HashedEvent,
     Limits,
@@ -37,6 +40,7 @@ _LIMITS = Limits(
     content_bytes_max=1024 * 1024 * 1024,
     items_count_max=10_000_000,
 )
+T = TypeVar("T")
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
 _is_vector_line = re.compile(rb'\s*\{\s*"document"\s*:').match
 
@@ -54,36 +58,32 @@ def hash_command(
 ) -> None:
     """Print event hash, content hash and place of every event in FILE… ("-": standard input).
 
-    A FILE is an EPCIS document in JSON or in XML, or has one in JSON a line. What is refused is told on stderr, the
-    rest is still hashed, and the exit code is then 2. Documents and events are counted from 0.
+    A FILE is an EPCIS document in JSON or in XML, or has one in JSON a line, or is an archive of documents (.zip, .tar,
+    .tar.gz, .gz), or a folder of all these. What is refused is told on stderr, the rest is still hashed, and the exit
+    code is then 2. Documents and events are counted from 0.
     """
     refused = False
-    for name in files:
-        for number, document in _guarded(name, as_json):
-            refused = not _hash(name, number, document, as_json, with_pre_hash) or refused
-            if document is None:
-                break
+    faults: list[str] = []
+    for given in files:
+        for name in _guarded(_files(given), given, faults, as_json):
+            for place, document in _guarded(_documents(name), name, faults, as_json):
+                refused = not _hash(place, document, as_json, with_pre_hash) or refused
     sys.stdout.flush()
-    if refused:
+    if refused or faults:
         ctx.exit(InputError.exit_code)
 
 
-def _guarded(name: str, as_json: bool) -> Iterator[tuple[int, bytes | None]]:
-    """Yield the documents of a file; None in the place of a file that can't be read."""
+def _guarded(items: Iterator[T], name: str, faults: list[str], as_json: bool) -> Iterator[T]:
+    """Yield items up to one that can't be read; tell why not."""
     try:
-        yield from enumerate(_documents(name))
+        yield from items
     except SealtrailError as error:
+        faults.append(error.code)
         _complain(error, {"file": name}, as_json)
-        yield 0, None
 
 
-def _hash(
-    name: str, number: int, document: bytes | None, as_json: bool, with_pre_hash: bool
-) -> bool:
+def _hash(place: dict[str, Any], document: bytes, as_json: bool, with_pre_hash: bool) -> bool:
     """Print what one document holds; tell whether all of it was accepted."""
-    if document is None:
-        return False
-    place: dict[str, Any] = {"file": name, "document": number}
     try:
         document = _unwrapped(document)
         events = hash_document(document, media_type=detect_media_type(document), limits=_LIMITS)
@@ -142,23 +142,47 @@ def _complain(error: SealtrailError, place: dict[str, Any], as_json: bool) -> No
         click.echo(f"  → {error.advice}", err=True)
 
 
-def _documents(name: str) -> Iterator[bytes]:
-    """Yield the documents of a file: its lines if the first is whole, else all of it as one.
+def _files(given: str) -> Iterator[str]:
+    """Yield a file as it was given; of a folder, the documents and archives in it and below it.
+
+    Raises:
+        InputError: ``folder_unreadable``.
+    """
+    path = Path(given)
+    if given != "-" and path.is_dir():
+        yield from map(str, find_files([path]))
+    else:
+        yield given
+
+
+def _documents(name: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield the documents of a file, of each in it if it is an archive, and where each stands.
 
     Raises:
         NotFoundError: ``file_missing``.
-        InputError: ``file_unreadable``.
+        InputError: ``file_unreadable``, and those of :func:`~sealtrail.cli.capture_archives.read_members`.
+        TooLargeError: ``archive_too_large``, ``file_too_large``.
     """
     if name == "-":
-        yield from _split(sys.stdin.buffer, lines=False)
+        yield from _placed(name, sys.stdin.buffer)
         return
     try:
         with Path(name).open("rb") as file:
-            yield from _split(file, lines=name.endswith(_LINE_SUFFIXES))
+            if not is_archive(Path(name)):
+                yield from _placed(name, file)
+                return
+            for member in read_members(file, name):
+                yield from _placed(member.name, io.BytesIO(member.content))
     except FileNotFoundError:
         raise NotFoundError("file_missing", f"There is no file {name}.") from None
     except OSError as error:
         raise InputError("file_unreadable", f"{name} can't be read: {error.strerror}.") from None
+
+
+def _placed(name: str, file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield the documents of an opened file: its lines if the first is whole, else all of it as one."""
+    for number, document in enumerate(_split(file, lines=name.endswith(_LINE_SUFFIXES))):
+        yield {"file": name, "document": number}, document
 
 
 def _split(file: BinaryIO, *, lines: bool) -> Iterator[bytes]:

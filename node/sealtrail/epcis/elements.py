@@ -158,7 +158,7 @@ def standard_words(event: dict[str, Any]) -> dict[str, str]:
     for element in event.get("sensorElementList", ()):
         for report in element["sensorReport"]:
             uses += [
-                (MEASUREMENT, report["type"]),
+                (MEASUREMENT, report.get("type")),
                 (SENSOR_ALERT, report.get("exception")),
                 (COMPONENT, report.get("component")),
             ]

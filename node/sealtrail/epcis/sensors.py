@@ -124,8 +124,10 @@ def _reports(value: Any, scope: Scope, extensions: list[Extension]) -> list[tupl
     for index, report in enumerate(value):
         try:
             pairs = _pairs(report, _REPORT, scope, extensions)
-            if "type" not in report:
-                raise located(InputError("field_missing", "A sensor report has no type."), "type")
+            # one that tells of an exception need not have measured: GS1's XML schema and examples have such
+            if "type" not in report and "exception" not in report:
+                message = "A sensor report has neither type nor exception."
+                raise located(InputError("field_missing", message), "type")
         except InputError as error:
             raise located(error, index) from None
         reports.append(pairs)

@@ -44,6 +44,23 @@ class Frame(msgspec.Struct, frozen=True):
     context: Any = None
 
 
+def distinct_context(context: Any) -> Any:
+    """Return a context in which no part stands twice, and which means the same.
+
+    A document and its event may both have had one. What is only referred to stays where it came first; of definitions
+    the last holds, because it is over those before it.
+    """
+    if not isinstance(context, list) or len(context) < 2:
+        return context
+    keys = [orjson.dumps(part, option=orjson.OPT_SORT_KEYS) for part in context]
+    last = {key: index for index, key in enumerate(keys)}
+    return [
+        part
+        for index, (key, part) in enumerate(zip(keys, context, strict=True))
+        if (index == last[key] if isinstance(part, dict) else key not in keys[:index])
+    ]
+
+
 def common_context(views: Sequence[dict[str, Any]]) -> Any:
     """Return the context for a document of these events: the one that all share, else the standard's alone."""
     contexts = {orjson.dumps(view.get("@context")) for view in views}

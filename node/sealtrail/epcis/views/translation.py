@@ -38,7 +38,8 @@ def _one(value: str, convert: Convert) -> str:
 
 
 def _each(value: list[str], convert: Convert) -> list[str]:
-    return [convert(identifier) for identifier in value]
+    # what was named in both forms comes out in one: GS1's schema wants it once
+    return list(dict.fromkeys(convert(identifier) for identifier in value))
 
 
 def _member(name: str, value: dict[str, Any], convert: Convert) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sealtrail.epcis import json_form
-from sealtrail.epcis.views import translate, write_event, write_query_document
+from sealtrail.epcis.views import distinct_context, translate, write_event, write_query_document
 from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.receipts import rfc3339, rfc3339_if_spelt
 from sealtrail.store.events import StoredEvent, require_content
@@ -18,7 +18,8 @@ QUERY_NAME = "SimpleEventQuery"
 
 
 def event_view(event: StoredEvent) -> dict[str, Any]:
-    """Return the event as EPCIS JSON, in whichever binding it came; its ``@context`` is the one it was recorded with.
+    """Return the event as EPCIS JSON, in whichever binding it came; its ``@context`` says what the one says that it was
+    recorded with.
 
     A record time that cannot be spelt is left out; the entry's leaf has it.
 
@@ -26,6 +27,7 @@ def event_view(event: StoredEvent) -> dict[str, Any]:
         NotFoundError, IntegrityError: the content is erased, or damaged.
     """
     view = json_form(require_content(event))
+    view["@context"] = distinct_context(view["@context"])
     view.setdefault("eventID", event.event_id)
     record_time = rfc3339_if_spelt(event.record_time_ms)
     if record_time is not None:
