@@ -112,6 +112,32 @@ async def test_one_bad_file_does_not_keep_the_others_back(
     assert found["c.json"]["captured"] == 1
 
 
+async def test_what_a_document_says_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b]0;mine\x07\u202e\n"
+    (tmp_path / "a.json").write_bytes(document(event(1, **{hostile: 1})))
+    async with capture_node(tmp_path / "node.db") as node:
+        where = ("--node", node.url, "--token", TOKEN, "--no-journal")
+        assert await run("capture", str(tmp_path / "a.json"), *where) == 2
+    told_of = capsys.readouterr()
+    assert "mine" in told_of.err
+    assert not any(c in told_of.out + told_of.err for c in "\x1b\x07\u202e")
+
+
+async def test_pipes_and_names_that_are_no_text_stop_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.json")
+    (folder / os.fsdecode(b"a\xff.json")).write_bytes(document(event(1)))
+    async with capture_node(tmp_path / "node.db") as node:
+        where = ("--node", node.url, "--token", TOKEN, "--no-journal")
+        assert await run("capture", str(folder), "--json", *where) == 0
+    assert {name: each["captured"] for name, each in told(capsys).items()} == {"a\\xff.json": 1}
+
+
 async def test_what_is_not_the_files_fault_ends_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -265,3 +265,37 @@ async def test_pipelined_requests_are_answered_in_order(node: CaptureNode) -> No
         assert b" 200 " in await reader.readuntil(b'alive"}')
     assert b" 401 " in await reader.readline()
     writer.close()
+
+
+@pytest.mark.parametrize("accept", [b"*/*", b"application/problem+xml"])
+@pytest.mark.parametrize(
+    ("request_line", "header"),
+    [
+        (b"GET /events", b"GS1-EPC-Format: \xe9"),
+        (b"GET /events", b"GS1-Extensions: x=urn:\xe9"),
+        (b"GET /events", b"GS1-EPCIS-Min: \xe9"),
+        (b"POST /queries", b"GS1-Extensions: x=urn:\xe9"),
+        (b"POST /queries", b"Content-Type: \xe9"),
+        (b"POST /queries", b"Content-Encoding: \xe9"),
+        (b"POST /capture", b"GS1-Capture-Error-Behaviour: \xe9"),
+        (b"POST /capture", b"Content-Type: application/xml; charset=\xe9"),
+        (b"POST /capture", b"GS1-EPC-Format: \xe9"),
+    ],
+)
+async def test_a_header_that_is_no_text_is_refused_with_a_code(
+    node: CaptureNode, request_line: bytes, header: bytes, accept: bytes
+) -> None:
+    body = b'{"name": "a", "query": {}}'
+    given = [
+        request_line + b" HTTP/1.1",
+        b"Host: node",
+        b"Authorization: Bearer " + TOKEN.encode(),
+        b"Content-Length: %d" % len(body),
+        b"Accept: " + accept,
+        header,
+    ]
+    if not header.startswith(b"Content-Type"):
+        given.append(b"Content-Type: application/json")
+    status, answer = await answer_to(node, b"\r\n".join(given) + b"\r\n\r\n" + body)
+    assert 400 <= status < 500, answer
+    assert b"code" in answer

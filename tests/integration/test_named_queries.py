@@ -128,6 +128,18 @@ async def test_lists_come_in_pages(client: aiohttp.ClientSession, what: str) -> 
     assert found == [2, 1]
 
 
+async def test_a_page_of_long_queries_has_fewer(client: aiohttp.ClientSession) -> None:
+    for n in range(19):
+        await make_query(client, f"q{n}", **{"@context": {"x": "urn:x:" + "a" * 230_000}})
+    found, place = [], "/queries?perPage=1000"
+    while place:
+        async with client.get(place) as response:
+            found.append([each["name"] for each in await response.json()])
+            place = str(response.links["next"]["url"].relative()) if response.links else ""
+    assert [len(page) for page in found] == [18, 1]
+    assert [name for page in found for name in page] == [f"q{n}" for n in range(19)]
+
+
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -80,6 +81,12 @@ def test_names_that_lead_elsewhere_are_only_names(
     before = sorted(tmp_path.rglob("*"))
     assert [m.content for m in read_archive(path)] == [b"1", b"2"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_that_is_no_text_is_spelt_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    write_tar(path, {os.fsdecode(b"a\xff.json"): b"{}"})
+    assert [m.name for m in read_archive(path)] == [f"{path}:a\\xff.json"]
 
 
 def test_a_member_without_a_name_is_no_document(tmp_path: Path) -> None:

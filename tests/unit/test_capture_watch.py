@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from sealtrail.cli.capture_sender import Outcome
-from sealtrail.cli.capture_watch import Taken, Watch
+from sealtrail.cli.capture_watch import REASON, Taken, Watch
+from sealtrail.cli.output import spelt
 from sealtrail.errors import (
     ForbiddenError,
     InputError,
@@ -60,7 +62,7 @@ class Watched:
             self.meanwhile.pop(0)()
         self.captured.append(content)
         errors: list[dict[str, Any]] = [{"code": "bad"}] if content.startswith(b"bad") else []
-        return [Outcome(file=str(path), events=1, errors=errors)]
+        return [Outcome(file=spelt(path), events=1, errors=errors)]
 
     def watch(self, *steps: Step, once: bool = False) -> Steps:
         stop = Steps(*steps)
@@ -84,7 +86,8 @@ class Watched:
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
-    return Watched(tmp_path)
+    (tmp_path / "in").mkdir()
+    return Watched(tmp_path / "in")
 
 
 def fault(error: SealtrailError) -> Step:
@@ -151,6 +154,44 @@ def test_files_of_the_same_name_are_all_kept(watched: Watched) -> None:
     assert watched.names("refused") == [
         "a-2.json", "a-2.json.reason.json", "a.json", "a.json.reason.json",
     ]  # fmt: skip
+
+
+def test_a_link_is_left_alone_wherever_it_leads(watched: Watched) -> None:
+    (watched.folder.parent / "secret.json").write_bytes(b"bad")
+    (watched.folder / "a.json").symlink_to(watched.folder.parent / "secret.json")
+    (watched.folder / "round.json").symlink_to("round.json")
+    watched.put("b.json", b"good")()
+    watched.watch(nothing, nothing)
+    assert watched.captured == [b"good"]
+    assert (watched.folder / "a.json").is_symlink()
+
+
+def test_a_reason_is_not_written_through_a_link(watched: Watched) -> None:
+    kept = watched.folder.parent / "kept"
+    kept.write_bytes(b"mine")
+    (watched.folder / "refused").mkdir()
+    (watched.folder / "refused" / ".a.reason.json").symlink_to(kept)
+    watched.put("a", b"bad")()
+    watched.watch(nothing, nothing)
+    assert kept.read_bytes() == b"mine"
+    assert json.loads((watched.folder / "refused" / "a.reason.json").read_bytes())["file"]
+
+
+@pytest.mark.parametrize("name", ["a" * 250 + ".json", "é" * 125 + ".json", "a." + "b" * 253])
+def test_a_name_without_room_for_more_is_cut_when_it_is_moved(watched: Watched, name: str) -> None:
+    for _ in range(2):
+        watched.put(name, b"bad")()
+        watched.watch(nothing, nothing)
+    assert len([found for found in watched.names("refused") if found.endswith(REASON)]) == 2
+    assert len(watched.names("refused")) == 4
+    assert not watched.names()
+
+
+def test_a_name_that_is_no_text_is_spelt_out(watched: Watched) -> None:
+    (watched.folder / os.fsdecode(b"a\xff.json")).write_bytes(b"bad")
+    watched.watch(nothing, nothing)
+    (reason,) = (watched.folder / "refused").glob("*.reason.json")
+    assert json.loads(reason.read_bytes())["file"].endswith("a\\xff.json")
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,31 @@ def test_a_hostile_document_is_refused_whole(doctype: str, late: str, code: str)
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_second_byte_order_mark_hides_no_entities(encoding: str) -> None:
+    text = document(event(late='<x:a b="&c;"/>'), doctype=BOMB).decode()
+    body = text[text.index("<!DOCTYPE") :]
+    with pytest.raises(InputError) as caught:
+        parse_document(f"\ufeff\ufeff{body}".encode(encoding), media_type=XML_MEDIA_TYPE)
+    assert caught.value.code == "xml_malformed"
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE a" + " " * 2_000_000 + "x>",
+        "<!DOCTYPE a SYSTEM ''" + " " * 2_000_000 + "x>",
+        "<!DOCTYPE " + "a" * 2_000_000 + "[x]>",
+        "<!DOCTYPE a [" + "<!---->" * 200_000 + "x]>",
+    ],
+    ids=["blanks", "blanks behind an address", "a name", "comments"],
+)
+def test_a_long_document_type_is_looked_at_once(doctype: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_document(document(event(), doctype=doctype), media_type=XML_MEDIA_TYPE)
+    assert caught.value.code == "xml_declarations_refused"
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

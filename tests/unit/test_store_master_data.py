@@ -202,6 +202,13 @@ def is_news(said: list[Said], one: Said) -> bool:
     return not any(k[0] == name and k[2] in ("put", source) for k in known)
 
 
+def test_of_long_versions_fewer_are_given_and_the_newest_first(store: sqlite3.Connection) -> None:
+    for n in range(4):
+        say(store, element(f"{n}" * 2_000_000), n)
+    found = masterdata.versions(store, "urn:x:a", limit=10)
+    assert [str(each.element.attributes[0].value)[0] for each in found] == ["3", "2"]
+
+
 @given(st.lists(SAID, max_size=12))
 def test_what_holds_is_what_the_rule_says(listed: list[Said]) -> None:
     store = opened()

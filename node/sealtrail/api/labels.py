@@ -5,6 +5,7 @@ It says what it was asked for and nothing that this node knows, so that any toke
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from aiohttp import web
@@ -20,6 +21,8 @@ _OPTIONS = frozenset(
 )
 _SCALE = 4
 _STEM_CHARACTERS_MAX = 200
+# RFC 3986's own characters without those of a query or fragment, behind which a key would be none
+_is_stem = re.compile(r"https?://[A-Za-z0-9\-._~:/@!$&'()*+,;=%\[\]]+").fullmatch
 
 
 def routes() -> list[web.RouteDef]:
@@ -76,14 +79,14 @@ def _symbology(text: str) -> Symbology:
 def _scale(text: str | None) -> int:
     if text is None:
         return _SCALE
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= SCALE_MAX:
+    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= SCALE_MAX:
         return int(text)
     raise _invalid("scale", text, f"1 to {SCALE_MAX} pixels a module")
 
 
 def _stem(request: web.Request) -> str:
     stem = request.query.get("stem", DIGITAL_LINK)
-    if not stem.startswith(("http://", "https://")) or len(stem) > _STEM_CHARACTERS_MAX:
+    if len(stem) > _STEM_CHARACTERS_MAX or not _is_stem(stem):
         raise _invalid(
             "stem", stem, f"an http or https URL of at most {_STEM_CHARACTERS_MAX} characters"
         )

@@ -99,8 +99,14 @@ _HTTP = {
 }
 
 
+def _legible(value: Any) -> Any:
+    """Return what can be written: a header's octets that are no UTF-8 may be quoted in a text."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
 def _response(document: dict[str, Any], headers: Mapping[str, str], accept: str) -> web.Response:
     in_xml = (choose(accept, _BINDINGS) or PROBLEM) in _BINDINGS[3:]
+    document = {name: _legible(value) for name, value in document.items()}
     return web.Response(
         body=problem_xml(document) if in_xml else msgspec.json.encode(document),
         status=document["status"],

@@ -192,8 +192,7 @@ def _show(outcome: Outcome) -> None:
     )
     for e in outcome.errors[:20]:
         line = f"line {e['line']} " if "line" in e else ""
-        say(
-            f"    {line}{e.get('pointer', '')} {e.get('detail') or e.get('title')} [{e.get('code')}]"
-        )
+        what = f"{line}{e.get('pointer', '')} {e.get('detail') or e.get('title')} [{e.get('code')}]"
+        say(f"    {plain(what)}")
     if len(outcome.errors) > 20:
         say(f"    … and {len(outcome.errors) - 20} more; --json lists all")

@@ -19,6 +19,7 @@ from typing import IO, Protocol, cast
 import msgspec
 
 from sealtrail.cli.documents import FILE_BYTES_MAX, require_size
+from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, TooLargeError
 
 MEMBERS_MAX = 100_000
@@ -69,10 +70,10 @@ def read_archive(path: Path) -> Iterator[Member]:
         file = path.open("rb")
     except OSError as error:
         raise InputError(
-            "file_unreadable", f"{path}: {error.strerror}", pointer=str(path)
+            "file_unreadable", f"{spelt(path)}: {error.strerror}", pointer=spelt(path)
         ) from error
     with file:
-        yield from read_members(file, str(path))
+        yield from read_members(file, spelt(path))
 
 
 def read_members(file: IO[bytes], archive: str) -> Iterator[Member]:
@@ -121,7 +122,7 @@ def _tar(file: IO[bytes], archive: str) -> Iterator[Member]:
             if info.isreg() and _is_taken(info.name, archive):
                 member = opened.extractfile(info)
                 if member is not None:
-                    yield Member(f"{archive}:{info.name}", member.read(FILE_BYTES_MAX + 1))
+                    yield Member(f"{archive}:{spelt(info.name)}", member.read(FILE_BYTES_MAX + 1))
 
 
 def _gzip(file: IO[bytes], archive: str) -> Iterator[Member]:

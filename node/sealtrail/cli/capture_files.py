@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sealtrail.cli.capture_archives import is_archive, read_archive
 from sealtrail.cli.capture_sender import Outcome, Sender, problems_of
 from sealtrail.cli.documents import Part, split_content, split_documents
+from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, NotFoundError
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ class FileCapture:
         """
         if not is_archive(path):
             return [
-                self._document(str(path), split_documents(path, self._batch_events), self._tell)
+                self._document(spelt(path), split_documents(path, self._batch_events), self._tell)
             ]
         outcomes: list[Outcome] = []
         faults: list[dict[str, Any]] = []
@@ -42,7 +43,7 @@ class FileCapture:
             parts = split_content(member.content, member.name, self._batch_events)
             outcomes.append(self._document(member.name, parts, _tell_nobody))
         if faults or not outcomes:
-            outcomes.append(Outcome(file=str(path), errors=faults))
+            outcomes.append(Outcome(file=spelt(path), errors=faults))
         self._tell(path.stat().st_size)
         return outcomes
 

@@ -10,6 +10,8 @@ file system, network shares included. It is captured first, then the reason of a
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from sealtrail.cli.capture_sender import Outcome
+from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, RateLimitedError, UnavailableError
 
 DONE, REFUSED = "done", "refused"
@@ -25,6 +28,10 @@ REASON = ".reason.json"
 UNFINISHED = (".part", ".tmp")
 """How the names of files end that somebody still writes; so is what begins with a dot."""
 BACK_OFF_SECONDS = (1.0, 60.0)
+NAME_BYTES_MAX = (
+    255 - len("." + REASON) - len("-1000000")
+)  # file systems have room for 255 as a rule
+_SUFFIX_BYTES_MAX = 20
 
 Look = tuple[int, int]  # size and time of the last change
 
@@ -85,8 +92,8 @@ class Watch:
         except OSError as error:
             raise InputError(
                 "folder_unusable",
-                f"{error.filename or self._folder}: {error.strerror or error}",
-                pointer=str(self._folder),
+                f"{spelt(error.filename or self._folder)}: {error.strerror or error}",
+                pointer=spelt(self._folder),
                 advice="files are moved inside it: it must be there, and may be written to",
             ) from error
 
@@ -119,8 +126,8 @@ class Watch:
         refused = any(each.errors for each in outcomes)
         target = _free(self._folder / (REFUSED if refused else DONE) / path.name)
         taken = Taken(
-            file=str(path),
-            moved_to=str(target),
+            file=spelt(path),
+            moved_to=spelt(target),
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             documents=outcomes,
         )
@@ -148,25 +155,38 @@ class Watch:
 
 
 def _look_at(path: Path) -> Look | None:
-    """Return how a file looks; None if it is none, or gone."""
+    """Return how a file looks; None if it is none, or gone.
+
+    A link is none: whoever may put something here may not thereby read what only the watching user can.
+    """
     try:
-        status = path.stat()
-        return (status.st_size, status.st_mtime_ns) if path.is_file() else None
+        status = path.lstat()
     except FileNotFoundError:
         return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _free(path: Path) -> Path:
-    """Return the path, or one beside it with a number, so that no file of the same name is lost."""
-    found, number = path, 1
+    """Return the path, or one beside it with a number, so that no file of the same name is lost.
+
+    A name is cut that would leave no room for the number, or for its reason's name.
+    """
+    stem, suffix = path.stem, path.suffix
+    if len(os.fsencode(path.name)) > NAME_BYTES_MAX:
+        suffix = suffix if len(os.fsencode(suffix)) <= _SUFFIX_BYTES_MAX else ""
+        most = NAME_BYTES_MAX - len(os.fsencode(suffix))
+        stem = os.fsencode(path.stem)[:most].decode(errors="ignore")
+    found, number = path.with_name(stem + suffix), 1
     while found.exists():
         number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        found = path.with_name(f"{stem}-{number}{suffix}")
     return found
 
 
 def _write_reason(target: Path, taken: Taken) -> None:
     reason = target.with_name(target.name + REASON)
     beside = target.with_name(f".{target.name}{REASON}")
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(taken), indent=2) + b"\n")
+    beside.unlink(missing_ok=True)  # of a crash; or a link, which would be written through
+    with beside.open("xb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(taken), indent=2) + b"\n")
     beside.replace(reason)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sealtrail.cli.capture_archives import is_archive, is_document_name
+from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, NotFoundError
 
 
@@ -21,7 +22,7 @@ def find_files(given: Iterable[Path]) -> Iterator[Path]:
         if path.is_dir():
             yield from _below(path)
         elif str(path) != "-" and not path.exists():
-            raise NotFoundError("file_missing", f"no file {path}", pointer=str(path))
+            raise NotFoundError("file_missing", f"no file {spelt(path)}", pointer=spelt(path))
         else:
             yield path
 
@@ -31,11 +32,11 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if is_document_name(name) or (is_archive(path) and not name.startswith(".")):
+            named = is_document_name(name) or (is_archive(path) and not name.startswith("."))
+            if named and path.is_file():  # a pipe would be waited for without an end
                 yield path
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(
-        "folder_unreadable", f"{error.filename}: {error.strerror}", pointer=str(error.filename)
-    ) from error
+    name = spelt(error.filename)
+    raise InputError("folder_unreadable", f"{name}: {error.strerror}", pointer=name) from error

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.cli.output import spelt
 from sealtrail.cli.xml_documents import XmlPart, split_xml
 from sealtrail.epcis import MEDIA_TYPE, XML_MEDIA_TYPE, detect_media_type
 from sealtrail.errors import InputError, NotFoundError, TooLargeError
@@ -54,7 +55,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
             codes of :func:`~sealtrail.cli.xml_documents.split_xml`.
         TooLargeError: ``file_too_large``.
     """
-    yield from split_content(read_file(path), str(path), events_max)
+    yield from split_content(read_file(path), spelt(path), events_max)
 
 
 def split_content(content: bytes, name: str, events_max: int) -> Iterator[Part]:
@@ -104,17 +105,18 @@ def read_file(path: Path) -> bytes:
         InputError: ``file_unreadable``.
         TooLargeError: ``file_too_large``.
     """
+    name = spelt(path)
     try:
-        if str(path) == "-":
+        if name == "-":
             content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
         else:
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError as e:
-        raise NotFoundError("file_missing", f"no file {path}", pointer=str(path)) from e
+        raise NotFoundError("file_missing", f"no file {name}", pointer=name) from e
     except OSError as e:
-        raise InputError("file_unreadable", f"{path}: {e.strerror}", pointer=str(path)) from e
-    require_size(content, str(path))
+        raise InputError("file_unreadable", f"{name}: {e.strerror}", pointer=name) from e
+    require_size(content, name)
     return content
 
 

@@ -12,7 +12,7 @@ import click
 from sealtrail.cli.export_files import Exporter, Outcome, Parties
 from sealtrail.cli.export_spool import Asked, Spool
 from sealtrail.cli.node_client import NodeClient
-from sealtrail.cli.output import common_options, print_json, say, sign
+from sealtrail.cli.output import common_options, plain, print_json, say, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.epcis.views import Form
 from sealtrail.errors import InputError
@@ -195,6 +195,6 @@ def _report(outcome: Outcome, as_json: bool) -> None:
     if outcome.left_out:
         say(f"{outcome.left_out} events left out:")
         for each in outcome.left_out_events[:_LEFT_OUT_SHOWN]:
-            say(f"    {each.event_id} {each.pointer} [{each.code}]")
+            say(f"    {plain(f'{each.event_id} {each.pointer}')} [{each.code}]")
         if outcome.left_out > _LEFT_OUT_SHOWN:
             say("    … and more; --json lists the first 1,000")

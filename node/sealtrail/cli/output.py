@@ -88,6 +88,11 @@ def print_problem(
         click.echo(f"  → {plain(advice)}", err=True)
 
 
+def spelt(path: object) -> str:
+    """Return a path or name as text that can be written down: octets that are no UTF-8 spelt out."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def plain(text: str) -> str:
     """Return text with what doesn't print spelt out, ends of lines too.
 

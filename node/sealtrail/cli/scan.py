@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sealtrail.cli.output import common_options, print_json
+from sealtrail.cli.output import common_options, plain, print_json
 from sealtrail.gs1 import CompanyPrefixes
 from sealtrail.services.answers.company_prefixes import configured_lengths, published_length
 from sealtrail.services.answers.scan_view import scan_view
@@ -64,4 +64,5 @@ def _render(view: dict[str, Any]) -> list[str]:
             lines.append(f"  {name.replace('_', ' ')}: {view[name]}")
     lines += [f"  note: {note}" for note in view["notes"]]
     lines += [f"  problem: {problem['detail']}" for problem in view["problems"]]
-    return lines
+    # what a scanner sent may hold anything
+    return [lines[0], *map(plain, lines[1:])]

@@ -29,6 +29,7 @@ from sealtrail.store.masterdata_rows import (
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
+_VERSIONS_BYTES_MAX = 4 * 1024 * 1024
 # A row's times compared with one moment, given twice.
 HOLDS = "valid_from_ms <= ? AND (valid_until_ms IS NULL OR valid_until_ms > ?)"
 # A canonical identifier and all that is below it; values: the identifier, and a moment twice. Ends also where elements
@@ -255,12 +256,22 @@ def lists_products(connection: sqlite3.Connection, digits: str, at_ms: int) -> b
 
 
 def versions(connection: sqlite3.Connection, identifier: str, *, limit: int) -> list[Version]:
-    """Return the versions of an identifier in every vocabulary, the newest first, those that never held included."""
+    """Return the versions of an identifier in every vocabulary, the newest first, those that never held included.
+
+    Up to ``limit``, and up to 4 MiB of bodies, but one at least.
+    """
     rows = connection.execute(
         f"SELECT id, {_COLUMNS} FROM vocabulary_version WHERE id = ? ORDER BY version DESC LIMIT ?",
         (identifier, limit),
     )
-    return [_version(row) for row in rows]
+    found: list[Version] = []
+    octets = 0
+    for row in rows:
+        octets += len(row[3])
+        if found and octets > _VERSIONS_BYTES_MAX:
+            break
+        found.append(_version(row))
+    return found
 
 
 def page(

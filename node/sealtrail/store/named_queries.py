@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+PAGE_CHARACTERS_MAX = 4 * 1024 * 1024  # of definitions in one page
+
 
 class NamedQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One named query; ``definition`` is the JSON object that stands under ``query`` in the standard's form."""
@@ -57,14 +59,23 @@ def load_query(connection: sqlite3.Connection, name: str) -> NamedQuery | None:
 def list_queries(
     connection: sqlite3.Connection, *, after: int, limit: int
 ) -> tuple[list[NamedQuery], int | None]:
-    """Return the oldest queries after one, and the one to go on after (None: no more)."""
+    """Return the oldest queries after one, and the one to go on after (None: no more).
+
+    Fewer than ``limit`` if they have over 4 MiB together, but one at least.
+    """
     rows = connection.execute(
         "SELECT query_id, name, definition FROM named_query WHERE query_id > ?"
         " ORDER BY query_id LIMIT ?",
         (after, limit + 1),
-    ).fetchall()
-    more = rows[limit - 1][0] if len(rows) > limit else None
-    return [_query(row) for row in rows[:limit]], more
+    )
+    found: list[NamedQuery] = []
+    characters = 0
+    for row in rows:
+        characters += len(row[2])
+        if len(found) == limit or (found and characters > PAGE_CHARACTERS_MAX):
+            return found, found[-1].query_id
+        found.append(_query(row))
+    return found, None
 
 
 def delete_query(connection: sqlite3.Connection, name: str) -> bool:

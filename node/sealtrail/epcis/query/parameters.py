@@ -109,7 +109,7 @@ def parse_extensions(header: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, map(str.strip, header.split(","))):
         prefix, equals, namespace = part.partition("=")
-        if not (equals and prefix.strip() and ":" in namespace):
+        if not (equals and prefix.strip() and ":" in namespace and part.isprintable()):
             raise InputError(
                 "extensions_malformed",
                 f"{part[:100]!r} is not prefix=namespace",

@@ -17,7 +17,7 @@ from sealtrail.store import masterdata
 from sealtrail.store.database import Database
 from sealtrail.store.masterdata import Version
 
-VERSIONS_MAX = 100  # of one identifier in one answer, the newest
+VERSIONS_MAX = 100  # of one identifier in one answer, the newest; of long ones fewer
 PAGE_BYTES_MAX = 4 * 1024 * 1024  # of elements in one page, or one element
 
 
