@@ -482,8 +482,9 @@ async def test_a_token_that_is_none_is_refused(client: aiohttp.ClientSession, to
     for path in ("/bizSteps", "/epcs", "/events", "/capture"):
         status, problem, _ = await get(client, f"{path}?nextPageToken={token}")
         assert (status, problem["code"]) == (400, "page_token_invalid")
+    # GS1's OpenAPI document has no other answer, and afterwards it leads nowhere as one that was released
     async with client.delete(f"/nextPageToken/{token}") as response:
-        assert response.status == 400
+        assert response.status == 204
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", "", "9" * 400])

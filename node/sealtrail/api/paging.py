@@ -107,12 +107,12 @@ class PageTokens:
         return token.place
 
     def release(self, token: str) -> None:
-        """Let a token end now; harmless to repeat.
-
-        Raises:
-            InputError: it is none of this node's (``page_token_invalid``).
-        """
-        self._released[_digest(token)] = _read(token).ends
+        """Let a token end now; harmless to repeat, and of what is no token, which leads nowhere already."""
+        try:
+            ends = _read(token).ends
+        except InputError:
+            return
+        self._released[_digest(token)] = ends
         if len(self._released) > RELEASED_MAX:
             del self._released[next(iter(self._released))]
 
