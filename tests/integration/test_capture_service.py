@@ -11,7 +11,8 @@ import pytest
 
 from capture_events import bare, declaration, document, event, pack
 from capture_node import ANCHOR_DELAY_MS, DOMAIN, ITEM_SALT, SIGNER, services
-from sealtrail.epcis import Limits
+from sealtrail.epcis import XML_MEDIA_TYPE, Limits, json_form
+from sealtrail.epcis.views import write_event
 from sealtrail.errors import ConflictError, InputError, TooLargeError, UnavailableError
 from sealtrail.gs1 import canonical
 from sealtrail.log.tree import leaf_hash, verify_inclusion
@@ -62,6 +63,10 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with services(tmp_path / "node.db") as parts:
         yield World(*parts)
+
+
+def as_xml(event: bytes) -> bytes:
+    return write_event(json_form(event), form="xml-2.0")
 
 
 async def test_a_receipt_is_what_stands_in_the_log(world: World) -> None:
@@ -151,6 +156,28 @@ async def test_the_same_id_with_other_content_is_a_conflict(world: World) -> Non
         await world.capture.capture_event(bare(event(2, eventID="urn:uuid:1")))
     assert caught.value.code == "event_id_conflict"
     assert caught.value.context["recorded_entry_id"] == first.entry_id
+    assert world.log.size == 2
+
+
+async def test_a_twin_in_xml_under_the_same_id_is_kept_and_found_with_the_first(
+    world: World,
+) -> None:
+    given = bare(event(1, eventID="urn:uuid:1"))
+    first, _ = await world.capture.capture_event(given)
+    twin, duplicate = await world.capture.capture_event(as_xml(given), media_type=XML_MEDIA_TYPE)
+    assert not duplicate
+    assert twin.event_hash == first.event_hash
+    assert twin.content_hash != first.content_hash
+    again, duplicate = await world.capture.capture_event(as_xml(given), media_type=XML_MEDIA_TYPE)
+    assert (again, duplicate) == (twin, True)
+
+
+async def test_another_event_in_xml_under_the_same_id_is_a_conflict(world: World) -> None:
+    await world.capture.capture_event(bare(event(1, eventID="urn:uuid:1")))
+    other = as_xml(bare(event(2, eventID="urn:uuid:1")))
+    with pytest.raises(ConflictError) as caught:
+        await world.capture.capture_event(other, media_type=XML_MEDIA_TYPE)
+    assert caught.value.code == "event_id_conflict"
     assert world.log.size == 2
 
 

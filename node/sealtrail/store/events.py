@@ -84,12 +84,14 @@ class EntrySize(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What tells whether another event is the same, a conflict, or the one that is declared wrong."""
+    """What tells whether another event is the same, its twin, a conflict, or the one that is declared wrong."""
 
     event_id: str
     content_hash: bytes
     entry_id: bytes
     is_declaration: bool
+    media_type: str
+    event_hash: bytes
 
 
 Row: TypeAlias = tuple[
@@ -160,11 +162,13 @@ def known_ids(
     found: list[Known] = []
     for chunk in _chunks(event_ids):
         rows = connection.execute(
-            "SELECT event_id, event_hash, content_hash, entry_id, is_declaration FROM event"
+            "SELECT event_id, event_hash, content_hash, entry_id, is_declaration, media_type FROM event"
             f" WHERE {with_ids(chunk)} AND member = ? ORDER BY event_row",
             (*ids_values(chunk), member),
         )
-        found.extend(Known(_event_id(*row[:2]), row[2], row[3], bool(row[4])) for row in rows)
+        found.extend(
+            Known(_event_id(*row[:2]), row[2], row[3], bool(row[4]), row[5], row[1]) for row in rows
+        )
     return found
 
 

@@ -2,8 +2,8 @@
 
 A duplicate is the same content by the same member. The same event id with other content is a conflict,
 unless exactly one of the two carries an error declaration (EPCIS 2.0 section 7.4.1.2: it repeats the
-erroneous event's id). An equal event hash with other content is kept: ids that this node assigned don't
-conflict with each other.
+erroneous event's id), or they are twins: one in JSON and one in XML, with an equal event hash. An equal event hash
+with other content is kept: ids that this node assigned don't conflict with each other.
 """
 
 from __future__ import annotations
@@ -78,13 +78,20 @@ class _KnownIds:
     def add(self, draft: Draft, entry_id: bytes) -> None:
         if self._matters:
             event = draft.event
-            known = Known(draft.event_id, event.content_hash, entry_id, event.is_declaration)
+            known = Known(
+                draft.event_id,
+                event.content_hash,
+                entry_id,
+                event.is_declaration,
+                event.media_type,
+                event.event_hash,
+            )
             self._known.setdefault(draft.event_id, []).append(known)
 
 
 def _other(drafter: Drafter, draft: Draft, known: Sequence[Known]) -> Fresh | ConflictError:
     declares = draft.event.is_declaration
-    clash = next((k for k in known if k.is_declaration == declares), None)
+    clash = next((k for k in known if k.is_declaration == declares and not _twins(draft, k)), None)
     if clash is not None and draft.given_id:
         return _conflict(draft, clash)
     if draft.entry is not None:
@@ -92,6 +99,11 @@ def _other(drafter: Drafter, draft: Draft, known: Sequence[Known]) -> Fresh | Co
     declared = [k for k in known if not k.is_declaration][:1]
     references = [Reference(Relation.CORRECTS, k.entry_id) for k in declared]
     return Fresh(draft, drafter.sign(draft, references))
+
+
+def _twins(draft: Draft, known: Known) -> bool:
+    event = draft.event
+    return event.media_type != known.media_type and event.event_hash == known.event_hash
 
 
 def _conflict(draft: Draft, clash: Known) -> ConflictError:
