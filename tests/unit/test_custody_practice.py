@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from scenarios import (
@@ -92,6 +93,22 @@ def test_a_commissioning_sent_again_is_not_a_second_one() -> None:
     story.commission(MAKER, "P1", at=1)
     story.commission(MAKER, "P1", at=1)
     assert_clean(story.judge("P1"))
+
+
+def test_a_commissioning_and_its_xml_twin_are_one_event() -> None:
+    story = Story()
+    for turn in (1, -1):  # the same master data, in another order
+        recorded = story.commission(MAKER, "P1", at=1)
+        event = msgspec.structs.replace(
+            recorded.event,
+            event_id="urn:uuid:1",
+            ilmd=recorded.event.ilmd[::turn],
+        )
+        story.history[-1] = msgspec.structs.replace(recorded, event=event)
+    assert story.history[0].event != story.history[1].event
+    judged = story.judge("P1")
+    assert_clean(judged)
+    assert judged.journey[-1].repeats == (story.history[1].entry_id,)
 
 
 def test_a_commissioning_that_says_something_else_is_a_second_one_however_soon() -> None:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sealtrail.custody.containment import Touch
 from sealtrail.custody.findings import Finding, finding
+from sealtrail.custody.history import Recorded
+from sealtrail.epcis.ordering import say_the_same
 from sealtrail.signing import Kind
 
 
 def reused_ids(touches: Iterable[Touch]) -> list[Finding]:
-    """Return a finding for each id that one member gave to events with different contents."""
-    by_id: dict[tuple[bytes, str], dict[bytes, bytes]] = {}
+    """Return a finding for each id that one member gave to events that say different things.
+
+    A JSON event and its XML twin have different contents, and say the same.
+    """
+    by_id: dict[tuple[bytes, str], dict[bytes, Recorded]] = {}
     for recorded in (touch.recorded for touch in touches):
         event_id = recorded.event.event_id  # as given: events without one may share a hash
         if event_id is not None and recorded.kind != Kind.RECEIVED:
             contents = by_id.setdefault((recorded.member, event_id), {})
-            contents.setdefault(recorded.content_hash, recorded.entry_id)
+            contents.setdefault(recorded.content_hash, recorded)
     return [
         finding(
             "event_id_reused",
             f"one member recorded {len(contents)} events with the id {event_id}",
-            contents.values(),
+            (recorded.entry_id for recorded in contents.values()),
         )
         for (_, event_id), contents in by_id.items()
-        if len(contents) > 1
+        if _differ(list(contents.values()))
     ]
+
+
+def _differ(records: Sequence[Recorded]) -> bool:
+    return any(not say_the_same(records[0].event, each.event) for each in records[1:])
