@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -160,6 +162,27 @@ def test_what_is_long_and_no_document_is_passed_over(
     path = tmp_path / "a.tar"
     write_tar(path, {"film.mp4": b"x" * 1_000_000, "a.json": b"{}"})
     assert [m.content for m in read_archive(path)] == [b"{}"]
+
+
+def test_a_member_that_wants_more_memory_than_there_is_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    write_zip(path, {"a.json": b"{}"}, zipfile.ZIP_LZMA)
+    content = bytearray(path.read_bytes())
+    properties = content.index(b"a.json") + len(b"a.json") + 4  # behind version and length
+    content[properties + 1 : properties + 5] = b"\xff" * 4  # the dictionary's size
+    path.write_bytes(content)
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from sealtrail.cli.capture_archives import read_archive\n"
+        "from sealtrail.errors import InputError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "try: list(read_archive(Path(sys.argv[1])))\n"
+        "except InputError as error: print(error.code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "archive_malformed\n"
 
 
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:

@@ -73,7 +73,14 @@ def test_a_link_that_leads_nowhere_does_not_end_the_export(tmp_path: Path) -> No
 def test_a_page_that_leads_to_itself_is_not_asked_for_ever(tmp_path: Path) -> None:
     link = '</events?nextPageToken=a>; rel="next"'
     with pytest.raises(UnavailableError) as caught:
-        fetched(tmp_path, answer(link=link), answer(link=link))
+        fetched(tmp_path, answer({"n": 1}, link=link), answer({"n": 2}, link=link))
+    assert caught.value.code == "node_garbage"
+
+
+def test_pages_without_events_are_not_asked_for_ever(tmp_path: Path) -> None:
+    pages = [answer(link=f'</events?nextPageToken={n}>; rel="next"') for n in range(3)]
+    with pytest.raises(UnavailableError) as caught:
+        fetched(tmp_path, *pages)
     assert caught.value.code == "node_garbage"
 
 

@@ -39,6 +39,7 @@ _BROKEN = (
     ValueError,
     OverflowError,
     NotImplementedError,  # a way of packing that there is no code for
+    MemoryError,  # a member names the size of the dictionary that it wants, up to 4 GiB
 )
 
 

@@ -28,9 +28,8 @@ REASON = ".reason.json"
 UNFINISHED = (".part", ".tmp")
 """How the names of files end that somebody still writes; so is what begins with a dot."""
 BACK_OFF_SECONDS = (1.0, 60.0)
-NAME_BYTES_MAX = (
-    255 - len("." + REASON) - len("-1000000")
-)  # file systems have room for 255 as a rule
+# File systems have room for 255 as a rule.
+NAME_BYTES_MAX = 255 - len("." + REASON) - len("-1000000")
 _SUFFIX_BYTES_MAX = 20
 
 Look = tuple[int, int]  # size and time of the last change

@@ -118,6 +118,9 @@ class Spool:
             events = _events_of(answer)
             count += len(events)
             page = _Page(count, _following(answer, None if page is None else page.following))
+            if page.following is not None and not events:
+                # a node puts one event at least on a page that leads on; else there might be no end of them
+                raise UnavailableError("node_garbage", "a page without events leads to another one")
             lines = [orjson.dumps(event) for event in events] + [msgspec.json.encode(page)]
             file.write(b"\n".join(lines) + b"\n")
             file.flush()
