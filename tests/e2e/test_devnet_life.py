@@ -182,6 +182,32 @@ def test_the_members_are_listed_from_the_chain(running: RunningDevnet) -> None:
     assert {len(m["keys"]) for m in members} == {5}
 
 
+def test_a_pack_s_link_leads_to_what_is_known_and_its_label_to_the_pack(
+    running: RunningDevnet, tmp_path: Path
+) -> None:
+    captured(running, tmp_path, "LINK1")
+    node = running.described["nodes"][0]
+    headers = {"Authorization": f"Bearer {node['token']}"}
+    link = node["url"] + "/01/09521001001014/21/LINK1"
+    answer = requests.get(link, headers=headers, timeout=30)
+    assert [r.status_code for r in answer.history] == [307]
+    assert answer.json()["question"]["item"] == PACK + "LINK1"
+
+    label = requests.get(
+        f"{node['url']}/v1/label/01/09521001001014/21/LINK1?format=svg", headers=headers, timeout=30
+    )
+    assert "<title>(01)09521001001014(21)LINK1</title>" in label.text
+
+    scan = "]d2010952100100101421LINK1"
+    seen = running.run("manufacturer", "trace", scan, "--json", check=False)
+    assert json.loads(seen.stdout)["question"]["item"] == PACK + "LINK1"
+    told = sealtrail("scan", scan, "--json")
+    assert json.loads(told.stdout)["item"]["canonical"] == PACK + "LINK1"
+    refused = sealtrail("scan", "010952100100101421A1727123110L7", "--json", check=False)
+    assert refused.returncode == 2
+    assert json.loads(refused.stderr)["error"]["code"] == "scan_ambiguous"
+
+
 def test_a_killed_node_starts_again_by_its_argv(running: RunningDevnet, tmp_path: Path) -> None:
     captured(running, tmp_path, "D1")
     node = running.node("manufacturer")
@@ -247,29 +273,3 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
 def test_a_chain_of_others_needs_url_and_key(tmp_path: Path) -> None:
     result = sealtrail("devnet", "--dir", str(tmp_path / "a"), "--chain", "rpc", check=False)
     assert (result.returncode, "devnet_rpc_url_missing" in result.stderr) == (2, True)
-
-
-def test_a_pack_s_link_leads_to_what_is_known_and_its_label_to_the_pack(
-    running: RunningDevnet, tmp_path: Path
-) -> None:
-    captured(running, tmp_path, "LINK1")
-    node = running.described["nodes"][0]
-    headers = {"Authorization": f"Bearer {node['token']}"}
-    link = node["url"] + "/01/09521001001014/21/LINK1"
-    answer = requests.get(link, headers=headers, timeout=30)
-    assert [r.status_code for r in answer.history] == [307]
-    assert answer.json()["question"]["item"] == PACK + "LINK1"
-
-    label = requests.get(
-        f"{node['url']}/v1/label/01/09521001001014/21/LINK1?format=svg", headers=headers, timeout=30
-    )
-    assert "<title>(01)09521001001014(21)LINK1</title>" in label.text
-
-    scan = "]d2010952100100101421LINK1"
-    seen = running.run("manufacturer", "trace", scan, "--json", check=False)
-    assert json.loads(seen.stdout)["question"]["item"] == PACK + "LINK1"
-    told = sealtrail("scan", scan, "--json")
-    assert json.loads(told.stdout)["item"]["canonical"] == PACK + "LINK1"
-    refused = sealtrail("scan", "010952100100101421A1727123110L7", "--json", check=False)
-    assert refused.returncode == 2
-    assert json.loads(refused.stderr)["error"]["code"] == "scan_ambiguous"

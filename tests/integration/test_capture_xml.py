@@ -107,7 +107,10 @@ async def test_an_event_and_its_twin_are_two_entries_with_one_event_hash(
     (xml,) = (await captured(client, document(event(1))))["receipts"]
     (recorded,) = parse_document(document(event(1)), media_type=XML_MEDIA_TYPE).events
     twin = json.dumps(json_form(recorded.content)).encode()  # type: ignore[union-attr]
-    headers = {"Content-Type": "application/json"}
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/vnd.sealtrail.receipt+json",
+    }
     async with client.post("/events", data=twin, headers=headers) as response:
         assert response.status == 201
         other = await response.json()

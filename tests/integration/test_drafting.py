@@ -297,7 +297,7 @@ def test_a_process_that_hangs_is_ended_and_its_work_refused(
     loop_factory: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
     async def stop_at_work() -> None:
-        worker = DraftingWorker(SETUP, seconds_max=3)
+        worker = DraftingWorker(SETUP, seconds_max=10)  # it starts within, beside other work
         task = DraftingTask([(Body(SMALL), Kind.EVENT)], now_ms())
         assert len((await worker.draft(task))[0].drafted().events) == 2
         (pid,) = _children()

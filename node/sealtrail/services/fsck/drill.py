@@ -318,7 +318,12 @@ class _Tamperer:
             "audit_digest": "SELECT entry_id FROM entry WHERE leaf_index = :leaf_index",
         }.get(table)
         if question is None:
-            about = {"cosignature": "checkpoint", "anchor_outbox": "checkpoint"}.get(table, table)
+            about = {
+                "cosignature": "checkpoint",
+                "anchor_outbox": "checkpoint",
+                "version_child": "vocabulary_version",
+                "version_attribute": "vocabulary_version",
+            }.get(table, table)
             return key["entry_id"] if table in ("foreign_entry", "tombstone") else about
         row = self._connection.execute(question, key).fetchone()
         return None if row is None else row[0]
