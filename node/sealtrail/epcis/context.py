@@ -48,6 +48,8 @@ _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
 URI_SCHEMES = {"http", "https", "urn", "ni", "tag", "did"}
+STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+"""The normative address of the JSON-LD context (EPCIS 2.0.1)."""
 
 
 class Names:
@@ -164,6 +166,14 @@ def read_context(*contexts: Any) -> Names:
     if len(encoded) > _CONTEXT_BYTES_REMEMBERED_MAX:
         return _names.__wrapped__(encoded)
     return _names(encoded)
+
+
+def names_in_force(*contexts: Any) -> Names:
+    """Do what :func:`read_context` does; the pointer of an error is relative to what has the ``@context``."""
+    try:
+        return read_context(*contexts)
+    except InputError as error:
+        raise located(error, "@context") from None
 
 
 @lru_cache(maxsize=_CONTEXTS_REMEMBERED)

@@ -23,7 +23,7 @@ from sealtrail.epcis.content import (
     encode_jcs,
     is_plain,
 )
-from sealtrail.epcis.context import Names, read_context
+from sealtrail.epcis.context import Names, names_in_force, read_context
 from sealtrail.epcis.division import Part, join
 from sealtrail.epcis.envelope import Envelope, open_envelope
 from sealtrail.epcis.events import AnyEvent
@@ -136,16 +136,9 @@ def _open(data: bytes, limits: Limits) -> tuple[Envelope, _Source]:
     envelope = open_envelope(parse_json(data, octets_max=limits.document_bytes_max))
     bounds = bounds_of(data, envelope, limits)
     context = envelope.context
-    names = _names(context) if context is not None else None
+    names = names_in_force(context) if context is not None else None
     frames: dict[bytes, _Frame] | None = {} if len(envelope.events) > 1 else None
     return envelope, _Source(context, names, bounds, frames)
-
-
-def _names(*contexts: Any) -> Names:
-    try:
-        return read_context(*contexts)
-    except InputError as error:
-        raise located(error, "@context") from None
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -220,7 +213,7 @@ def _read(event: Any, source: _Source) -> _Read:
         raise refuse_type("an event", event)
     context, names, own = source.context, source.names, event.get("@context")
     if own is not None:
-        names = _names(*(part for part in (context, own) if part is not None))
+        names = names_in_force(*(part for part in (context, own) if part is not None))
     elif names is None:
         raise located(
             InputError(
@@ -297,7 +290,7 @@ def _hashed_xml(event: XmlEvent, source: _Source, pointer: str) -> HashedEvent:
 def _read_xml(event: XmlEvent, source: _Source) -> _Read:
     """Do for an event that came in XML what :func:`_read` does: by its JSON form, but for its content."""
     form = event.form
-    names = _names(form["@context"])
+    names = names_in_force(form["@context"])
     source.bounds.require_event_fits(form)
     scope = Scope(names, source.bounds.limits.nesting_levels_max)
     if source.frames is None:
@@ -371,7 +364,7 @@ def read_parts(
     )
     bounds.require_content_fits(content)
     bounds.require_event_fits(tree)
-    scope = Scope(_names(tree["@context"]), DEFAULT.nesting_levels_max)
+    scope = Scope(names_in_force(tree["@context"]), DEFAULT.nesting_levels_max)
     event = read_event(tree, scope, whole=False)
     return PartialEvent(event=event, items=items_of(event))
 

@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from sealtrail.epcis.bounds import count_values
-from sealtrail.epcis.context import Names, read_context
+from sealtrail.epcis.context import URI_SCHEMES, Names, names_in_force
 from sealtrail.epcis.envelope import MASTER_DATA_POINTER, Vocabularies, read_vocabulary_list
 from sealtrail.epcis.fields import located, read_list, read_uri, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
@@ -29,7 +29,6 @@ CBV_MDA = "urn:epcglobal:cbv:mda:"
 EPC_CLASS = "urn:epcglobal:epcis:vtype:EPCClass"
 # The standard's name with a colon, GS1 US's with a number sign, and the prefix "cbvmda", which stands for neither.
 _cbv_attribute = re.compile(r"urn:epcglobal:cbv:mda[:#/]?(.+)").fullmatch
-_URI_SCHEMES = frozenset(("urn", "http", "https", "ni", "tag", "did"))
 
 
 class Attribute(msgspec.Struct, frozen=True, array_like=True):
@@ -89,13 +88,6 @@ def read_list_at(value: Any, pointer: str) -> tuple[dict[str, Any], ...]:
         raise
 
 
-def _names(*contexts: Any) -> Names:
-    try:
-        return read_context(*(each for each in contexts if each is not None))
-    except InputError as error:
-        raise located(error, "@context") from None
-
-
 def read_master_data(
     found: Vocabularies, context: Any = None, limits: Limits = DEFAULT
 ) -> list[VocabularyElement | InputError]:
@@ -128,12 +120,13 @@ def read_master_data(
 
 def _each(found: Vocabularies, context: Any) -> Iterator[tuple[str, Any, Names, str]]:
     """Yield each element with its vocabulary's type, the names in force, and its pointer."""
-    shared = _names(context)
+    outer = () if context is None else (context,)
+    shared = names_in_force(*outer)
     for at, vocabulary in enumerate(found.listed):
         pointer = f"{found.pointer}/{at}"
         own = vocabulary.get("@context")
         try:
-            names = shared if own is None else _names(context, own)
+            names = shared if own is None else names_in_force(*outer, own)
         except InputError as error:
             error.pointer = pointer + (error.pointer or "")
             raise
@@ -220,7 +213,7 @@ def _require_small(value: Any, limits: Limits) -> None:
 
 def _expanded(text: str, names: Names) -> str:
     """Return a name with its prefix written out; what has none of the document's prefixes is a URI already."""
-    if text.partition(":")[0] in _URI_SCHEMES:
+    if text.partition(":")[0] in URI_SCHEMES:
         return text
     try:
         namespace, local, _ = names.split(text)

@@ -3,8 +3,8 @@
 A view is for reading: it is made from what was recorded, which it never changes, and is no content to be hashed.
 """
 
+from sealtrail.epcis.context import STANDARD_CONTEXT
 from sealtrail.epcis.views.documents import (
-    STANDARD_CONTEXT,
     Frame,
     Header,
     capture_frame,

@@ -14,11 +14,10 @@ import msgspec
 import orjson
 from lxml import etree
 
+from sealtrail.epcis.context import STANDARD_CONTEXT
 from sealtrail.epcis.views.events import event_element
 from sealtrail.epcis.views.forms import CbvFormat, Form, XmlVersion
 
-# EPCIS 2.0.1, the normative address of the JSON-LD context
-STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 _SCHEMA_VERSION = "2.0"
 _MARK = "\x00"  # no JSON holds it: where the events go
 

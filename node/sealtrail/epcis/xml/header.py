@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.epcis.context import STANDARD_CONTEXT
 from sealtrail.epcis.limits import URI_CHARACTERS_MAX
 from sealtrail.epcis.xml.extension_form import Extensions, Members
-from sealtrail.epcis.xml.names import STANDARD_CONTEXT
 from sealtrail.epcis.xml.parsing import Element
 from sealtrail.epcis.xml.places import (
     BLANKS,

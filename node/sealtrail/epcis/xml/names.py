@@ -10,13 +10,11 @@ from typing import Any
 
 from lxml import etree
 
-from sealtrail.epcis.context import KNOWN_PREFIXES, URI_SCHEMES
+from sealtrail.epcis.context import KNOWN_PREFIXES, STANDARD_CONTEXT, URI_SCHEMES
 from sealtrail.epcis.fields import is_uri
 from sealtrail.epcis.xml.parsing import Element
 from sealtrail.epcis.xml.places import split_tag
 from sealtrail.errors import InputError
-
-STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 
 _KNOWN_NAMESPACES = {namespace: prefix for prefix, namespace in KNOWN_PREFIXES.items()}
 # what no prefix of a document may come to mean: GS1's own, and the beginnings of URIs
