@@ -15,7 +15,7 @@ from sealtrail.epcis.limits import Limits
 from sealtrail.epcis.xml.content import XmlEvent, form_event
 from sealtrail.epcis.xml.grammar import EVENT_NAMES, EVENTS
 from sealtrail.epcis.xml.header import Header, read_header, read_vocabularies, standard_children
-from sealtrail.epcis.xml.parsing import Element, parse_xml, values_at_most
+from sealtrail.epcis.xml.parsing import Element, parse_xml
 from sealtrail.epcis.xml.places import (
     EPCIS_1,
     EPCIS_2,
@@ -94,18 +94,27 @@ def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlD
         TooLargeError: ``too_many_events``, and those of :func:`~sealtrail.epcis.xml.parsing.parse_xml`.
         InputError: what is wrong with the document itself, with line and path.
     """
-    root, octets = parse_xml(data, charset=charset, limits=limits)
+    root, values = parse_xml(data, charset=charset, limits=limits)
+    return document_of(root, values, limits)
+
+
+def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
+    """Do what :func:`open_xml` does with a document that was parsed.
+
+    Args:
+        values: no fewer than it has.
+    """
     namespace, name = split_tag(str(root.tag))
     if name in EVENT_NAMES and standard_name(str(root.tag)) is not None:
         document = XmlDocument(
             type="event",
             events=[(root, f"/{step_of(root)}", EVENT_NAMES)],
             version=None,
-            values=0,
+            values=values,
             header=Header(),
         )
     elif (name, namespace) in _DOCUMENTS:
-        document = _document(root, name, _VERSIONS[namespace], limits)
+        document = _document(root, name, _VERSIONS[namespace], values, limits)
     else:
         raise refuse(
             root,
@@ -119,7 +128,7 @@ def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlD
             "too_many_events",
             f"The document has {len(document.events)} events; {limits.events_count_max} are allowed.",
         )
-    return msgspec.structs.replace(document, values=values_at_most(octets))
+    return document
 
 
 # Which events stand in a list, in an extension of it, and in an extension of that.
@@ -139,7 +148,7 @@ _DOCUMENTS = frozenset((
 ))  # fmt: skip
 
 
-def _document(root: Element, name: str, version: str, limits: Limits) -> XmlDocument:
+def _document(root: Element, name: str, version: str, values: int, limits: Limits) -> XmlDocument:
     header, body = Header(), None
     for child in standard_children(root, _DOCUMENT):
         part = standard_name(str(child.tag))
@@ -158,7 +167,7 @@ def _document(root: Element, name: str, version: str, limits: Limits) -> XmlDocu
         type=name,
         events=events,
         version=version,
-        values=0,
+        values=values,
         header=header,
         schema_version=_version(root),
         creation_date=_creation_date(root, required=name == "EPCISDocument"),

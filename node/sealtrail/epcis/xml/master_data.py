@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sealtrail.epcis.limits import Limits
-from sealtrail.epcis.xml.documents import open_xml
+from sealtrail.epcis.xml.documents import document_of
 from sealtrail.epcis.xml.header import read_vocabularies, standard_children
 from sealtrail.epcis.xml.parsing import parse_xml
 from sealtrail.epcis.xml.places import path_of, refuse, split_tag, standard_name
@@ -23,12 +23,12 @@ def open_vocabularies(
     """Return a document's vocabularies in the JSON binding's shape, and where its first event is, if it has any.
 
     Raises:
-        TooLargeError, InputError: as :func:`open_xml`.
+        TooLargeError, InputError: as :func:`~sealtrail.epcis.xml.documents.open_xml`.
     """
-    root, _ = parse_xml(data, charset=charset, limits=limits)
+    root, values = parse_xml(data, charset=charset, limits=limits)
     namespace, name = split_tag(str(root.tag))
     if name != _DOCUMENT or namespace not in _NAMESPACES:
-        document = open_xml(data, charset=charset, limits=limits)
+        document = document_of(root, values, limits)
         first = next((path for _, path, _ in document.events), None)
         return document.header.vocabularies, first
     found: tuple[dict[str, Any], ...] = ()

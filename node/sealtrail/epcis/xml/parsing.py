@@ -17,8 +17,8 @@ _declarations = re.compile(rb"xmlns").finditer
 _crowded = etree.XPath(f"(//*[@*[{XML_ATTRIBUTES_MAX + 1}]])[1]")
 
 
-def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tuple[Element, bytes]:
-    """Return the root element of a document without its comments, and the document in UTF-8.
+def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tuple[Element, int]:
+    """Return the root element of a document without its comments, and a number of values that it does not exceed.
 
     Raises:
         TooLargeError: ``document_too_large``, ``too_many_values``, ``too_many_attributes``,
@@ -28,7 +28,8 @@ def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tup
     """
     octets = to_utf8(data, charset=charset, octets_max=limits.document_bytes_max)
     refuse_declarations(octets)
-    if values_at_most(octets) > limits.document_values_max:
+    values = values_at_most(octets)
+    if values > limits.document_values_max:
         raise TooLargeError(
             "too_many_values",
             f"The document has more than {limits.document_values_max} values.",
@@ -56,7 +57,7 @@ def parse_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> tup
             f"Line {line}: an element has more than {XML_ATTRIBUTES_MAX} attributes.",
             line=line,
         )
-    return root, octets
+    return root, values
 
 
 def values_at_most(octets: bytes) -> int:
