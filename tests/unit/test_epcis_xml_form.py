@@ -285,3 +285,13 @@ def test_structured_master_data_has_the_shape_of_the_json_binding() -> None:
             ],
         },
     )
+
+
+def test_master_data_in_both_places_of_a_header_is_all_read() -> None:
+    inner, outer = (
+        f"<EPCISMasterData><VocabularyList><Vocabulary type='{kind}'/></VocabularyList></EPCISMasterData>"
+        for kind in ("urn:v:inner", "urn:v:outer")
+    )
+    header = f"<EPCISHeader><extension>{inner}</extension>{outer}</EPCISHeader>"
+    found = parsed(document(header=header)).vocabularies
+    assert [each["type"] for each in found] == ["urn:v:inner", "urn:v:outer"]

@@ -44,17 +44,18 @@ def read_header(element: Element, levels_max: int) -> Header:
         InputError: ``field_unknown``, ``field_missing``, ``xml_element_repeated``, ``text_too_long``, and those
             of extensions; with line and path.
     """
-    found: dict[str, Any] = {}
+    sent: dict[str, str | None] = {}
+    vocabularies: list[dict[str, Any]] = []
     for child in standard_children(element, ("extension", "EPCISMasterData")):
         if split_tag(str(child.tag)) == (SBDH, "StandardBusinessDocumentHeader"):
-            found |= _business_header(child)
+            sent |= _business_header(child)
         elif standard_name(str(child.tag)) == "EPCISMasterData":
-            found["vocabularies"] = _master_data(child, levels_max)
+            vocabularies += _master_data(child, levels_max)
         elif standard_name(str(child.tag)) == "extension":
             for inner in standard_children(child, ("EPCISMasterData", "extension")):
                 if standard_name(str(inner.tag)) == "EPCISMasterData":
-                    found["vocabularies"] = _master_data(inner, levels_max)
-    return Header(**found)
+                    vocabularies += _master_data(inner, levels_max)
+    return Header(**sent, vocabularies=tuple(vocabularies))
 
 
 def standard_children(parent: Element, names: tuple[str, ...]) -> list[Element]:
@@ -107,12 +108,12 @@ def _sbdh_text(element: Element, *names: str) -> str | None:
     return text or None
 
 
-def _master_data(element: Element, levels_max: int) -> tuple[dict[str, Any], ...]:
+def _master_data(element: Element, levels_max: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for lists in standard_children(element, ("VocabularyList", "extension")):
         if standard_name(str(lists.tag)) == "VocabularyList":
             found += read_vocabularies(lists, levels_max)
-    return tuple(found)
+    return found
 
 
 def read_vocabularies(element: Element, levels_max: int) -> tuple[dict[str, Any], ...]:
