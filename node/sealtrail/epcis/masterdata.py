@@ -70,19 +70,19 @@ def in_json_form(listed: tuple[dict[str, Any], ...]) -> Vocabularies:
     """Return the vocabularies of an XML document; pointers lead to where the JSON form of its header has them.
 
     Raises:
-        InputError: as :func:`read_list_at`.
+        InputError: as :func:`vocabularies_at`.
     """
-    return Vocabularies(read_list_at(list(listed), MASTER_DATA_POINTER), MASTER_DATA_POINTER)
+    return vocabularies_at(list(listed), MASTER_DATA_POINTER)
 
 
-def read_list_at(value: Any, pointer: str) -> tuple[dict[str, Any], ...]:
+def vocabularies_at(value: Any, pointer: str) -> Vocabularies:
     """Read a list of vocabularies that stands at ``pointer``; their elements are not looked at.
 
     Raises:
         InputError: it is none, with the pointer of what is wrong.
     """
     try:
-        return read_vocabulary_list(value)
+        return Vocabularies(read_vocabulary_list(value), pointer)
     except InputError as error:
         error.pointer = pointer + (error.pointer or "")
         raise

@@ -12,8 +12,8 @@ from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.masterdata import (
     VocabularyElement,
     in_json_form,
-    read_list_at,
     read_master_data,
+    vocabularies_at,
 )
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.epcis.xml.master_data import open_vocabularies
@@ -54,7 +54,7 @@ def parse_master_data(
 def _find(tree: Any) -> tuple[Any, Vocabularies]:
     """Return the context and the vocabularies of a document, wherever they stand in it."""
     if isinstance(tree, list):
-        return None, Vocabularies(read_list_at(tree, ""), "")
+        return None, vocabularies_at(tree, "")
     if not isinstance(tree, dict):
         raise refuse_type("a document of master data", tree)
     if "type" in tree:
@@ -73,7 +73,7 @@ def _find_list(tree: dict[str, Any]) -> Vocabularies:
     pointer += "/vocabularyList"
     if "vocabularyList" not in within:
         raise InputError("master_data_expected", "There is no vocabularyList.", pointer=pointer)
-    return Vocabularies(read_list_at(within["vocabularyList"], pointer), pointer)
+    return vocabularies_at(within["vocabularyList"], pointer)
 
 
 def _events_refused(pointer: str) -> InputError:
