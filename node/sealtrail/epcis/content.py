@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import rfc8785
 
-from sealtrail.epcis.strict_json import escape_token
+from sealtrail.epcis.strict_json import INTEGER_MAX, each_value
 from sealtrail.errors import InputError
 
 MEDIA_TYPE = "application/ld+json"
@@ -28,7 +28,6 @@ _odd_member, _odd_first, _odd_next = (
 _whole_fraction = re.compile(rb"\.0[,}\]]").search
 _exponent = re.compile(rb"e[+\-]?[0-9]+[,}\]]").search
 # an exponent stands between digits and signs, all of them zeros here
-_INTEGER_MAX = 2**53 - 1
 _EXPONENT_FROM = 1e21  # ECMAScript writes an exponent from here on
 _ZEROS = bytes.maketrans(b"123456789+-", b"00000000000")
 _BEYOND_BASIC_PLANE = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
@@ -87,16 +86,8 @@ def encode_jcs(value: Any) -> bytes:
 
 def _refuse_wide(value: Any) -> None:
     """Refuse a double that RFC 8785 writes as a whole number which no reader takes: it could not be read back."""
-    stack: list[tuple[str, Any]] = [("", value)]
-    while stack:
-        pointer, node = stack.pop()
-        if isinstance(node, dict):
-            stack.extend(
-                (f"{pointer}/{escape_token(str(key))}", child) for key, child in node.items()
-            )
-        elif isinstance(node, list):
-            stack.extend((f"{pointer}/{index}", child) for index, child in enumerate(node))
-        elif isinstance(node, float) and is_wide(node):
+    for pointer, node in each_value(value):
+        if isinstance(node, float) and is_wide(node):
             raise InputError(
                 "json_number_inexact",
                 f"The number {node!r} is whole and beyond what a double holds exactly.",
@@ -107,7 +98,7 @@ def _refuse_wide(value: Any) -> None:
 
 def is_wide(number: float) -> bool:
     """Tell whether RFC 8785 writes a double as a whole number beyond ±(2^53 - 1), without an exponent."""
-    return _INTEGER_MAX < abs(number) < _EXPONENT_FROM and number.is_integer()
+    return INTEGER_MAX < abs(number) < _EXPONENT_FROM and number.is_integer()
 
 
 def _may_differ(octets: bytes) -> bool:

@@ -7,9 +7,8 @@ from typing import Any
 from sealtrail.epcis.context import Names
 from sealtrail.epcis.events import Extension
 from sealtrail.epcis.fields import located
+from sealtrail.epcis.strict_json import INTEGER_MAX
 from sealtrail.errors import InputError
-
-_INTEGER_MAX = 2**53 - 1
 
 
 class Scope:
@@ -71,6 +70,6 @@ def _scalar_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int) and abs(value) > _INTEGER_MAX:
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
         raise InputError("json_number_inexact", f"The number {value} does not survive a double.")
     return repr(value)

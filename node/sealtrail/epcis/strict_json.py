@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -21,7 +22,8 @@ _LONG = rb"-?(?:[0-9][0-9.]{15}|[0-9.]+[eE][+-]?[0-9]{3})"
 # one pattern for each thing a number can follow: a fixed beginning makes the search quick
 _LONG_NUMBERS = tuple(re.compile(before + _LONG).search for before in (rb'":', rb"\[", rb","))
 _escaped_ascii = re.compile(rb"\\u00[0-7]").search
-_INTEGER_MAX = 2**53 - 1
+INTEGER_MAX = 2**53 - 1
+"""Up to here a double holds every whole number."""
 _BLANKS = b" \t\r\n"
 
 
@@ -117,16 +119,22 @@ def _inexact(literal: str) -> _Inexact:
     return number
 
 
-def _float(literal: str) -> float:
+def read_double(literal: str) -> float | None:
+    """Return the double that a numeral stands for; None if no double is exactly that."""
     number, exact = float(literal), Decimal(literal)
     # the first test keeps numbers of a million digits from being compared
     if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)):
-        return _inexact(literal)
+        return None
     return number
 
 
+def _float(literal: str) -> float:
+    number = read_double(literal)
+    return _inexact(literal) if number is None else number
+
+
 def _int(literal: str) -> int | float:
-    if len(literal) > 17 or abs(int(literal)) > _INTEGER_MAX:
+    if len(literal) > 17 or abs(int(literal)) > INTEGER_MAX:
         return _inexact(literal)
     return int(literal)
 
@@ -156,9 +164,7 @@ def _parse_slowly(octets: bytes) -> Any:
 
 def _refuse_marked(tree: Any) -> None:
     """Refuse a repeated key or an inexact number, with its pointer."""
-    stack: list[tuple[str, Any]] = [("", tree)]
-    while stack:
-        pointer, node = stack.pop()
+    for pointer, node in each_value(tree):
         if isinstance(node, _Inexact):
             raise InputError(
                 "json_number_inexact",
@@ -172,6 +178,14 @@ def _refuse_marked(tree: Any) -> None:
                 f"The key {node.key[:100]!r} stands twice in one object.",
                 pointer=f"{pointer}/{escape_token(node.key)}",
             )
+
+
+def each_value(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each value of a tree of JSON with its pointer, a container before what is in it."""
+    stack: list[tuple[str, Any]] = [("", tree)]
+    while stack:
+        pointer, node = stack.pop()
+        yield pointer, node
         if isinstance(node, dict):
             stack.extend((f"{pointer}/{escape_token(key)}", child) for key, child in node.items())
         elif isinstance(node, list):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 
 from sealtrail.epcis import vocabulary
 from sealtrail.epcis.content import is_wide
+from sealtrail.epcis.strict_json import INTEGER_MAX, read_double
 from sealtrail.epcis.vocabulary import Vocabulary
+from sealtrail.epcis.xml.places import BLANKS
 from sealtrail.errors import InputError
 
 _NUMBER_CHARACTERS_MAX = 400
@@ -61,14 +62,14 @@ def read_number(text: str) -> float:
     """
     if len(text) > _NUMBER_CHARACTERS_MAX or not _is_number(text):
         raise InputError("type_mismatch", f"Expected a number, found {text[:60]!r}.")
-    number, exact = float(text), Decimal(text)
-    if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)) or is_wide(number):
+    number = read_double(text)
+    if number is None or is_wide(number):
         raise InputError(
             "json_number_inexact",
             f"The number {text[:60]} does not survive a double.",
             advice="Give it with fewer digits.",
         )
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return int(number) if number.is_integer() and abs(number) <= INTEGER_MAX else number
 
 
 def read_boolean(text: str) -> bool:
@@ -97,4 +98,4 @@ _REPORT: dict[str, Callable[[str], str | float | bool]] = {
 def report_value(name: str, text: str) -> str | float | bool:
     """Return the value of an attribute of a sensor report or of sensor metadata."""
     read = _REPORT.get(name)
-    return text if read is None else read(text.strip(" \t\r\n"))
+    return text if read is None else read(text.strip(BLANKS))
