@@ -13,6 +13,7 @@ from lxml import etree
 from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.xml.event_form import event_form, form_version
 from sealtrail.epcis.xml.extension_form import Extensions
+from sealtrail.epcis.xml.names import Prefixes
 from sealtrail.epcis.xml.parsing import Element, parse_xml
 from sealtrail.epcis.xml.places import standard_name
 from sealtrail.errors import InputError
@@ -24,14 +25,12 @@ XML_MEDIA_TYPE = "application/xml"
 class XmlEvent(msgspec.Struct, frozen=True):
     """An event of an XML document: its JSON form, with ``@context``, and its content.
 
-    ``element`` is where it stands in its document; ``declared_bytes`` what declaring its namespaces takes at
-    the most in the content.
+    ``element`` is where it stands in its document, ``prefixes`` are those that the form writes names with.
     """
 
     form: dict[str, Any]
     element: Any
-    prefixes: Any
-    declared_bytes: int
+    prefixes: Prefixes
 
     def content(self) -> bytes:
         """Return the content; it takes the record time out of the element."""
@@ -50,7 +49,7 @@ def form_event(element: Element, version: str | None, limits: Limits) -> XmlEven
     extensions = Extensions(element, limits.nesting_levels_max)
     form = event_form(element, version or form_version(element), extensions)
     form["@context"] = extensions.prefixes.context()
-    return XmlEvent(form, element, extensions.prefixes, extensions.prefixes.declared_bytes)
+    return XmlEvent(form, element, extensions.prefixes)
 
 
 def encode_content(element: Element) -> bytes:

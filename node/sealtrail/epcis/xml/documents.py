@@ -60,7 +60,7 @@ class XmlDocument(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 _require_event(element, allowed)
                 event = form_event(element, self.version, limits)
-                declared += event.declared_bytes
+                declared += event.prefixes.declared_bytes
                 if declared > limits.contexts_bytes_max:
                     raise TooLargeError(
                         "contexts_too_large",

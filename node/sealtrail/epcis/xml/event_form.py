@@ -13,7 +13,7 @@ from typing import Any
 
 from sealtrail.epcis.xml import grammar, values
 from sealtrail.epcis.xml.extension_form import Extensions, Members
-from sealtrail.epcis.xml.grammar import EVENTS, Sequence
+from sealtrail.epcis.xml.grammar import EVENTS, WRAPPERS, Sequence
 from sealtrail.epcis.xml.parsing import Element
 from sealtrail.epcis.xml.places import BLANKS, at, attributes_of, standard_name
 from sealtrail.epcis.xml.walking import (
@@ -42,7 +42,7 @@ def form_version(element: Element) -> str:
     if standard_name(str(element.tag)) == "QuantityEvent":
         return "1.2"
     for child in element:
-        if isinstance(child.tag, str) and standard_name(child.tag) in _WRAPPERS:
+        if isinstance(child.tag, str) and standard_name(child.tag) in WRAPPERS:
             tags = (each.tag for each in child if isinstance(each.tag, str))
             if any(standard_name(tag) is not None for tag in tags):
                 return "1.2"
@@ -171,7 +171,6 @@ def _sensor_element(element: Element, extensions: Extensions) -> dict[str, Any]:
     return form | members.object()
 
 
-_WRAPPERS = ("extension", "baseExtension")
 _SENSOR_ORDER = {"sensorMetadata": 1, "sensorReport": 2, "extension": 3, "": 4}
 _EPCS = list_of("epc", plain_text)
 _QUANTITIES = list_of(

@@ -17,7 +17,8 @@ _SINCE_2 = ("sensorElementList", "persistentDisposition")
 _INPUTS = (
     "inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID",
 )  # fmt: skip
-_EXTENSION = "extension"
+_BASE, _EXTENSION = "baseExtension", "extension"
+WRAPPERS = (_BASE, _EXTENSION)
 
 
 class Sequence(msgspec.Struct, frozen=True):
@@ -40,14 +41,14 @@ _INNER_1 = Sequence(_SINCE_2, ordered=False, others=False)
 
 
 def _event_2(*own: str) -> Sequence:
-    when = (*_TIMES, "eventID", "errorDeclaration", "certificationInfo", "baseExtension")
+    when = (*_TIMES, "eventID", "errorDeclaration", "certificationInfo", _BASE)
     return Sequence((*when, *own, _EXTENSION), extension=_OTHERS, base=_OTHERS)
 
 
 def _event_1(*own: str, wrapped: tuple[str, ...] = ()) -> Sequence:
     inner = (*wrapped, *_SINCE_2, _EXTENSION)
     extension = Sequence(inner, extension=_INNER_1, others=False)
-    return Sequence((*_TIMES, "baseExtension", *own, _EXTENSION), extension=extension, base=_BASE_1)
+    return Sequence((*_TIMES, _BASE, *own, _EXTENSION), extension=extension, base=_BASE_1)
 
 
 _ASSOCIATION = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from sealtrail.epcis.xml.content import XmlEvent
+from sealtrail.epcis.xml.grammar import WRAPPERS
 from sealtrail.epcis.xml.names import Prefixes
 from sealtrail.epcis.xml.parsing import Element
 from sealtrail.epcis.xml.places import at, elements_of, standard_name
 from sealtrail.errors import InputError
-
-_WRAPPERS = ("extension", "baseExtension")
 
 
 def locate(error: InputError, event: XmlEvent) -> InputError:
@@ -40,7 +39,7 @@ def _children(parent: Element) -> list[Element]:
     """Return the child elements, those of extension elements among them."""
     children: list[Element] = []
     for child in elements_of(parent):
-        if standard_name(str(child.tag)) in _WRAPPERS:
+        if standard_name(str(child.tag)) in WRAPPERS:
             children += _children(child)
         else:
             children.append(child)
