@@ -22,6 +22,7 @@ from sealtrail.epcis.views.sensors import append_sensor_elements
 from sealtrail.epcis.views.times import time_stamp
 from sealtrail.epcis.views.words import spell
 from sealtrail.epcis.vocabulary import Vocabulary
+from sealtrail.epcis.xml.grammar import EVENTS, Sequence
 from sealtrail.errors import InputError, NotAcceptableError
 
 _XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -59,10 +60,9 @@ def event_element(
     style = _Style(names, "Always_URN" if version == "1.2" else cbv_format)
     try:
         root = etree.Element(event["type"], nsmap=_prefixes(names))
-        if version == "2.0":
-            _append_2_0(root, event, style)
-        else:
-            _append_1_2(root, event, style)
+        sequence = EVENTS[version][event["type"]]
+        fields = _for_1_2(event, sequence) if version == "1.2" else event
+        _append_fields(root, sequence, fields, style)
         append_extensions(root, event, names)
     except NotAcceptableError as error:
         if "eventID" in event:
@@ -77,45 +77,31 @@ def _prefixes(names: Names) -> dict[str, str]:
     return {prefix: space for prefix, space in names.namespaces.items() if _is_prefix(prefix)}
 
 
-def _append_2_0(root: etree._Element, event: dict[str, Any], style: _Style) -> None:
-    for name in _FIELDS_2_0[event["type"]]:
-        if name in event:
-            _append_field(root, name, event[name], style)
+def _for_1_2(event: dict[str, Any], sequence: Sequence) -> dict[str, Any]:
+    """Return an event with the lists that EPCIS 1.2 can't do without; refuse what came with 2.0.
 
-
-def _append_1_2(root: etree._Element, event: dict[str, Any], style: _Style) -> None:
-    if event["type"] not in _FIELDS_1_2:
+    The grammar has places for that, which GS1's own mapping uses and EPCIS 1.2 itself has not.
+    """
+    if event["type"] == "AssociationEvent":
         raise located(not_in_1_2(event["type"]), "type")
     for name in _NOT_IN_1_2:
         if event.get(name):
             raise located(not_in_1_2(name), name)
-    fields, extended = _FIELDS_1_2[event["type"]]
-    for name in _TIMES:
-        if name in event:
-            _append_field(root, name, event[name], style)
-    _append_wrapped(root, "baseExtension", _BASE_1_2, event, style)
-    for name in fields:
-        if name in event:
-            _append_field(root, name, event[name], style)
-        elif name in _REQUIRED_1_2:
-            add(root, name)
-    _append_wrapped(root, "extension", extended, event, style)
+    return {name: [] for name in _REQUIRED_1_2 if name in sequence.order} | event
 
 
-def _append_wrapped(
-    root: etree._Element,
-    wrapper: str,
-    fields: tuple[str, ...],
-    event: dict[str, Any],
-    style: _Style,
+def _append_fields(
+    parent: etree._Element, sequence: Sequence, event: dict[str, Any], style: _Style
 ) -> None:
-    """Append what EPCIS 1.1 and 1.2 added, inside the element that earlier versions kept for it."""
-    element = etree.Element(wrapper)
-    for name in fields:
-        if name in event:
-            _append_field(element, name, event[name], style)
-    if len(element):
-        root.append(element)
+    """Append the fields that an event has, in the order of its schema; extension elements only with something in."""
+    for name in sequence.order:
+        if (inner := sequence.inside(name)) is not None:
+            wrapper = etree.Element(name)
+            _append_fields(wrapper, inner, event, style)
+            if len(wrapper):
+                parent.append(wrapper)
+        elif name in event:
+            _append_field(parent, name, event[name], style)
 
 
 def _append_field(parent: etree._Element, name: str, value: Any, style: _Style) -> None:
@@ -221,49 +207,9 @@ def _sensors(parent: etree._Element, name: str, value: list[dict[str, Any]], sty
     append_sensor_elements(add(parent, name), value, style.names, style.cbv_format)
 
 
-_TIMES = ("eventTime", "recordTime", "eventTimeZoneOffset")
-_BASE_1_2 = ("eventID", "errorDeclaration")
-_PARTIES = ("sourceList", "destinationList")
-_WHY = ("bizStep", "disposition", "readPoint", "bizLocation", "bizTransactionList")
-_PLACES = ("bizStep", "disposition", "readPoint", "bizLocation")
-_SINCE_2_0 = ("sensorElementList", "persistentDisposition")
-_NOT_IN_1_2 = (*_SINCE_2_0, "certificationInfo")
+_NOT_IN_1_2 = ("sensorElementList", "persistentDisposition", "certificationInfo")
 _REQUIRED_1_2 = ("epcList", "childEPCs")
-_INPUTS = ("inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList")
 _EPC_LISTS = frozenset(("epcList", "childEPCs", "inputEPCList", "outputEPCList"))
-
-# In the order of the schemas.
-_FIELDS_2_0: dict[str, tuple[str, ...]] = {
-    kind: (*_TIMES, *_BASE_1_2, "certificationInfo", *fields)
-    for kind, fields in {
-        "ObjectEvent": ("epcList", "action", *_WHY, "quantityList", *_PARTIES, *_SINCE_2_0, "ilmd"),
-        "AggregationEvent": (
-            "parentID", "childEPCs", "action", *_WHY, "childQuantityList", *_PARTIES, *_SINCE_2_0,
-        ),
-        "TransactionEvent": (
-            "bizTransactionList", "parentID", "epcList", "action", *_PLACES, "quantityList", *_PARTIES, *_SINCE_2_0,
-        ),
-        "TransformationEvent": (
-            *_INPUTS, "transformationID", *_WHY, *_PARTIES, *_SINCE_2_0, "ilmd",
-        ),
-        "AssociationEvent": (
-            "parentID", "childEPCs", "childQuantityList", "action", *_WHY, *_PARTIES, *_SINCE_2_0,
-        ),
-    }.items()
-}  # fmt: skip
-# The fields of EPCIS 1.0, and what stands in the extension of later versions.
-_FIELDS_1_2: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ObjectEvent": (("epcList", "action", *_WHY), ("quantityList", *_PARTIES, "ilmd")),
-    "AggregationEvent": (
-        ("parentID", "childEPCs", "action", *_WHY),
-        ("childQuantityList", *_PARTIES),
-    ),
-    "TransactionEvent": (
-        ("bizTransactionList", "parentID", "epcList", "action", *_PLACES),
-        ("quantityList", *_PARTIES),
-    ),
-    "TransformationEvent": ((*_INPUTS, "transformationID", *_WHY, *_PARTIES, "ilmd"), ()),
-}
 _DECLARATION: dict[str, Write] = {
     "declarationTime": _time,
     "reason": _word(vocabulary.ERROR_REASON),

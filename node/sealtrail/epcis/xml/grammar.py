@@ -1,6 +1,7 @@
 """Which elements an event has, and in which order: EPCIS 2.0, and EPCIS 1.0 to 1.2 with their extension elements.
 
-Data alone. What stands in ``extension`` and ``baseExtension`` is part of the event as if it stood in their place.
+Data, for reading and for writing. What stands in ``extension`` and ``baseExtension`` is part of the event as if it
+stood in their place.
 
 Source: GS1's schemas EPCglobal-epcis-2_0.xsd and EPCglobal-epcis-1_2.xsd; for what 2.0 brought and 1.2 documents carry
 in inner extensions (sensor data, persistent dispositions, associations), GS1's own mapping of 2.0 to 1.2.
@@ -32,6 +33,10 @@ class Sequence(msgspec.Struct, frozen=True):
     base: Sequence | None = None
     ordered: bool = True
     others: bool = True
+
+    def inside(self, name: str) -> Sequence | None:
+        """Return the sequence inside the element of that name if it is ``extension`` or ``baseExtension``."""
+        return {_EXTENSION: self.extension, _BASE: self.base}.get(name)
 
 
 _OTHERS = Sequence()

@@ -105,7 +105,7 @@ class Walk:
             self._read(child, name, sequence)
 
     def _read(self, child: Element, name: str, sequence: Sequence) -> None:
-        inner = {"extension": sequence.extension, "baseExtension": sequence.base}.get(name)
+        inner = sequence.inside(name)
         if inner is not None:
             attributes = attributes_of(child)
             add_attributes(self._members, child, attributes, self._extensions)
