@@ -225,35 +225,39 @@ def _read(event: Any, source: _Source) -> _Read:
         )
     source.bounds.require_event_fits(event)
     scope = Scope(names, source.bounds.limits.nesting_levels_max)
-    plain = False
-    if source.frames is None or own is not None:
-        value = read_event(event, scope)
-        text, doubts = pre_hash_text(event, names)
-    else:
-        frame = _frame(event, scope, source.frames, context)
-        plain = frame.plain
-        value = read_event(event, scope, frame.fields)
-        text, doubts = pre_hash_text(event, names, frame.text)
+    frame = _frame(event, scope, source) if own is None else None
+    value, text, doubts = _value_and_text(event, scope, frame)
     if own is not None and context is not None:
         doubts = f"{doubts},{Ambiguity.EVENT_CONTEXT}" if doubts else str(Ambiguity.EVENT_CONTEXT)
+    plain = frame is not None and frame.plain
     content = encode_content(event, effective_context(context, own), plain=plain)
     source.bounds.require_content_fits(content)
     return value, content, text, doubts, names
 
 
-def _frame(
-    event: dict[str, Any], scope: Scope, frames: dict[bytes, _Frame], context: Any
-) -> _Frame:
-    """Return the event's frame, read once for all events of the document that have it."""
+def _value_and_text(
+    event: dict[str, Any], scope: Scope, frame: _Frame | None
+) -> tuple[AnyEvent, str, str | None]:
+    """Return an event's value and pre-hash text, and why the latter may be written otherwise."""
+    fields, shared_text = (None, None) if frame is None else (frame.fields, frame.text)
+    value = read_event(event, scope, fields)
+    text, doubts = pre_hash_text(event, scope.names, shared_text)
+    return value, text, doubts
+
+
+def _frame(event: dict[str, Any], scope: Scope, source: _Source) -> _Frame | None:
+    """Return the event's frame, read once for all events of the document that have it; None if there is one event."""
+    if source.frames is None:
+        return None
     shared = frame_of(event)
     encoded = orjson.dumps(shared)
-    frame = frames.get(encoded)
+    frame = source.frames.get(encoded)
     if frame is None:
         fields = read_frame(shared, scope)
-        plain = is_plain([shared, context])
+        plain = is_plain([shared, source.context])
         frame = _Frame(fields, frame_text(shared, scope.names), plain)
-        if len(frames) < _FRAMES_REMEMBERED:
-            frames[encoded] = frame
+        if len(source.frames) < _FRAMES_REMEMBERED:
+            source.frames[encoded] = frame
     return frame
 
 
@@ -293,13 +297,7 @@ def _read_xml(event: XmlEvent, source: _Source) -> _Read:
     names = names_in_force(form["@context"])
     source.bounds.require_event_fits(form)
     scope = Scope(names, source.bounds.limits.nesting_levels_max)
-    if source.frames is None:
-        value = read_event(form, scope)
-        text, doubts = pre_hash_text(form, names)
-    else:
-        frame = _frame(form, scope, source.frames, None)
-        value = read_event(form, scope, frame.fields)
-        text, doubts = pre_hash_text(form, names, frame.text)
+    value, text, doubts = _value_and_text(form, scope, _frame(form, scope, source))
     content = event.content()
     source.bounds.require_content_fits(content)
     return value, content, text, doubts, names
