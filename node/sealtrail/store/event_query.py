@@ -9,9 +9,9 @@ events meet each of its conditions and hardly one all of them, is a walk to the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import isqrt
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 
@@ -26,8 +26,7 @@ from sealtrail.errors import UnavailableError
 from sealtrail.store.event_clauses import TIME_COLUMNS, Binder, Clause, absence_of, clause_of
 from sealtrail.store.event_index import Gap, load_gap
 from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
-
-T = TypeVar("T")
+from sealtrail.store.pages import page_of
 
 # So few rows are gathered and sorted, whatever the order.
 _COUNTED_FIRST = 500
@@ -92,8 +91,9 @@ def find_events(
         UnavailableError: ``query_index_incomplete``: events of an earlier version are still being taken in.
     """
     positions = find_rows(connection, wanted, after=after, limit=limit + 1)
-    events = ((_load(connection, position.row), position) for position in positions)
-    return _page(events, limit, contents_bytes_max)
+    events = (_load(connection, position.row) for position in positions)
+    found, more = page_of(events, _content_size, limit=limit, size_max=contents_bytes_max)
+    return found, positions[len(found) - 1] if more else None
 
 
 def _load(connection: sqlite3.Connection, event_row: int) -> StoredEvent:
@@ -104,19 +104,8 @@ def _load(connection: sqlite3.Connection, event_row: int) -> StoredEvent:
     )
 
 
-def _page(
-    events: Iterable[tuple[StoredEvent, T]], limit: int, contents_bytes_max: int
-) -> tuple[list[StoredEvent], T | None]:
-    """Return the first events, as far as the limits go, and where the last of them stands; None if they are all."""
-    found: list[StoredEvent] = []
-    octets, last = 0, None
-    for event, place in events:
-        octets += len(event.content or b"")
-        if len(found) == limit or (found and octets > contents_bytes_max):
-            return found, last
-        found.append(event)
-        last = place
-    return found, None
+def _content_size(event: StoredEvent) -> int:
+    return len(event.content or b"")
 
 
 def walk_events(
@@ -148,9 +137,9 @@ def walk_events(
         f" ORDER BY e.event_row LIMIT {question.limit}",
         question.binder.values,
     )
-    events = ((event, event.event_row) for event in map(stored_event, rows))
-    found, last = _page(events, limit, contents_bytes_max)
-    return found, until if last is None else last
+    events = map(stored_event, rows)
+    found, more = page_of(events, _content_size, limit=limit, size_max=contents_bytes_max)
+    return found, found[-1].event_row if more else until
 
 
 def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: int) -> int:
