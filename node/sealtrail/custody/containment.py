@@ -16,7 +16,6 @@ from sealtrail.custody.history import Recorded
 from sealtrail.custody.lifecycle import end_of_life
 from sealtrail.custody.nesting import NAMED, Nesting, empties, parent_of, renews, through
 from sealtrail.epcis.events import AggregationEvent
-from sealtrail.epcis.ordering import in_one_order
 
 CLASS_PLACES = frozenset({"class", "input_class", "output_class", "lot"})
 
@@ -193,6 +192,6 @@ def _observation(touch: Touch) -> object:
         touch.place,
         touch.by_class,
         parent_of(recorded),
-        in_one_order(getattr(event, "ilmd", ())),
+        getattr(event, "ilmd", ()),
         event.persistent_disposition,
     )

@@ -33,7 +33,8 @@ class QuantityElement(msgspec.Struct, frozen=True, kw_only=True):
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
     """One element that the standard does not define: name as ``namespace`` and ``local`` part, and text or children.
 
-    A repeated element stands as several ``Extension`` of the same name, in the order recorded.
+    A repeated element stands as several ``Extension`` of the same name, in the order recorded. Those of other names
+    beside each other are in the order of these, so that one event has one value, in whichever binding it came.
     """
 
     namespace: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from sealtrail.epcis.context import Names
@@ -9,6 +10,8 @@ from sealtrail.epcis.events import Extension
 from sealtrail.epcis.fields import located
 from sealtrail.epcis.strict_json import INTEGER_MAX
 from sealtrail.errors import InputError
+
+_name = attrgetter("namespace", "local")
 
 
 class Scope:
@@ -19,6 +22,17 @@ class Scope:
     def __init__(self, names: Names, levels_max: int) -> None:
         self.names = names
         self.levels_max = levels_max
+
+
+def in_order(found: list[Extension]) -> tuple[Extension, ...]:
+    """Return elements that stand beside each other in the one order that values have: by name, whatever came first.
+
+    JSON is kept with its keys sorted, and XML as it came: of one event both give one value. Elements of one name stay
+    in the order recorded.
+    """
+    if len(found) > 1:
+        found.sort(key=_name)
+    return tuple(found)
 
 
 def read_extension(key: str, value: Any, scope: Scope) -> tuple[Extension, ...]:
@@ -62,7 +76,7 @@ def _children(value: dict[str, Any], scope: Scope, levels: int) -> tuple[Extensi
             children.extend(_elements(namespace, local, child, scope, levels))
         except InputError as error:
             raise located(error, key) from None
-    return tuple(children)
+    return in_order(children)
 
 
 def _scalar_text(value: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ _is_offset = re.compile(r"[+\-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)").fullmatc
 # 19 of date and time, 31 of a fraction, 6 of an offset
 _TIME_CHARACTERS_MAX = 56
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # GS1's schema keeps the old spellings of its own words out of the places for other people's
 _OLD_CBV = re.compile(r"urn:epcglobal:cbv|https?://ns\.gs1\.org/cbv/").match
 _OLD_VOC = re.compile(r"https?://(?:www\.)?gs1\.org/voc/").match
@@ -157,11 +158,14 @@ def moment_of(text: str) -> Timestamp | None:
     if not _is_time(text):
         return None
     try:
-        since = datetime.fromisoformat(text.upper()) - _EPOCH
+        return Timestamp(text, epoch_us(datetime.fromisoformat(text.upper())))
     except (ValueError, OverflowError):
         return None
-    seconds = since.days * 86_400 + since.seconds
-    return Timestamp(text, seconds * 1_000_000 + since.microseconds)
+
+
+def epoch_us(moment: datetime) -> int:
+    """Return the microseconds since 1970-01-01T00:00Z of a time with its offset."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def read_offset(value: Any) -> str:

@@ -15,7 +15,7 @@ from sealtrail.epcis.events import (
     QuantityElement,
     SourceDest,
 )
-from sealtrail.epcis.extensions import Scope, read_extension
+from sealtrail.epcis.extensions import Scope, in_order, read_extension
 from sealtrail.epcis.fields import (
     located,
     read_identifier,
@@ -177,7 +177,7 @@ def read_place(value: Any, scope: Scope) -> tuple[str, tuple[Extension, ...]]:
                 extensions.extend(read_extension(key, child, scope))
         except InputError as error:
             raise located(error, key) from None
-    return place, tuple(extensions)
+    return place, in_order(extensions)
 
 
 _DECLARATION: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -206,7 +206,7 @@ def read_error_declaration(value: Any, scope: Scope) -> ErrorDeclaration:
         raise located(
             InputError("field_missing", "An error declaration has no time."), "declarationTime"
         )
-    return ErrorDeclaration(**fields, extensions=tuple(extensions))
+    return ErrorDeclaration(**fields, extensions=in_order(extensions))
 
 
 def read_ilmd(value: Any, scope: Scope) -> tuple[Extension, ...]:
@@ -219,7 +219,7 @@ def read_ilmd(value: Any, scope: Scope) -> tuple[Extension, ...]:
             elements.extend(read_extension(key, child, scope))
         except InputError as error:
             raise located(error, key) from None
-    return tuple(elements)
+    return in_order(elements)
 
 
 def read_certification_info(value: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sealtrail.epcis import events, parts, vocabulary
 from sealtrail.epcis.events import AnyEvent, Extension
-from sealtrail.epcis.extensions import Scope, read_extension
+from sealtrail.epcis.extensions import Scope, in_order, read_extension
 from sealtrail.epcis.fields import (
     located,
     read_distinct_uris,
@@ -260,5 +260,5 @@ def _fields(value: dict[str, Any], kind: _Kind, scope: Scope) -> dict[str, Any]:
                 extensions.extend(read_extension(key, child, scope))
     except InputError as error:
         raise located(error, key) from None
-    fields["extensions"] = tuple(extensions)
+    fields["extensions"] = in_order(extensions)
     return fields

@@ -7,7 +7,7 @@ from typing import Any
 
 from sealtrail.epcis import vocabulary
 from sealtrail.epcis.events import Extension, SensorElement
-from sealtrail.epcis.extensions import Scope, read_extension
+from sealtrail.epcis.extensions import Scope, in_order, read_extension
 from sealtrail.epcis.fields import (
     located,
     read_number,
@@ -109,9 +109,9 @@ def _element(value: Any, scope: Scope) -> SensorElement:
     return SensorElement(
         metadata=metadata,
         reports=tuple(reports),
-        extensions=tuple(extensions),
-        metadata_extensions=tuple(of_metadata),
-        report_extensions=tuple(of_reports),
+        extensions=in_order(extensions),
+        metadata_extensions=in_order(of_metadata),
+        report_extensions=in_order(of_reports),
     )
 
 
@@ -152,4 +152,4 @@ def _pairs(
                 extensions.extend(read_extension(key, child, scope))
         except InputError as error:
             raise located(error, key) from None
-    return tuple(pairs)
+    return tuple(sorted(pairs))

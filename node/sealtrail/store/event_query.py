@@ -26,6 +26,7 @@ from sealtrail.errors import UnavailableError
 from sealtrail.store.event_clauses import TIME_COLUMNS, Binder, Clause, absence_of, clause_of
 from sealtrail.store.event_index import Gap, load_gap
 from sealtrail.store.events import COLUMNS, StoredEvent, stored_event
+from sealtrail.store.pages import page_of
 
 # So few rows are gathered and sorted, whatever the order.
 _COUNTED_FIRST = 500
@@ -34,6 +35,7 @@ COUNTED_MAX = 5_000
 GATHERED_MAX = 20_000
 # Lists of rows that are merged in their order; of more, the rows are gathered.
 _MERGED_MAX = 8
+_OF_EVENTS = "CROSS JOIN event AS e ON e.event_row = r.event_row"
 _INDEXES = {"eventTime": "event_by_time", "recordTime": "event_by_record_time"}
 
 
@@ -88,19 +90,22 @@ def find_events(
     Raises:
         UnavailableError: ``query_index_incomplete``: events of an earlier version are still being taken in.
     """
-    found: list[StoredEvent] = []
-    octets, last = 0, Position(0, 0)
-    for position in find_rows(connection, wanted, after=after, limit=limit + 1):
-        row = connection.execute(
-            f"SELECT {COLUMNS} FROM event WHERE event_row = ?", (position.row,)
+    positions = find_rows(connection, wanted, after=after, limit=limit + 1)
+    events = (_load(connection, position.row) for position in positions)
+    found, more = page_of(events, _content_size, limit=limit, size_max=contents_bytes_max)
+    return found, positions[len(found) - 1] if more else None
+
+
+def _load(connection: sqlite3.Connection, event_row: int) -> StoredEvent:
+    return stored_event(
+        connection.execute(
+            f"SELECT {COLUMNS} FROM event WHERE event_row = ?", (event_row,)
         ).fetchone()
-        event = stored_event(row)
-        octets += len(event.content or b"")
-        if len(found) == limit or (found and octets > contents_bytes_max):
-            return found, last
-        found.append(event)
-        last = position
-    return found, None
+    )
+
+
+def _content_size(event: StoredEvent) -> int:
+    return len(event.content or b"")
 
 
 def walk_events(
@@ -132,14 +137,9 @@ def walk_events(
         f" ORDER BY e.event_row LIMIT {question.limit}",
         question.binder.values,
     )
-    found: list[StoredEvent] = []
-    octets = 0
-    for event in map(stored_event, rows):
-        octets += len(event.content or b"")
-        if len(found) == limit or (found and octets > contents_bytes_max):
-            return found, found[-1].event_row
-        found.append(event)
-    return found, until
+    events = map(stored_event, rows)
+    found, more = page_of(events, _content_size, limit=limit, size_max=contents_bytes_max)
+    return found, found[-1].event_row if more else until
 
 
 def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: int) -> int:
@@ -155,9 +155,7 @@ def count_events(connection: sqlite3.Connection, wanted: EventFilter, *, limit: 
     others = [clause for clause in question.clauses if clause is not narrow]
     live = narrow is not None and narrow.live
     where = " AND ".join(_conditions(question, "e.event_row", others, live=live)) or "1"
-    source = "event AS e"
-    if narrow is not None:
-        source = f"({narrow.rows}) AS r CROSS JOIN event AS e ON e.event_row = r.event_row"
+    source = "event AS e" if narrow is None else f"({narrow.rows}) AS r {_OF_EVENTS}"
     (count,) = connection.execute(
         f"SELECT count(*) FROM (SELECT DISTINCT e.event_row FROM {source} WHERE {where} LIMIT {limit})",
         question.binder.values,
@@ -301,30 +299,17 @@ def _by_value(question: _Question, field: str, after: Position | None) -> Found:
 
 def _gathered(question: _Question, narrow: Clause, column: str, after: Position | None) -> Found:
     others = [clause for clause in question.clauses if clause is not narrow]
-    where = _conditions(question, "e.event_row", others, live=narrow.live)
-    if column == "event_row" and narrow.live:
-        return _gathered_as_arrived(question, narrow, after)
-    key = () if after is None else (after.key, after.row)
-    where += _beyond(question, (f"e.{column}", "e.event_row"), key)
+    source, row = f"({narrow.rows}) AS r", "r.event_row"
+    if column != "event_row" or not narrow.live:  # else without a look at the events
+        source, row = f"{source} {_OF_EVENTS}", "e.event_row"
+    key = row if column == "event_row" else f"e.{column}"
+    where = _conditions(question, row, others, live=narrow.live)
+    where += _beyond(question, (key, row), () if after is None else (after.key, after.row))
     rows = question.rows(
-        f"SELECT DISTINCT e.event_row, e.{column} FROM ({narrow.rows}) AS r"
-        f" CROSS JOIN event AS e ON e.event_row = r.event_row WHERE {' AND '.join(where) or '1'}"
-        f" ORDER BY {_sorted(question, f'e.{column}', 'e.event_row')} LIMIT {question.limit}"
+        f"SELECT DISTINCT {row}, {key} FROM {source} WHERE {' AND '.join(where) or '1'}"
+        f" ORDER BY {_sorted(question, key, row)} LIMIT {question.limit}"
     )
-    return [Position(key, row) for row, key in rows]
-
-
-def _gathered_as_arrived(question: _Question, narrow: Clause, after: Position | None) -> Found:
-    """Gather rows without a look at their events."""
-    others = [clause for clause in question.clauses if clause is not narrow]
-    where = _conditions(question, "r.event_row", others, live=True)
-    where += _beyond(question, ("r.event_row",), () if after is None else (after.row,))
-    rows = question.rows(
-        f"SELECT DISTINCT r.event_row, r.event_row FROM ({narrow.rows}) AS r"
-        f" WHERE {' AND '.join(where) or '1'}"
-        f" ORDER BY {_sorted(question, 'r.event_row')} LIMIT {question.limit}"
-    )
-    return [Position(key, row) for row, key in rows]
+    return [Position(by, event_row) for event_row, by in rows]
 
 
 def _merged(question: _Question, narrow: Clause, after: Position | None) -> Found:

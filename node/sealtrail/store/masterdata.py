@@ -26,6 +26,7 @@ from sealtrail.store.masterdata_rows import (
     encode_element,
     version_digest,
 )
+from sealtrail.store.pages import page_of
 
 # Values of one statement's IN list at most.
 _CHUNK = 256
@@ -264,14 +265,8 @@ def versions(connection: sqlite3.Connection, identifier: str, *, limit: int) -> 
         f"SELECT id, {_COLUMNS} FROM vocabulary_version WHERE id = ? ORDER BY version DESC LIMIT ?",
         (identifier, limit),
     )
-    found: list[Version] = []
-    octets = 0
-    for row in rows:
-        octets += len(row[3])
-        if found and octets > _VERSIONS_BYTES_MAX:
-            break
-        found.append(_version(row))
-    return found
+    found, _ = page_of(rows, _body_size, limit=limit, size_max=_VERSIONS_BYTES_MAX)
+    return [_version(row) for row in found]
 
 
 def page(
@@ -293,14 +288,12 @@ def page(
         " ORDER BY vocabulary, id LIMIT ?",
         (vocabulary or after[0], after[1], at_ms, at_ms, limit + 1),
     )
-    found: list[Version] = []
-    octets = 0
-    for row in rows:
-        octets += len(row[3])
-        if len(found) == limit or (found and octets > bytes_max):
-            return found, True
-        found.append(_version(row))
-    return found, False
+    found, more = page_of(rows, _body_size, limit=limit, size_max=bytes_max)
+    return [_version(row) for row in found], more
+
+
+def _body_size(row: tuple[Any, ...]) -> int:
+    return len(row[3])
 
 
 def descendants(connection: sqlite3.Connection, identifier: str, at_ms: int) -> Iterator[str]:

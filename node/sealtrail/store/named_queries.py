@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from sealtrail.store.pages import page_of
+
 PAGE_CHARACTERS_MAX = 4 * 1024 * 1024  # of definitions in one page
 
 
@@ -68,14 +70,8 @@ def list_queries(
         " ORDER BY query_id LIMIT ?",
         (after, limit + 1),
     )
-    found: list[NamedQuery] = []
-    characters = 0
-    for row in rows:
-        characters += len(row[2])
-        if len(found) == limit or (found and characters > PAGE_CHARACTERS_MAX):
-            return found, found[-1].query_id
-        found.append(_query(row))
-    return found, None
+    found, more = page_of(rows, lambda row: len(row[2]), limit=limit, size_max=PAGE_CHARACTERS_MAX)
+    return [_query(row) for row in found], found[-1][0] if more else None
 
 
 def delete_query(connection: sqlite3.Connection, name: str) -> bool:

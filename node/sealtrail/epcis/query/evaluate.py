@@ -27,12 +27,12 @@ from sealtrail.epcis.query.conditions import (
     Within,
 )
 from sealtrail.epcis.query.index import EventIndex, index_of, term, value_name
+from sealtrail.epcis.query.readers import CLASS_PLACES
 from sealtrail.epcis.records import RecordedEvent
 from sealtrail.errors import InputError, TooLargeError
 
 # Places, or things, that one condition on master data may come to.
 DESCRIBED_MAX = 10_000
-_CLASS_PLACES = ("class", "input_class", "output_class")
 _OPERATORS: dict[str, Callable[[int | float, int | float], bool]] = {
     "eq": operator.eq,
     "gt": operator.gt,
@@ -75,7 +75,7 @@ def _resolved(condition: Condition, master_data: MasterData) -> Condition:
         for attribute in condition.attributes:
             ids.update(dict.fromkeys(master_data.with_attribute(attribute, condition.values)))
         if condition.field == "epcClass":
-            return ItemMatch(places=_CLASS_PLACES, items=_bounded(ids))
+            return ItemMatch(places=CLASS_PLACES, items=_bounded(ids))
         return Has(condition.field, _bounded(ids) or ("",))  # nothing is described so
     return condition
 

@@ -6,9 +6,9 @@ Source: EPCIS 2.0 section 8.2.7.1, and its query schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from sealtrail.epcis.query.conditions import AnyOf, Compared, Condition, Has, WithAttribute
+from sealtrail.epcis.query.conditions import Compared, Condition, Has, WithAttribute
 from sealtrail.epcis.query.index import SENSOR_MEASURES
 from sealtrail.epcis.query.names import Prefixes, read_names
 from sealtrail.epcis.query.readers import (
@@ -16,6 +16,7 @@ from sealtrail.epcis.query.readers import (
     Reader,
     Values,
     any_of,
+    numbers,
     one,
     read_exists,
     read_number,
@@ -66,7 +67,7 @@ def family_reader(name: str, prefixes: Prefixes) -> Reader | None:
     fields = [match[2] + each for each in field_names(name, match[3], prefixes)]
     if match[1] == "EXISTS":
         return lambda asked, values: (
-            _one_of(map(Has, fields)) if read_exists(asked, values) else None
+            any_of(map(Has, fields)) if read_exists(asked, values) else None
         )
     return _equal(fields) if match[1] == "EQ" else _ordered(fields, match[1])
 
@@ -91,27 +92,16 @@ def field_names(name: str, text: str, prefixes: Prefixes) -> tuple[str, ...]:
     return found
 
 
-def _one_of(conditions: Iterable[Has | Compared]) -> Has | Compared | AnyOf:
-    found = tuple(conditions)
-    return found[0] if len(found) == 1 else AnyOf(found)
-
-
 def _measures(operator: str, attribute: str, uom: str) -> Reader:
-    comparison, field = COMPARISONS[operator], f"{attribute}_{base_unit(uom)}"
-
-    def compared(name: str, text: str) -> Compared:
+    def in_base(name: str, text: str) -> int | float:
         if number_text(text) is None:
             raise invalid(name, f"is {text[:40]!r}, expected a number")
         value = in_base_unit(text, uom)
         if value is None:
             raise invalid(name, f"is {text[:40]!r}, which is beyond every double")
-        return Compared(field, "number", comparison, value)
+        return value
 
-    def read(name: str, values: Values) -> Condition:
-        listed = values if operator == "EQ" else (one(name, values),)
-        return any_of(field, [compared(name, text) for text in listed])
-
-    return read
+    return numbers(f"{attribute}_{base_unit(uom)}", COMPARISONS[operator], in_base)
 
 
 def _of_type(what: str, of_type: str) -> Reader:
@@ -132,7 +122,7 @@ def _equal(fields: Sequence[str]) -> Reader:
 
     def read(_: str, values: Values) -> Condition:
         same = [Has(field, values) for field in fields]
-        return _one_of([*same, *(each for text in values for each in compared(text))])
+        return any_of([*same, *(each for text in values for each in compared(text))])
 
     return read
 
@@ -144,9 +134,9 @@ def _ordered(fields: Sequence[str], operator: str) -> Reader:
         moment = moment_us(text) if moment is None and "T" in text.upper() else moment
         comparison = COMPARISONS[operator]
         if moment is not None:
-            return _one_of(Compared(field, "time", comparison, moment) for field in fields)
+            return any_of(Compared(field, "time", comparison, moment) for field in fields)
         number = read_number(name, text)
-        return _one_of(Compared(field, "number", comparison, number) for field in fields)
+        return any_of(Compared(field, "number", comparison, number) for field in fields)
 
     return read
 

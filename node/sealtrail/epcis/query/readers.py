@@ -5,7 +5,7 @@ Source: EPCIS 2.0 section 8.2.7.1; its OpenAPI document and query schema, whose 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sealtrail.epcis.fields import is_uri
 from sealtrail.epcis.query.conditions import (
@@ -47,7 +47,7 @@ COMPARISONS: dict[str, Comparison] = {
     "LE": "le",
 }
 EPC_PLACES = ("epc", "parent", "input", "output")
-_CLASS_PLACES = ("class", "input_class", "output_class")
+CLASS_PLACES = ("class", "input_class", "output_class")
 _PLACES: dict[str, tuple[str, ...]] = {
     "MATCH_epc": ("epc",),
     "MATCH_parentID": ("parent",),
@@ -57,7 +57,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "MATCH_epcClass": ("class",),
     "MATCH_inputEPCClass": ("input_class",),
     "MATCH_outputEPCClass": ("output_class",),
-    "MATCH_anyEPCClass": _CLASS_PLACES,
+    "MATCH_anyEPCClass": CLASS_PLACES,
 }
 
 
@@ -93,20 +93,26 @@ def read_exists(name: str, values: Values) -> bool:
     return text != "false"
 
 
-def any_of(field: str, kind_values: list[Compared]) -> Condition:
-    """Return that one of several comparisons holds."""
-    return kind_values[0] if len(kind_values) == 1 else AnyOf(tuple(kind_values))
+def any_of(conditions: Iterable[Has | Compared]) -> Has | Compared | AnyOf:
+    """Return that one of these holds."""
+    found = tuple(conditions)
+    return found[0] if len(found) == 1 else AnyOf(found)
 
 
-def numbers(field: str, comparison: Comparison) -> Reader:
-    """Return the reader of numbers that a field is compared with: several for ``eq``, else one."""
+def numbers(
+    field: str,
+    comparison: Comparison,
+    number: Callable[[str, str], int | float] = read_number,
+) -> Reader:
+    """Return the reader of numbers that a field is compared with: several for ``eq``, else one.
+
+    Args:
+        number: reads one of them, given the parameter's name and the text.
+    """
 
     def read(name: str, values: Values) -> Condition:
         listed = values if comparison == "eq" else (one(name, values),)
-        return any_of(
-            field,
-            [Compared(field, "number", comparison, read_number(name, text)) for text in listed],
-        )
+        return any_of(Compared(field, "number", comparison, number(name, text)) for text in listed)
 
     return read
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
-from sealtrail.epcis.fields import moment_of
+from sealtrail.epcis.fields import epoch_us, moment_of
 
 # As Python's repr and JSON's writers have it; exponents as long as a double needs.
 _is_number = re.compile(
@@ -19,7 +19,6 @@ _is_number = re.compile(
 _is_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _CHARACTERS_MAX = 108
 _WHOLE_MAX = 2.0**53
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_US = 86_400_000_000
 
@@ -60,7 +59,4 @@ def moment_us(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        return None
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return None if moment.tzinfo is None else epoch_us(moment)
