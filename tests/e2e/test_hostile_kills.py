@@ -10,6 +10,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from sha3 import keccak_256
@@ -22,7 +23,7 @@ from sealtrail.signing import EVENT_KINDS, Kind
 
 def ask(node: dict[str, Any], path: str) -> Any:
     request = urllib.request.Request(  # noqa: S310 - a loopback address
-        node["url"] + path, headers={"Authorization": f"Bearer {node['token']}"}
+        urljoin(node["url"], path), headers={"Authorization": f"Bearer {node['token']}"}
     )
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - a loopback address
         return json.loads(answer.read()), answer.headers
@@ -36,7 +37,7 @@ def status(node: dict[str, Any]) -> Any:
 
 
 def all_events(node: dict[str, Any]) -> list[dict[str, Any]]:
-    path: str | None = "/events?perPage=1000"
+    path: str | None = "/events?perPage=100"
     found = []
     while path:
         body, headers = ask(node, path)
