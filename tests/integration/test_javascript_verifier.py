@@ -158,7 +158,7 @@ def test_event_hashes_are_the_references_or_not_computed(javascript: Javascript)
         if result.get("code") != "event_hash_not_computed":
             assert result == {"value": case["prehash"]}
             computed += 1
-    assert computed > 180  # of 357, many of which are there for what is not ordinary
+    assert computed > 180  # of 358, many of which are there for what is not ordinary
 
 
 def hashed_events() -> Iterator[tuple[dict[str, Any], RecordedEvent]]:

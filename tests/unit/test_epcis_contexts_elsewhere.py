@@ -139,7 +139,11 @@ def test_master_data_under_an_unknown_namespace_gives_no_lot(number: str) -> Non
 
 @pytest.mark.parametrize(
     "fields",
-    [{"line": "7B"}, {"ilmd": {"batch": "B"}}, {"readPoint": {"id": "urn:x:1", "gate": "N"}}],
+    [
+        {"line": "7B"},
+        {"ilmd": {"batch": "B"}},
+        {"errorDeclaration": {"declarationTime": "2026-03-01T10:00:00Z", "by": "me"}},
+    ],
 )
 def test_a_name_without_a_prefix_is_refused_whatever_a_context_elsewhere_says(
     fields: dict[str, Any],

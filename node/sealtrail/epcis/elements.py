@@ -125,7 +125,7 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
         if key in _COMMENTS:
             continue
         name = texts.name(key)
-        if ":" in key and "/}" not in name:
+        if (inside or ":" in key) and "/}" not in name:
             texts.note_namespace(name, inside=inside)
         if name.endswith("List"):
             # the JSON binding drops the element name inside a list; it is the list's without "List"

@@ -1,6 +1,6 @@
 """One event of the JSON binding, read strictly into its value.
 
-Refuses what GS1's JSON schema refuses; where the schema lets fields without a namespace pass, refuses those too.
+Refuses what GS1's JSON schema refuses, and little that it takes: docs/decisions/0133 says what.
 
 Source: EPCIS 2.0 section 7.4 and its JSON schema.
 """

@@ -190,6 +190,9 @@ def _typed(words: Vocabulary, element_name: str) -> Write:
 def _place(parent: etree._Element, name: str, value: dict[str, Any], style: _Style) -> None:
     element = add(parent, name)
     add(element, "id", value["id"])
+    for key in value:
+        if ":" not in key and key != "id":
+            raise located(not_in_xml("a place has no fields of one's own without a namespace"), key)
     append_extensions(element, value, style.names)
 
 
