@@ -19,7 +19,7 @@ from sealtrail.gs1 import CompanyPrefixes, to_digital_link, to_urn
 VECTORS = Path(__file__).parent.parent / "vectors" / "event-hash"
 LINES = [
     json.loads(line)["document"]
-    for name in ("cbv20.jsonl", "extensions.jsonl")
+    for name in ("cbv20.jsonl", "extensions.jsonl", "others.jsonl")
     for line in (VECTORS / name).read_text(encoding="utf-8").splitlines()
 ]
 FORMS: tuple[Form, ...] = ("xml-2.0", "xml-1.2")

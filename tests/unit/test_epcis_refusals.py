@@ -122,7 +122,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (changed(readPoint="urn:a:b"), "type_mismatch", "/readPoint"),
     (changed(readPoint={}), "field_missing", "/readPoint/id"),
     (changed(bizLocation={"id": "x"}), "uri_malformed", "/bizLocation/id"),
-    (changed(bizLocation={"id": "urn:a:b", "name": "x"}), "field_unknown", "/bizLocation/name"),
+    (changed(bizLocation={"id": "urn:a:b", "@id": "x"}), "field_unknown", "/bizLocation/@id"),
     (
         changed(bizTransactionList=[{"type": "po"}]),
         "field_missing",

@@ -75,7 +75,8 @@ class XmlDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _require_event(element: Element, allowed: frozenset[str]) -> None:
-    if standard_name(str(element.tag)) not in allowed:
+    name = standard_name(str(element.tag))
+    if (_OWN if name is None else name) not in allowed:
         raise refuse(
             element,
             "event_type_unknown",
@@ -105,10 +106,10 @@ def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
         values: no fewer than it has.
     """
     namespace, name = split_tag(str(root.tag))
-    if name in EVENT_NAMES and standard_name(str(root.tag)) is not None:
+    if _is_event(root):
         document = XmlDocument(
             type="event",
-            events=[(root, f"/{step_of(root)}", EVENT_NAMES)],
+            events=[(root, f"/{step_of(root)}", EVENT_NAMES | {_OWN})],
             version=None,
             values=values,
             header=Header(),
@@ -131,11 +132,20 @@ def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
     return document
 
 
+def _is_event(root: Element) -> bool:
+    """Tell whether the root is an event: by its name, or for somebody's own, by the time that each has."""
+    name = standard_name(str(root.tag))
+    if name is not None:
+        return name in EVENT_NAMES
+    return any(isinstance(c.tag, str) and standard_name(c.tag) == "eventTime" for c in root)
+
+
+_OWN = "*"  # events of other namespaces: EPCIS 1.0 and 1.1 have them in the list itself
 # Which events stand in a list, in an extension of it, and in an extension of that.
 _PLACES = {
-    "2.0": (frozenset(EVENTS["2.0"]), frozenset[str](), frozenset[str]()),
+    "2.0": (frozenset(EVENTS["2.0"]), frozenset((_OWN,)), frozenset[str]()),
     "1.2": (
-        frozenset(("ObjectEvent", "AggregationEvent", "QuantityEvent", "TransactionEvent")),
+        frozenset(("ObjectEvent", "AggregationEvent", "QuantityEvent", "TransactionEvent", _OWN)),
         frozenset(("TransformationEvent",)),
         frozenset(("AssociationEvent",)),
     ),

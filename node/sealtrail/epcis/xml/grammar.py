@@ -25,7 +25,7 @@ WRAPPERS = (_BASE, _EXTENSION)
 class Sequence(msgspec.Struct, frozen=True):
     """Elements in their order, each at most once; and the sequences inside ``extension`` and ``baseExtension``.
 
-    ``others``: elements of other namespaces may stand behind them.
+    ``others``: elements of other namespaces may stand behind them; ``bare``: so may those of other names without one.
     """
 
     order: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class Sequence(msgspec.Struct, frozen=True):
     base: Sequence | None = None
     ordered: bool = True
     others: bool = True
+    bare: bool = False
 
     def inside(self, name: str) -> Sequence | None:
         """Return the sequence inside the element of that name if it is ``extension`` or ``baseExtension``."""
@@ -97,6 +98,11 @@ EVENTS_1 = {
 }  # fmt: skip
 EVENTS = {"2.0": EVENTS_2, "1.2": EVENTS_1}
 EVENT_NAMES = frozenset(EVENTS_1)
+_EVERY_FIELD = dict.fromkeys(name for sequence in EVENTS_2.values() for name in sequence.order)
+EXTENSION_EVENT = Sequence(
+    tuple(_EVERY_FIELD), extension=_OTHERS, base=_OTHERS, ordered=False, bare=True
+)
+"""An event of somebody's own type, whose element has another namespace; GS1's schemas say nothing of what is in it."""
 
 QUANTITY = Sequence(("epcClass", "quantity", "uom"), others=False)
 PLACE = Sequence(("id", _EXTENSION), extension=_NOTHING)

@@ -95,7 +95,10 @@ class Walk:
                     last = len(order)
                 continue
             if name is None or name not in order:
-                raise unknown_element(child, self._extensions)
+                if not sequence.bare or name in (None, "type") or str(child.tag)[:1] == "{":
+                    raise unknown_element(child, self._extensions)
+                self._extensions.add_element(self._members, child)
+                continue
             place = order.index(name)
             if sequence.ordered and place < last:
                 before = "an extension" if last == len(order) else repr(order[last])

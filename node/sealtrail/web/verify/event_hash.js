@@ -215,7 +215,8 @@ const elements = (fields, prefixes) =>
 /** Return the pre-hash string of an ordinary event. @throws event_hash_not_computed. */
 export function preHash(event) {
   const prefixes = prefixesOf(event["@context"]);
-  let text = `eventType=${event.type}eventTime=${time(event.eventTime)}`;
+  const type = event.type.includes(":") ? elementName(event.type, prefixes) : event.type;
+  let text = `eventType=${type}eventTime=${time(event.eventTime)}`;
   for (const [name, write] of FIELDS) if (has(event, name)) text += write(name, event[name]);
   if (has(event, "ilmd")) text += "ilmd" + elements(only(event.ilmd, Object.keys(event.ilmd ?? {})), prefixes).sort().join("");
   const rest = Object.keys(event).filter((name) => !KNOWN.has(name));
