@@ -18,7 +18,7 @@ from typing import IO, Protocol, cast
 
 import msgspec
 
-from sealtrail.cli.documents import FILE_BYTES_MAX, require_size
+from sealtrail.cli.documents import FILE_BYTES_MAX, Opener, open_any, require_size
 from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, TooLargeError
 
@@ -60,7 +60,7 @@ def is_document_name(name: str) -> bool:
     return name.lower().endswith(DOCUMENT_SUFFIXES) and not name.startswith(".")
 
 
-def read_archive(path: Path) -> Iterator[Member]:
+def read_archive(path: Path, opener: Opener = open_any) -> Iterator[Member]:
     """Yield the documents of an archive, one after the other.
 
     Raises:
@@ -68,7 +68,7 @@ def read_archive(path: Path) -> Iterator[Member]:
         TooLargeError: ``archive_too_large``, ``file_too_large``.
     """
     try:
-        file = path.open("rb")
+        file = opener(path)
     except OSError as error:
         raise InputError(
             "file_unreadable", f"{spelt(path)}: {error.strerror}", pointer=spelt(path)
