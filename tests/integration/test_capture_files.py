@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ import pytest
 from capture_events import CONTEXT, document, event, pack
 from capture_node import TOKEN, capture_node
 from sealtrail.cli import main
+from sealtrail.cli.capture_files import FileCapture
+from sealtrail.cli.capture_sender import Outcome, Sender
+from sealtrail.cli.capture_watch import Watch
+from sealtrail.cli.documents import open_regular
 from sealtrail.cli.node_client import NodeClient
 from sealtrail.epcis.views import write_capture_document
 from sealtrail.errors import SealtrailError
@@ -344,3 +349,52 @@ def test_a_token_that_is_refused_moves_nothing(folder: Path, tmp_path: Path) -> 
         process.communicate(timeout=60)
         assert process.returncode == 2
     assert (folder / "a.json").exists()
+
+
+def as_link(path: Path, secret: Path) -> None:
+    path.symlink_to(secret)
+
+
+def as_pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+@pytest.mark.parametrize("swap", [as_link, as_pipe])
+async def test_what_is_swapped_between_look_and_opening_is_not_read(
+    folder: Path, tmp_path: Path, name: str, swap: Callable[[Path, Path], None]
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(
+        gzip.compress(document(event(9))) if name.endswith("gz") else document(event(9))
+    )
+    put(folder, name, secret.read_bytes())
+    outcomes: list[Outcome] = []
+
+    def watch(url: str) -> None:
+        client = NodeClient(url, TOKEN)
+        sender = Sender(client, None, all_or_nothing=False, imported=False)
+        capture = FileCapture(sender, 100, lambda _: None, open_regular)
+
+        def swapped(path: Path) -> list[Outcome]:
+            path.unlink()
+            swap(path, secret)
+            outcomes.extend(capture.capture(path))
+            return outcomes
+
+        Watch(
+            folder,
+            swapped,
+            tell=lambda _: None,
+            tell_waiting=lambda _: None,
+            interval_seconds=0.05,
+            stop=threading.Event(),
+        ).run(once=True)
+        client.close()
+
+    async with capture_node(tmp_path / "node.db") as node:
+        await asyncio.to_thread(watch, node.url)
+        assert node.capture.statistics.events == 0
+    assert [each["code"] for outcome in outcomes for each in outcome.errors] == ["file_unreadable"]
+    assert sorted(os.listdir(folder)) == [name, "done", "refused"]
+    assert os.listdir(folder / "refused") == []

@@ -225,3 +225,32 @@ def test_a_broken_off_archive_gives_what_was_before_and_then_fails(tmp_path: Pat
     assert next(members).content == b"{}"
     with pytest.raises(InputError):
         list(members)
+
+
+def test_a_zip_of_too_many_members_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_archives, "MEMBERS_MAX", 3)
+    path = tmp_path / "a.zip"
+    write_zip(path, {f"{n}.txt": b"" for n in range(3)} | {"a.json": b"{}"})
+    with pytest.raises(TooLargeError) as caught:
+        next(read_archive(path))
+    assert caught.value.code == "archive_too_large"
+    # its own count is not gone by
+    content = bytearray(path.read_bytes())
+    content[-14:-10] = b"\1\0\1\0"
+    path.write_bytes(content)
+    assert refusal(path).code == "archive_too_large"
+    monkeypatch.setattr(capture_archives, "MEMBERS_MAX", 4)
+    assert [m.content for m in read_archive(path)] == [b"{}"]
+
+
+def test_a_zip_whose_list_is_too_long_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_archives, "ZIP_LIST_BYTES_MAX", 70_000)
+    path = tmp_path / "a.zip"
+    write_zip(path, {"x" * 60_000 + ".json": b"{}"})
+    assert [m.content for m in read_archive(path)] == [b"{}"]
+    write_zip(path, {c * 60_000 + ".json": b"{}" for c in "xy"})
+    assert refusal(path).code == "archive_too_large"

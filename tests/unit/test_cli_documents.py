@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealtrail.cli import documents
+from sealtrail.cli.capture_archives import read_archive
 from sealtrail.cli.capture_journal import Journal
 from sealtrail.cli.capture_sender import _shifted
 from sealtrail.cli.documents import split_documents
@@ -121,3 +124,28 @@ def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooLargeError) as caught:
         list(documents.split_documents(Path("/dev/zero"), 10))
     assert caught.value.code == "file_too_large"
+
+
+def test_a_file_is_opened_as_nothing_but_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_bytes(b"{}")
+    with documents.open_regular(secret) as file:
+        assert file.read() == b"{}"
+    os.mknod(tmp_path / "socket", stat.S_IFSOCK | 0o600)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(secret)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe")  # without a writer: to open it would wait
+    for name in ("link", "nowhere", "folder", "pipe", "socket"):
+        with pytest.raises(InputError) as caught:
+            list(split_documents(tmp_path / name, 1, documents.open_regular))
+        assert caught.value.code == "file_unreadable", name
+        with pytest.raises(InputError) as caught:
+            list(read_archive(tmp_path / name, documents.open_regular))
+        assert caught.value.code == "file_unreadable", name
+
+
+def test_a_link_that_is_named_by_its_user_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"{}")
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert [part.document for part in split_documents(tmp_path / "link.json", 1)] == [b"{}"]

@@ -14,6 +14,7 @@ from sealtrail.api import resources as resource_routes
 from sealtrail.api import status as status_routes
 from sealtrail.api.audited import Audited
 from sealtrail.api.auth import Tokens
+from sealtrail.api.cors import Origins
 from sealtrail.api.gate import make_gate
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
@@ -54,8 +55,12 @@ def make_application(
         audit: records what is asked and answered; without one nothing is recorded.
     """
     admission, http_metrics = Admission(settings), HttpMetrics()
-    gate = make_gate(Tokens(tokens), admission, http_metrics, Audited(audit), time.perf_counter)
+    origins = Origins(settings.cors_origins)
+    gate = make_gate(
+        Tokens(tokens), admission, http_metrics, Audited(audit), origins, time.perf_counter
+    )
     application = web.Application(middlewares=[gate], client_max_size=settings.body_bytes_max)
+    origins.attach(application)
     listing = event_routes.EventListing(queries, PageTokens(time.time), Negotiator(prefixes))
     application.add_routes(capture_routes.routes(capture, admission, listing))
     application.add_routes(event_routes.routes(listing))

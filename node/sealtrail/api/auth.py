@@ -15,10 +15,13 @@ from sealtrail.errors import ForbiddenError, UnauthorizedError
 
 Handler = TypeVar("Handler", bound=Callable[[web.Request], Awaitable[web.StreamResponse]])
 
-# Scopes that aren't a token's: open to all; any token; checked by the handler (peers' signatures).
+# Scopes that aren't a token's: open to all; open to all, though a token that is shown must be known; any token;
+# checked by the handler (peers' signatures).
 OPEN = "-open"
+DISCOVERY = "-discovery"
 ANY_TOKEN = "-any"  # noqa: S105 - a scope's name
 OWN_CHECK = "-own"
+_NOBODYS = (OPEN, DISCOVERY, ANY_TOKEN, OWN_CHECK)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -42,6 +45,7 @@ def needs(scope: str) -> Callable[[Handler], Handler]:
 
 
 open_to_all = needs(OPEN)
+for_discovery = needs(DISCOVERY)
 any_token = needs(ANY_TOKEN)
 checks_callers_itself = needs(OWN_CHECK)
 
@@ -80,9 +84,10 @@ def identify(request: web.Request, tokens: Tokens) -> Caller:
     Raises:
         UnauthorizedError: no token, or none that is known.
     """
-    if _scope(request) in (OPEN, OWN_CHECK):
+    scope, authorization = _scope(request), request.headers.get("Authorization")
+    if scope in (OPEN, OWN_CHECK) or (scope == DISCOVERY and authorization is None):
         return ANONYMOUS
-    return tokens.caller(request.headers.get("Authorization"))
+    return tokens.caller(authorization)
 
 
 def require_scope(request: web.Request, caller: Caller) -> None:
@@ -92,7 +97,7 @@ def require_scope(request: web.Request, caller: Caller) -> None:
         ForbiddenError: the token has not the scope (``scope_missing``).
     """
     scope = _scope(request)
-    if scope not in (OPEN, OWN_CHECK, ANY_TOKEN) and scope not in caller.scopes:
+    if scope not in _NOBODYS and scope not in caller.scopes:
         raise ForbiddenError(
             "scope_missing", f"this needs a token with the scope {scope}", scope=scope
         )

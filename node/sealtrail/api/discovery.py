@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sealtrail.api.auth import any_token
+from sealtrail.api.auth import for_discovery
 from sealtrail.api.negotiation import DISCOVERY_HEADERS
 from sealtrail.config import HttpSettings
 
@@ -27,10 +27,14 @@ def capture_limits(settings: HttpSettings) -> dict[str, str]:
 
 
 def discovery(*methods: str, headers: Mapping[str, str] | None = None) -> Handler:
-    """Return the handler of ``OPTIONS`` for a resource that has these other methods."""
+    """Return the handler of ``OPTIONS`` for a resource that has these other methods.
+
+    A client that asks which versions are spoken has no token yet, perhaps: the answer is the same whether what the
+    address names was ever recorded or not: versions, methods, and the two limits of a capture.
+    """
     told = {**DISCOVERY_HEADERS, **(headers or {}), "Allow": ", ".join(("OPTIONS", *methods))}
 
-    @any_token
+    @for_discovery
     async def discover(_: web.Request) -> web.Response:
         return web.Response(status=204, headers=told)
 

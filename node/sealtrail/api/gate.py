@@ -1,8 +1,8 @@
 """The one middleware: admits a request, and turns whatever goes wrong into a problem document.
 
-Order: a place is taken (or 503), the caller is known and allowed (or 401, 403), the handler runs, the
-outcome is recorded in the audit trail, counted and logged. ``except Exception`` stands here and nowhere else in the
-interface.
+Order: a place is taken (or 503), a browser's question for another origin is answered, the caller is known and allowed
+(or 401, 403), the handler runs, the outcome is recorded in the audit trail, counted and logged. ``except Exception``
+stands here and nowhere else in the interface.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from sealtrail.api.audited import NOTE, Audited
 from sealtrail.api.auth import ANONYMOUS, Caller, Tokens, identify, require_scope
+from sealtrail.api.cors import Origins
 from sealtrail.api.limits import Admission
 from sealtrail.api.metrics import HttpMetrics
 from sealtrail.api.negotiation import accepted
@@ -25,6 +26,7 @@ from sealtrail.api.responses import (
     internal_error_response,
     problem_response,
 )
+from sealtrail.api.websocket import is_upgrade
 from sealtrail.errors import InputError, SealtrailError
 
 CALLER = web.RequestKey("caller", Caller)
@@ -43,6 +45,7 @@ def make_gate(
     admission: Admission,
     metrics: HttpMetrics,
     audited: Audited,
+    origins: Origins,
     clock: Callable[[], float],
 ) -> Middleware:
     """Return the middleware; ``clock`` gives seconds that only grow."""
@@ -52,7 +55,7 @@ def make_gate(
         started = clock()
         request[CALLER] = ANONYMOUS
         audited.begin(request, _route(request))
-        response = await _answer(request, handler, tokens, admission, audited)
+        response = await _answer(request, handler, tokens, admission, audited, origins)
         try:
             await audited.finish(request, response.status)
         except SealtrailError as error:  # what can't be recorded is not shown
@@ -77,13 +80,19 @@ async def _answer(
     tokens: Tokens,
     admission: Admission,
     audited: Audited,
+    origins: Origins,
 ) -> web.StreamResponse:
     try:
         with admission.request():
+            preflight = origins.preflight(request)
+            if preflight is not None:
+                return preflight
             request[CALLER] = caller = identify(request, tokens)
             if caller is not ANONYMOUS:
                 await audited.known(request, caller.name)
             require_scope(request, caller)
+            if is_upgrade(request):
+                origins.require_known(request)
             audited.require_reason(request)
             return await handler(request)
     except web.HTTPException as error:

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from sealtrail import __version__
-from sealtrail.api.auth import ANY_TOKEN, OPEN, OWN_CHECK, open_to_all
+from sealtrail.api.auth import ANY_TOKEN, DISCOVERY, OPEN, OWN_CHECK, open_to_all
 from sealtrail.api.openapi_operations import OPERATIONS, Operation
 from sealtrail.api.responses import PROBLEM, PROBLEM_XML, json_response
 
@@ -34,6 +34,7 @@ _PROBLEM = {
 }
 _SECURITY: dict[str, list[Any]] = {
     OPEN: [],
+    DISCOVERY: [{}, {"token": []}],
     OWN_CHECK: [{"member": []}],
     ANY_TOKEN: [{"token": []}],
 }

@@ -58,7 +58,7 @@ def _nothing(summary: str) -> Operation:
 
 
 _CAPTURE = {
-    ("GET", "/"): _get("The top-level resources.", media_types=_LD),
+    ("GET", "/"): _get("The top-level resources.", media_types=_EVENTS),
     ("POST", "/capture"): Operation(
         summary="Record the events of a document; the answer's Location is the job.",
         query=("kind",),

@@ -1,7 +1,7 @@
 """Connections: a bounded number, and what goes wrong before a request reaches the gate told as a problem document.
 
 aiohttp takes any number of connections, and answers what is no valid HTTP, or an unknown Expect, by itself: as plain
-text that repeats what it was sent.
+text that repeats what it was sent. To it, an address with a slash at its end is another one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
@@ -42,13 +43,28 @@ class ProblemRunner(web.AppRunner):
             finally:
                 server.at_work.discard(request.protocol)
 
+        def make_request(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+            return made.request_factory(without_slash(message), *rest)
+
         server = _Server(
             handle,
             connections_max=self._connections_max,
-            request_factory=made.request_factory,
+            request_factory=make_request,
             **made._kwargs,
         )
         return server
+
+
+def without_slash(message: RawRequestMessage) -> RawRequestMessage:
+    """Return a request whose address has no slash at its end: clients write collections either way.
+
+    One that ends an identifier which stands in the address unescaped (``/readPoints/https://a.example/``) stays.
+    """
+    path = message.url.raw_path
+    if len(path) < 2 or path[-1] != "/" or ("://" in path and not path.endswith("/events/")):
+        return message
+    url = message.url.with_path(path[:-1], encoded=True, keep_query=True)
+    return message._replace(path=url.raw_path_qs, url=url)
 
 
 class _Server(web.Server):

@@ -21,13 +21,17 @@ from sealtrail.api.auth import needs
 from sealtrail.api.discovery import COLLECTIONS, discovery
 from sealtrail.api.events import EventListing
 from sealtrail.api.negotiation import (
+    EVENTS_OFFERED,
     JSON_OFFERED,
     VERSION_HEADERS,
+    XML_OFFERED,
+    agree,
     check_accept,
     extension_prefixes,
 )
 from sealtrail.api.paging import check_only_paging, page_size
 from sealtrail.api.responses import json_response
+from sealtrail.api.xml_answers import resources_xml
 from sealtrail.epcis.query import parse_filter
 from sealtrail.epcis.reader import EVENT_TYPES
 from sealtrail.epcis.views import STANDARD_CONTEXT
@@ -93,6 +97,11 @@ def routes(listing: EventListing) -> list[web.RouteDef]:
 
     @needs("query")
     async def list_top_level(request: web.Request) -> web.Response:
+        agreed = agree(request, EVENTS_OFFERED)
+        if agreed.media_type in XML_OFFERED:
+            return json_response(
+                resources_xml(_TOP_LEVEL), headers=agreed.headers, media_type=agreed.media_type
+            )
         return _collection(request, list(_TOP_LEVEL))
 
     @needs("query")

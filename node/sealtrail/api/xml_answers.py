@@ -1,4 +1,4 @@
-"""Capture jobs and problem documents as XML, for whoever asks for it.
+"""Capture jobs, problem documents and the list of resources as XML, for whoever asks for it.
 
 Source: ``EPCISCaptureJob`` and ``EPCISException`` of EPCglobal-epcis-2_0.xsd; what is ours stands in a namespace of
 its own, where that schema leaves room for others'.
@@ -39,6 +39,20 @@ def job_xml(job: Mapping[str, Any]) -> bytes:
         errors = etree.SubElement(root, "errors")
         for problem in job["errors"]:
             _add_problem(etree.SubElement(errors, "error"), problem)
+    return _written(root)
+
+
+def resources_xml(members: Iterable[str]) -> bytes:
+    """Return the list of top-level resources as XML.
+
+    GS1's schemas have no element for it, though its OpenAPI document promises XML of ``TopLevelResourceCollection``:
+    that name is the element's, and its properties are elements, as OpenAPI 3.0 has it where a schema says no more.
+    ``@context`` is no name in XML.
+    """
+    root = etree.Element("TopLevelResourceCollection")
+    etree.SubElement(root, "type").text = "Collection"
+    for member in members:
+        etree.SubElement(root, "member").text = member
     return _written(root)
 
 

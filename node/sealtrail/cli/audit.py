@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sealtrail.cli.group import Entry, LazyGroup
-from sealtrail.cli.node_client import next_page_token, with_query
+from sealtrail.cli.node_client import follow_pages, with_query
 from sealtrail.cli.output import common_options, print_json, say, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import ConflictError, InputError, UnavailableError
@@ -80,15 +80,11 @@ def audit_list(
         "outcome": outcome,
     }
     found: list[dict[str, Any]] = []
-    page: dict[str, str] = {}
-    while len(found) < limit:
-        wanted = {**asked, "perPage": str(min(limit - len(found), 1000)), **page}
-        answer = client.get(with_query("/v1/audit", wanted))
+    for answer in follow_pages(client, "/v1/audit", {**asked, "perPage": str(min(limit, 1000))}):
         found += answer.json()["records"]
-        following = next_page_token(answer)
-        if following is None:
+        if len(found) >= limit:
             break
-        page = {"nextPageToken": following}
+    del found[limit:]
     if as_json:
         print_json(found)
         return

@@ -23,6 +23,7 @@ from sealtrail.cli.capture_journal import Journal
 from sealtrail.cli.capture_sender import Outcome, Sender
 from sealtrail.cli.capture_watch import Taken, Watch
 from sealtrail.cli.document_files import find_files
+from sealtrail.cli.documents import open_regular
 from sealtrail.cli.output import common_options, plain, print_json, say, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import InputError
@@ -140,7 +141,7 @@ def _watch(
 
     def capture(path: Path) -> list[Outcome]:
         if not connected:  # the node may be away at first
-            connected.append(FileCapture(sender(), batch_events, lambda _: None))
+            connected.append(FileCapture(sender(), batch_events, lambda _: None, open_regular))
         return connected[0].capture(path)
 
     def tell(taken: Taken) -> None:

@@ -18,15 +18,17 @@ from typing import IO, Protocol, cast
 
 import msgspec
 
-from sealtrail.cli.documents import FILE_BYTES_MAX, require_size
+from sealtrail.cli.documents import FILE_BYTES_MAX, Opener, open_any, require_size
 from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, TooLargeError
 
-MEMBERS_MAX = 100_000
+MEMBERS_MAX = 100_000  # documents; of a zip, whatever is in it
+ZIP_LIST_BYTES_MAX = 64 << 20  # the list of all members at a zip's end
 ARCHIVE_BYTES_MAX = 8 << 30  # of its members, unpacked, all together
 TAR_HEADERS_BYTES_MAX = 16 << 20  # between one member and the next
 DOCUMENT_SUFFIXES = (".json", ".jsonl", ".ndjson", ".jsonld", ".xml")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_MEMBER_LISTED = b"PK\x01\x02"  # begins each member's entry in a zip's list
 ARCHIVE_SUFFIXES = (".zip", *_TAR_SUFFIXES, ".gz")
 _BROKEN = (
     zipfile.BadZipFile,
@@ -60,7 +62,7 @@ def is_document_name(name: str) -> bool:
     return name.lower().endswith(DOCUMENT_SUFFIXES) and not name.startswith(".")
 
 
-def read_archive(path: Path) -> Iterator[Member]:
+def read_archive(path: Path, opener: Opener = open_any) -> Iterator[Member]:
     """Yield the documents of an archive, one after the other.
 
     Raises:
@@ -68,7 +70,7 @@ def read_archive(path: Path) -> Iterator[Member]:
         TooLargeError: ``archive_too_large``, ``file_too_large``.
     """
     try:
-        file = path.open("rb")
+        file = opener(path)
     except OSError as error:
         raise InputError(
             "file_unreadable", f"{spelt(path)}: {error.strerror}", pointer=spelt(path)
@@ -102,7 +104,9 @@ def read_members(file: IO[bytes], archive: str) -> Iterator[Member]:
 
 
 def _zip(file: IO[bytes], archive: str) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as opened:
+    listed = _Listed(file, archive)
+    with zipfile.ZipFile(cast(IO[bytes], listed)) as opened:
+        listed.is_open = True
         for info in opened.infolist():
             # a folder's name ends so; a name may be empty, which zipfile's own test does not expect
             if info.filename.endswith("/") or not _is_taken(info.filename, archive):
@@ -111,6 +115,28 @@ def _zip(file: IO[bytes], archive: str) -> Iterator[Member]:
                 raise InputError("archive_encrypted", f"{archive} is encrypted", pointer=archive)
             with opened.open(info) as member:
                 yield Member(f"{archive}:{info.filename}", member.read(FILE_BYTES_MAX + 1))
+
+
+class _Listed:
+    """A zip's file. While it is opened its list is held to limits: ``zipfile`` makes an object of each member in it,
+    which takes seconds for some 100,000, and its own count of them may say anything.
+    """
+
+    def __init__(self, file: IO[bytes], archive: str) -> None:
+        self._file = file
+        self._archive = archive
+        self.is_open = False
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        if self.is_open:
+            return self._file.read(size)
+        most = ZIP_LIST_BYTES_MAX + 1
+        content = self._file.read(min(size, most) if size >= 0 else most)
+        if len(content) == most or content.count(_MEMBER_LISTED) > MEMBERS_MAX:
+            raise _too_large(self._archive)
+        return content
 
 
 def _tar(file: IO[bytes], archive: str) -> Iterator[Member]:
@@ -174,7 +200,7 @@ def _is_taken(member: str, archive: str) -> bool:
 def _too_large(archive: str) -> TooLargeError:
     return TooLargeError(
         "archive_too_large",
-        f"{archive} has over {MEMBERS_MAX} documents, or unpacks to over {ARCHIVE_BYTES_MAX} bytes",
+        f"{archive} has over {MEMBERS_MAX} members, or unpacks to over {ARCHIVE_BYTES_MAX} bytes",
         pointer=archive,
         advice="unpack it, and capture the folder",
     )

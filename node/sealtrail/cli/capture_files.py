@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sealtrail.cli.capture_archives import is_archive, read_archive
 from sealtrail.cli.capture_sender import Outcome, Sender, problems_of
-from sealtrail.cli.documents import Part, split_content, split_documents
+from sealtrail.cli.documents import Opener, Part, open_any, split_content, split_documents
 from sealtrail.cli.output import spelt
 from sealtrail.errors import InputError, NotFoundError
 
@@ -20,12 +20,20 @@ class FileCapture:
 
     Args:
         tell: told after each part of a file how many bytes of the file that was.
+        opener: opens each file.
     """
 
-    def __init__(self, sender: Sender, batch_events: int, tell: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        batch_events: int,
+        tell: Callable[[int], None],
+        opener: Opener = open_any,
+    ) -> None:
         self._sender = sender
         self._batch_events = batch_events
         self._tell = tell
+        self._opener = opener
 
     def capture(self, path: Path) -> list[Outcome]:
         """Send what a file holds, and return what became of it: of each document, if it is an archive.
@@ -34,17 +42,16 @@ class FileCapture:
             SealtrailError: as :meth:`Sender.send`. What is wrong with the file is part of the outcome instead.
         """
         if not is_archive(path):
-            return [
-                self._document(spelt(path), split_documents(path, self._batch_events), self._tell)
-            ]
+            parts = split_documents(path, self._batch_events, self._opener)
+            return [self._document(spelt(path), parts, self._tell)]
         outcomes: list[Outcome] = []
         faults: list[dict[str, Any]] = []
-        for member in _readable(read_archive(path), faults):
+        for member in _readable(read_archive(path, self._opener), faults):
             parts = split_content(member.content, member.name, self._batch_events)
             outcomes.append(self._document(member.name, parts, _tell_nobody))
         if faults or not outcomes:
             outcomes.append(Outcome(file=spelt(path), errors=faults))
-        self._tell(path.stat().st_size)
+        self._tell(_size_of(path))
         return outcomes
 
     def _document(self, name: str, parts: Iterator[Part], tell: Callable[[int], None]) -> Outcome:
@@ -61,6 +68,13 @@ def _readable(items: Iterator[T], faults: list[dict[str, Any]]) -> Iterator[T]:
         yield from items
     except (InputError, NotFoundError) as error:
         faults += problems_of(error)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # taken away meanwhile
+        return 0
 
 
 def _tell_nobody(_: int) -> None:

@@ -53,7 +53,7 @@ class Watch:
     """Watches one folder; its own folders ``done`` and ``refused`` are in it.
 
     Args:
-        capture: sends a file, and returns what became of it; raises what is not the file's fault.
+        capture: sends a file, opened as nothing but one, and returns what became of it; raises what is not its fault.
         tell: told of each file that was taken.
         tell_waiting: told once each time that the node is away.
         stop: once set, no further file is taken.
@@ -156,7 +156,8 @@ class Watch:
 def _look_at(path: Path) -> Look | None:
     """Return how a file looks; None if it is none, or gone.
 
-    A link is none: whoever may put something here may not thereby read what only the watching user can.
+    A link is none: whoever may put something here may not thereby read what only the watching user can. Nor is it when
+    the file is opened, for which it may be swapped (:func:`~sealtrail.cli.documents.open_regular`).
     """
     try:
         status = path.lstat()

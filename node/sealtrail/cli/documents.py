@@ -6,12 +6,15 @@ node's to find, and must not be mended on the way.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
@@ -23,6 +26,8 @@ from sealtrail.errors import InputError, NotFoundError, TooLargeError
 LIST_POINTER = "/epcisBody/eventList"
 FILE_BYTES_MAX = 1 << 30  # a file is held in memory whole
 _LINE_SUFFIXES = (".jsonl", ".ndjson")
+
+Opener: TypeAlias = Callable[[Path], BinaryIO]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +51,34 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.document).hexdigest()
 
 
-def split_documents(path: Path, events_max: int) -> Iterator[Part]:
+def open_any(path: Path) -> BinaryIO:
+    """Open whatever is there: who names a file may mean a link or a pipe."""
+    return path.open("rb")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of somebody else's making, and nothing but a file.
+
+    It is the opened one that is looked at: what stands at the path may be another a moment later. A link is not
+    followed, and a pipe without a writer not waited for.
+
+    Raises:
+        OSError: it is a link, a pipe, a folder or a device; or can't be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link", str(path)) from error
+        raise
+    file = open(descriptor, "rb")  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return file
+
+
+def split_documents(path: Path, events_max: int, opener: Opener = open_any) -> Iterator[Part]:
     """Yield the documents of a file, none with more than ``events_max`` events.
 
     Raises:
@@ -55,7 +87,7 @@ def split_documents(path: Path, events_max: int) -> Iterator[Part]:
             codes of :func:`~sealtrail.cli.xml_documents.split_xml`.
         TooLargeError: ``file_too_large``.
     """
-    yield from split_content(read_file(path), spelt(path), events_max)
+    yield from split_content(read_file(path, opener), spelt(path), events_max)
 
 
 def split_content(content: bytes, name: str, events_max: int) -> Iterator[Part]:
@@ -97,7 +129,7 @@ def _split_xml(content: bytes, events_max: int) -> Iterator[Part]:
         )
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, opener: Opener = open_any) -> bytes:
     """Return the content of a file; of standard input, if it is called ``-``.
 
     Raises:
@@ -110,7 +142,7 @@ def read_file(path: Path) -> bytes:
         if name == "-":
             content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
         else:
-            with path.open("rb") as file:
+            with opener(path) as file:
                 content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError as e:
         raise NotFoundError("file_missing", f"no file {name}", pointer=name) from e

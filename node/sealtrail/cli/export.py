@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sealtrail.cli.export_files import Exporter, Outcome, Parties
+from sealtrail.cli.export_master_data import fetch_vocabularies
 from sealtrail.cli.export_spool import Asked, Spool
 from sealtrail.cli.node_client import NodeClient
 from sealtrail.cli.output import common_options, plain, print_json, say, sign
@@ -68,6 +69,11 @@ _LEFT_OUT_SHOWN = 20
 )
 @click.option("--sender", help="Who sends the documents: an identifier of a party or place.")
 @click.option("--receiver", help="Who they are for; goes with --sender.")
+@click.option(
+    "--master-data",
+    is_flag=True,
+    help="Say in the header what the node knows of the products, places and parties that the events name.",
+)
 @click.option("--skip", is_flag=True, help="Leave out events that the form has no words for.")
 @node_options
 @common_options
@@ -83,6 +89,7 @@ def export_command(
     epc_format: str | None,
     sender: str | None,
     receiver: str | None,
+    master_data: bool,
     skip: bool,
     as_json: bool,
     **target: Any,
@@ -94,6 +101,12 @@ def export_command(
     A run that was interrupted goes on where it was if it is started again in the same way; no file is there before
     all of it is.
     """
+    parties = _parties(sender, receiver)
+    if master_data and parties is None and form_name == "xml-1.2":
+        raise InputError(
+            "usage",
+            "in EPCIS 1.2, --master-data goes with --sender and --receiver: its header has both",
+        )
     client = connect(**target)
     if epc_format is None:
         epc_format = "urn" if form_name == "xml-1.2" else "recorded"
@@ -104,7 +117,13 @@ def export_command(
     )
     spool = Spool(_spool_path(output, events_per_file), asked)
     _fetch(spool, client, quiet=as_json)
-    exporter = Exporter(spool, _FORMS[form_name], _parties(sender, receiver), skip=skip)
+    exporter = Exporter(
+        spool,
+        _FORMS[form_name],
+        parties,
+        vocabularies=fetch_vocabularies(client, spool) if master_data else (),
+        skip=skip,
+    )
     if events_per_file is None:
         exporter.to_file(output)
     else:
@@ -191,7 +210,8 @@ def _report(outcome: Outcome, as_json: bool) -> None:
     for file in outcome.files:
         click.echo(f"{file.file}: {file.events} events, {file.bytes} bytes, SHA-256 {file.sha256}")
     mark = sign("unknown" if outcome.left_out else "ok")
-    click.echo(f"{mark} {outcome.events} events in {len(outcome.files)} files")
+    described = f", {outcome.elements} elements of master data in each" if outcome.elements else ""
+    click.echo(f"{mark} {outcome.events} events in {len(outcome.files)} files{described}")
     if outcome.left_out:
         say(f"{outcome.left_out} events left out:")
         for each in outcome.left_out_events[:_LEFT_OUT_SHOWN]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain, islice
@@ -46,9 +46,13 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """What became of an export; of the events left out, the first 1,000 are listed."""
+    """What became of an export; of the events left out, the first 1,000 are listed.
+
+    ``elements`` are those of master data in the header of each file.
+    """
 
     events: int = 0
+    elements: int = 0
     left_out: int = 0
     files: list[Written] = []
     left_out_events: list[LeftOut] = []
@@ -65,22 +69,35 @@ class Exporter:
     """Writes what a spool holds.
 
     Args:
-        skip: leave out what the form has no words for, and count it; else that is refused.
+        vocabularies: master data for the header of each file.
+        skip: leave out events that the form has no words for, and count them; else they are refused.
     """
 
-    def __init__(self, spool: Spool, form: Form, parties: Parties | None, *, skip: bool) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        form: Form,
+        parties: Parties | None,
+        *,
+        vocabularies: Sequence[dict[str, Any]] = (),
+        skip: bool,
+    ) -> None:
         self._spool = spool
         self._form = form
         self._parties = parties
+        self._vocabularies = vocabularies
         self._skip = skip
         self._context = _common_context(spool)
-        self.outcome = Outcome()
+        self.outcome = Outcome(
+            elements=sum(len(each["vocabularyElementList"]) for each in vocabularies)
+        )
 
     def to_file(self, output: Path) -> None:
         """Write all events into one file, in place of what was there.
 
         Raises:
-            NotAcceptableError: the form has no words for an event: ``not_in_epcis_1_2``, ``not_in_xml``.
+            NotAcceptableError: the form has no words for an event or its master data: ``not_in_epcis_1_2``,
+                ``not_in_xml``.
             InputError: ``file_unwritable``.
         """
         with _Drafts() as drafts:
@@ -91,7 +108,8 @@ class Exporter:
         """Write the events into files of so many; none of them is there before all are written.
 
         Raises:
-            NotAcceptableError: the form has no words for an event: ``not_in_epcis_1_2``, ``not_in_xml``.
+            NotAcceptableError: the form has no words for an event or its master data: ``not_in_epcis_1_2``,
+                ``not_in_xml``.
             InputError: ``file_unwritable``.
         """
         suffix = "json" if self._form == "json-2.0" else "xml"
@@ -111,7 +129,13 @@ class Exporter:
                 receiver=self._parties.receiver,
                 instance_identifier=str(uuid.uuid4()),
             )
-        return capture_frame(self._form, created=created, header=header, context=self._context)
+        return capture_frame(
+            self._form,
+            created=created,
+            header=header,
+            vocabularies=self._vocabularies,
+            context=self._context,
+        )
 
     def _encoded(self, frame: Frame) -> Iterator[bytes]:
         for event in self._spool.events():

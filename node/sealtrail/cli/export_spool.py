@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import msgspec
 import orjson
 
-from sealtrail.cli.node_client import Answer, NodeClient
+from sealtrail.cli.node_client import Answer, NodeClient, circling
 from sealtrail.errors import InputError, UnavailableError
 
 PER_PAGE = 1_000
@@ -44,6 +44,9 @@ class Spool:
     def __init__(self, path: Path, asked: Asked) -> None:
         self.path = path
         self._asked = asked
+        self._tokens: set[str] = (
+            set()
+        )  # of all pages so far: one that leads back to another would have no end
 
     def fetch(self, client: NodeClient, tell: Callable[[int], None]) -> int:
         """Ask for the pages that are not there yet, and return how many events there are.
@@ -93,6 +96,8 @@ class Spool:
         for line in iter(file.readline, b""):
             if line[:1] == b"[" and line[-1:] == b"\n" and (page := _decode(line, _Page)):
                 last, end = page, file.tell()
+                if page.following is not None:
+                    self._tokens.add(page.following)
         file.truncate(end)
         file.seek(end)
         return last
@@ -102,6 +107,7 @@ class Spool:
     ) -> int:
         file.seek(0)
         file.truncate()
+        self._tokens.clear()
         file.write(msgspec.json.encode(self._asked) + b"\n")
         return self._go_on(file, client, None, tell)
 
@@ -117,15 +123,23 @@ class Spool:
             answer = client.get(self._path(page), GS1_EPC_Format=self._asked.epc_format)
             events = _events_of(answer)
             count += len(events)
-            page = _Page(count, _following(answer, None if page is None else page.following))
-            if page.following is not None and not events:
-                # a node puts one event at least on a page that leads on; else there might be no end of them
-                raise UnavailableError("node_garbage", "a page without events leads to another one")
+            page = _Page(count, _following(answer))
+            self._require_leads_on(page, events)
             lines = [orjson.dumps(event) for event in events] + [msgspec.json.encode(page)]
             file.write(b"\n".join(lines) + b"\n")
             file.flush()
             tell(count)
         return count
+
+    def _require_leads_on(self, page: _Page, events: list[dict[str, Any]]) -> None:
+        """Refuse pages that have no end."""
+        if page.following is None:
+            return
+        if not events:  # a node puts one event at least on a page that leads on
+            raise UnavailableError("node_garbage", "a page without events leads to another one")
+        if page.following in self._tokens:
+            raise circling("/events")
+        self._tokens.add(page.following)
 
     def _path(self, page: _Page | None) -> str:
         query = f"perPage={PER_PAGE}" + (f"&{self._asked.query}" if self._asked.query else "")
@@ -154,18 +168,18 @@ def _events_of(answer: Answer) -> list[dict[str, Any]]:
         ) from error
 
 
-def _following(answer: Answer, before: str | None) -> str | None:
+def _following(answer: Answer) -> str | None:
     """Return the token of the next page; its address may be that of a node behind a proxy, and is not gone by.
 
     Raises:
-        UnavailableError: ``node_garbage``: there is a next page and no way to it, or it is the one that was asked for.
+        UnavailableError: ``node_garbage``: there is a next page and no way to it.
     """
     link = _next_link(answer.headers.get("link", ""))
     if link is None:
         return None
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(link[1]).query)
     token = next(iter(query.get("nextPageToken", ())), None)
-    if token is None or token == before:
+    if token is None:
         raise UnavailableError(
             "node_garbage", f"the node's link to the next page leads nowhere: {link[1][:200]!r}"
         )

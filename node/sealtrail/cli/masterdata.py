@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sealtrail.cli.group import Entry, LazyGroup
-from sealtrail.cli.node_client import next_page_token, with_query
+from sealtrail.cli.node_client import follow_pages, with_query
 from sealtrail.cli.output import common_options, plain, print_json, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.epcis import detect_media_type
@@ -68,14 +68,9 @@ def masterdata_list(vocabulary: str | None, at: str | None, as_json: bool, **tar
     """List all elements that hold, by vocabulary and identifier."""
     client = connect(**target)
     found: list[dict[str, Any]] = []
-    token: str | None = None
-    while True:
-        asked = {"type": vocabulary, "at": at, "perPage": "1000", "nextPageToken": token}
-        answer = client.get(with_query(PATH, asked))
+    asked = {"type": vocabulary, "at": at, "perPage": "1000"}
+    for answer in follow_pages(client, PATH, asked):
         found += answer.json()["elements"]
-        token = next_page_token(answer)
-        if token is None:
-            break
     if as_json:
         print_json(found)
         return

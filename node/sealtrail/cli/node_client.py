@@ -194,6 +194,32 @@ def with_query(path: str, parameters: Mapping[str, str | None]) -> str:
     return f"{path}?{urllib.parse.urlencode(given)}" if given else path
 
 
+def follow_pages(
+    client: NodeClient, path: str, parameters: Mapping[str, str | None]
+) -> Iterator[Answer]:
+    """Ask for a listing, and yield its pages.
+
+    Raises:
+        SealtrailError: as :meth:`NodeClient.get`; ``node_garbage``: a page leads back to one before it.
+    """
+    seen: set[str] = set()
+    token: str | None = None
+    while True:
+        answer = client.get(with_query(path, {**parameters, "nextPageToken": token}))
+        yield answer
+        token = next_page_token(answer)
+        if token is None:
+            return
+        if token in seen:
+            raise circling(path)
+        seen.add(token)
+
+
+def circling(path: str) -> UnavailableError:
+    """Return the error of pages that have no end."""
+    return UnavailableError("node_garbage", f"a page of {path} leads back to one before it")
+
+
 def next_page_token(answer: Answer) -> str | None:
     """Return the token of the page that follows an answer; None if it is the last."""
     address = answer.headers.get("link", "").partition("<")[2].partition(">")[0]

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sealtrail.cli.group import Entry, LazyGroup
+from sealtrail.cli.node_client import follow_pages
 from sealtrail.cli.output import common_options, plain, print_json, sign
 from sealtrail.cli.target import connect, node_options
 from sealtrail.errors import UnavailableError
@@ -32,11 +33,8 @@ def subscriptions_list(as_json: bool, **target: Any) -> None:
     """List the node's subscriptions by webhook: where to, how far behind, and why one fails."""
     client = connect(**target)
     found: list[dict[str, Any]] = []
-    place: str | None = "/v1/subscriptions?perPage=1000"
-    while place is not None:
-        answer = client.get(place)
+    for answer in follow_pages(client, "/v1/subscriptions", {"perPage": "1000"}):
         found += answer.json()["subscriptions"]
-        place = answer.headers.get("link", "").partition("<")[2].partition(">")[0] or None
     if as_json:
         print_json(found)
         return

@@ -41,6 +41,15 @@ Address = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
 Hash = Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{64})?$")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000)]
 OptionalUrl = Annotated[str, Meta(pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$", max_length=2000)]
+# As a browser writes one (RFC 6454 section 6.2): in small letters, without a path, and without the scheme's own port
+Origin = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!http://.*:80$)(?!https://.*:443$)"
+        r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?$",
+        max_length=300,
+    ),
+]
 OptionalDate = Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 EntryId = Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}$")]
 CompanyPrefix = Annotated[str, Meta(pattern=r"^([0-9]{6,12}|[0-9]{1,12}:([6-9]|1[0-2]))$")]
@@ -149,6 +158,14 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
         OptionalUrl,
         _doc("URL under which users and peers reach this node; empty: made of host and port."),
     ] = ""
+    cors_origins: Annotated[
+        list[Origin],
+        Meta(max_length=100),
+        _doc(
+            "Origins whose web pages may use this node from a browser (CORS) and open WebSockets, such as"
+            " `https://app.example.com`; each of their requests still needs a token."
+        ),
+    ] = []
     body_bytes_max: Annotated[int, Meta(ge=1024, le=2**31), _doc("Largest request body.")] = (
         16 * 1024 * 1024
     )

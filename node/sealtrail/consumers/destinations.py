@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from sealtrail.config import SubscriptionsSettings
+from sealtrail.consumers.carried import carried_by
 from sealtrail.errors import InputError
 
 DEST_CHARACTERS_MAX = 2_000
@@ -32,8 +33,8 @@ _NEVER_PUBLIC = tuple(
     )
 )
 _UNICAST = ipaddress.ip_network("2000::/3")  # what of IPv6 is handed out at all
-# Whom no name may lead to, even one that the operator named: they mean something else on every network, and cloud
-# machines are told their credentials there.
+# Whom no name may lead to, even one that the operator named, and no network that translates: they mean something else
+# on every network, and cloud machines are told their credentials there.
 _NEVER_BY_NAME = tuple(
     map(
         ipaddress.ip_network,
@@ -78,7 +79,7 @@ class Destinations(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(f"{host} is not among the hosts that subscriptions.allow names")
 
     def check_address(self, address: Address, *, named: bool) -> None:
-        """Refuse an address that must not be called.
+        """Refuse an address that must not be called, or that carries one which must not be.
 
         Args:
             named: the operator named the host that led to it.
@@ -87,17 +88,20 @@ class Destinations(msgspec.Struct, frozen=True, kw_only=True):
             InputError: ``destination_refused``.
         """
         plain = _unmapped(address)
-        if any(plain in network for network in self.networks if network.version == plain.version):
-            return
-        if named:
-            allowed = not any(plain in n for n in _NEVER_BY_NAME if n.version == plain.version)
+        if _is_in(plain, self.networks):
+            allowed = True
+        elif named:
+            allowed = not _is_in(plain, _NEVER_BY_NAME)
         else:
             allowed = self.public and is_public(plain)
-        if not allowed:
+        if not allowed or not all(map(self._may_be_meant, _carried(plain))):
             raise _refused(
                 f"{address} is not an address that events may be sent to",
                 "the operator can allow it with subscriptions.allow",
             )
+
+    def _may_be_meant(self, carried: Address) -> bool:
+        return _is_in(carried, self.networks) or not _is_in(carried, _NEVER_BY_NAME)
 
     def is_named(self, host: str) -> bool:
         """Tell whether the operator named a host, by itself or by the domain that it is in (``*.example.com``)."""
@@ -124,7 +128,7 @@ def allowed_destinations(settings: SubscriptionsSettings) -> Destinations:
 
 def is_public(address: Address) -> bool:
     """Tell whether an address is one of the public internet."""
-    if any(address in network for network in _NEVER_PUBLIC if network.version == address.version):
+    if _is_in(address, _NEVER_PUBLIC):
         return False
     handed_out = address.version == 4 or address in _UNICAST
     return handed_out and address.is_global and not address.is_multicast
@@ -198,6 +202,14 @@ def _unmapped(address: Address) -> Address:
     """Return the IPv4 address that an IPv4-mapped IPv6 address means."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def _carried(address: Address) -> tuple[Address, ...]:
+    return carried_by(address) if isinstance(address, ipaddress.IPv6Address) else ()
+
+
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in each for each in networks if each.version == address.version)
 
 
 def _shown(parts: SplitResult) -> str:

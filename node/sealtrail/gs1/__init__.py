@@ -5,6 +5,7 @@ Knows syntax and check digits; it knows no owners and no network, and where comp
 
 from sealtrail.gs1.canonical import canonical
 from sealtrail.gs1.company_prefixes import NO_PREFIXES, CompanyPrefixes
+from sealtrail.gs1.described import described_by
 from sealtrail.gs1.epc_urn import require_urn, to_digital_link, to_urn
 from sealtrail.gs1.items import (
     Item,
@@ -24,6 +25,7 @@ __all__ = [
     "Item",
     "Scan",
     "canonical",
+    "described_by",
     "gln_of",
     "gtin_of_lot",
     "gtin_of_pack",

@@ -18,7 +18,8 @@ from sealtrail.epcis.views.documents import (
 )
 from sealtrail.epcis.views.events import event_element
 from sealtrail.epcis.views.forms import MEDIA_TYPES, CbvFormat, Form
-from sealtrail.epcis.views.translation import Convert, translate
+from sealtrail.epcis.views.master_data import vocabulary_list
+from sealtrail.epcis.views.translation import Convert, named_in, translate
 
 __all__ = [
     "MEDIA_TYPES",
@@ -33,8 +34,10 @@ __all__ = [
     "distinct_context",
     "encode_view",
     "event_element",
+    "named_in",
     "query_frame",
     "translate",
+    "vocabulary_list",
     "write_capture_document",
     "write_event",
     "write_query_document",

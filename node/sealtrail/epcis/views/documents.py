@@ -17,9 +17,10 @@ from lxml import etree
 from sealtrail.epcis.context import STANDARD_CONTEXT
 from sealtrail.epcis.views.events import event_element
 from sealtrail.epcis.views.forms import CbvFormat, Form, XmlVersion
+from sealtrail.epcis.views.master_data import master_data_element
 
 _SCHEMA_VERSION = "2.0"
-_MARK = "\x00"  # no JSON holds it: where the events go
+_MARK = "\x00"  # where the events go: behind all else that could hold it
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,23 +106,35 @@ def query_frame(
 
 
 def capture_frame(
-    form: Form, *, created: str, header: Header | None = None, context: Any = STANDARD_CONTEXT
+    form: Form,
+    *,
+    created: str,
+    header: Header | None = None,
+    vocabularies: Sequence[dict[str, Any]] = (),
+    context: Any = STANDARD_CONTEXT,
 ) -> Frame:
     """Return the frame of an ``EPCISDocument``, as a capture interface takes it.
 
     Args:
         created: when, as RFC 3339 has it.
+        vocabularies: master data, as :func:`~sealtrail.epcis.views.vocabulary_list` gives it; in EPCIS 1.2 it stands
+            beside a header of who sends the document to whom.
         context: for JSON: of the document, as :func:`common_context` gives it.
+
+    Raises:
+        NotAcceptableError: the form has no words for some master data (``not_in_xml``).
     """
     if form == "json-2.0":
-        sent = {} if header is None else _json_header(header)
+        sent: dict[str, Any] = {} if header is None else _json_header(header)
+        if vocabularies:
+            sent["epcisHeader"] = {"epcisMasterData": {"vocabularyList": vocabularies}}
         return _json_frame("EPCISDocument", created, {"eventList": [_MARK]}, sent, context)
     number = form.removeprefix("xml-")[0]
     return _xml_frame(
         form,
         created,
         f'<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:{number}"',
-        ("" if header is None else _business_header(header, created)) + "<EPCISBody>",
+        _xml_header(header, vocabularies, created) + "<EPCISBody>",
         "</EPCISBody></epcis:EPCISDocument>",
     )
 
@@ -213,7 +226,7 @@ def _whole(views: Sequence[dict[str, Any]], frame: Frame, cbv_format: CbvFormat)
 
 
 def _json_frame(
-    kind: str, created: str, body: dict[str, Any], header: dict[str, str], context: Any
+    kind: str, created: str, body: dict[str, Any], header: dict[str, Any], context: Any
 ) -> Frame:
     document = {
         "@context": context,
@@ -223,7 +236,7 @@ def _json_frame(
         **header,
         "epcisBody": body,
     }
-    opening, closing = orjson.dumps(document).split(orjson.dumps(_MARK))
+    opening, _, closing = orjson.dumps(document).rpartition(orjson.dumps(_MARK))
     return Frame(opening, b",", closing, "json-2.0", context)
 
 
@@ -244,6 +257,14 @@ def _xml_frame(form: Form, created: str, root: str, opening: str, closing: str) 
     return Frame(begin.encode(), b"\n", f"\n</EventList>{closing}\n".encode(), form)
 
 
+def _xml_header(header: Header | None, vocabularies: Sequence[dict[str, Any]], created: str) -> str:
+    parts = [] if header is None else [_business_header(header, created)]
+    if vocabularies:
+        element = etree.tostring(master_data_element(vocabularies), encoding="unicode")
+        parts.append(f"<extension>{element}</extension>")
+    return f"<EPCISHeader>{''.join(parts)}</EPCISHeader>" if parts else ""
+
+
 def _business_header(header: Header, created: str) -> str:
     """Return the Standard Business Document Header that EPCIS 1.2 section 9.2 describes."""
     sender, receiver = (
@@ -251,10 +272,10 @@ def _business_header(header: Header, created: str) -> str:
         for role, party in (("Sender", header.sender), ("Receiver", header.receiver))
     )
     return (
-        '<EPCISHeader><sbdh:StandardBusinessDocumentHeader xmlns:sbdh="http://www.unece.org/cefact/namespaces/'
+        '<sbdh:StandardBusinessDocumentHeader xmlns:sbdh="http://www.unece.org/cefact/namespaces/'
         f'StandardBusinessDocumentHeader"><sbdh:HeaderVersion>1.0</sbdh:HeaderVersion>{sender}{receiver}'
         "<sbdh:DocumentIdentification><sbdh:Standard>EPCglobal</sbdh:Standard><sbdh:TypeVersion>1.0</sbdh:TypeVersion>"
         f"<sbdh:InstanceIdentifier>{escape(header.instance_identifier)}</sbdh:InstanceIdentifier>"
         f"<sbdh:Type>Events</sbdh:Type><sbdh:CreationDateAndTime>{escape(created)}</sbdh:CreationDateAndTime>"
-        "</sbdh:DocumentIdentification></sbdh:StandardBusinessDocumentHeader></EPCISHeader>"
+        "</sbdh:DocumentIdentification></sbdh:StandardBusinessDocumentHeader>"
     )

@@ -110,7 +110,7 @@ def _append(parent: etree._Element, key: str, value: Any, names: Names) -> None:
         if elements and name.endswith(_LIST):
             parent, name = add(parent, name), name.removesuffix(_LIST)
         for element in elements:
-            _append_one(parent, name, element, names)
+            append_value(parent, name, element, names)
     except InputError as error:
         raise located(error, key) from None
 
@@ -126,7 +126,13 @@ def _flat(values: list[Any]) -> list[Any]:
     return found
 
 
-def _append_one(parent: etree._Element, name: str, value: Any, names: Names) -> None:
+def append_value(parent: etree._Element, name: str, value: Any, names: Names) -> None:
+    """Append an element that holds a scalar, or what an object has.
+
+    Raises:
+        NotAcceptableError: ``not_in_xml``.
+        InputError: a name has a prefix that is not defined.
+    """
     if not isinstance(value, dict):
         add(parent, name, value)
         return

@@ -9,7 +9,7 @@ Source: EPCIS 2.0 section 12.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from sealtrail.gs1 import canonical
@@ -30,6 +30,13 @@ def translate(event: dict[str, Any], convert: Convert) -> dict[str, Any]:
     for name, change in _PLACES.items():
         if name in event:
             found[name] = change(event[name], convert_safely)
+    return found
+
+
+def named_in(event: dict[str, Any]) -> Iterable[str]:
+    """Return the identifiers that stand in the places which :func:`translate` looks at, each once."""
+    found: dict[str, str] = {}
+    translate(event, lambda identifier: found.setdefault(identifier, identifier))
     return found
 
 

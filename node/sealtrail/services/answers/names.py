@@ -5,19 +5,16 @@ For display: a name decides nothing, and is the word of whoever gave it.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable
 from itertools import islice
 
 from sealtrail.epcis.masterdata import CBV_MDA, attribute_text
-from sealtrail.gs1 import canonical, gln_of, item_of
+from sealtrail.gs1 import described_by
 from sealtrail.store import masterdata
 from sealtrail.store.masterdata import Version
 
 NAMES_MAX = 1_000  # in one answer
-_is_gln = re.compile(r"[0-9]{13}").fullmatch
-_LINK = "https://id.gs1.org"
 # What is told, and the attributes of CBV 2.0 that say it, the first that is there.
 _TOLD = {
     "name": (
@@ -49,23 +46,11 @@ def names_of(
     Args:
         identifiers: as they stand in the answer: URIs in any spelling, or a GLN's 13 digits.
     """
-    wanted = {text: _candidates(text) for text in islice(dict.fromkeys(identifiers), NAMES_MAX)}
+    wanted = {text: described_by(text) for text in islice(dict.fromkeys(identifiers), NAMES_MAX)}
     every = dict.fromkeys(each for candidates in wanted.values() for each in candidates)
     known = masterdata.load_nearest(connection, list(every), at_ms)
     told = {text: _told(candidates, known) for text, candidates in wanted.items()}
     return {text: each for text, each in told.items() if each}
-
-
-def _candidates(text: str) -> tuple[str, ...]:
-    """Return whose master data speaks for an identifier: its own, then its site's and party's, or product's."""
-    if _is_gln(text):
-        return f"{_LINK}/417/{text}", f"{_LINK}/414/{text}"
-    name = canonical(text)
-    gln = gln_of(name)
-    if gln is not None:
-        return tuple(dict.fromkeys((name, f"{_LINK}/414/{gln}", f"{_LINK}/417/{gln}")))
-    gtin = item_of(name).gtin
-    return (name,) if gtin is None else tuple(dict.fromkeys((name, f"{_LINK}/01/{gtin}")))
 
 
 def _told(candidates: Iterable[str], known: dict[str, list[Version]]) -> dict[str, str]:
