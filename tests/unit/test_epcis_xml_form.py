@@ -208,6 +208,18 @@ def test_an_event_by_itself_is_told_by_its_form(version: str) -> None:
     assert recorded(bare).content == recorded(document(event(late=late), version=version)).content
 
 
+def test_an_event_in_the_form_of_1_2_is_read_so_in_a_document_of_2_0() -> None:
+    times = f"{TIMES}<baseExtension><eventID>urn:uuid:7</eventID></baseExtension>"
+    late = "<extension><sourceList><source type='urn:t:t'>urn:a:b</source></sourceList></extension>"
+    mixed, proper = (
+        recorded(document(event(times=times, late=late), version=version))
+        for version in ("2.0", "1.2")
+    )
+    assert mixed.event.event_id == "urn:uuid:7"
+    assert (mixed.form, mixed.content) == (proper.form, proper.content)
+    assert read_content(mixed.content, mixed.media_type).event == mixed.event
+
+
 def test_query_documents_are_read() -> None:
     for number in ("1", "2"):
         data = (

@@ -94,7 +94,7 @@ def refused(data: bytes, limits: Limits = DEFAULT) -> InputError:
         ),
         ("<persistentDisposition/>", "field_missing", "/persistentDisposition"),
         ("<ilmd><a>1</a></ilmd>", "field_unknown", "/ilmd/a"),
-        ("<extension><quantityList/></extension>", "field_unknown", "/extension/quantityList"),
+        ("<extension><weight/></extension>", "field_unknown", "/extension/weight"),
         ("<x:a>text<x:b/>more</x:a>", "xml_text_misplaced", "/x:a"),
         ("<x:a><?run it?></x:a>", "xml_instruction_refused", "/x:a"),
         ("<x:größe/>", "name_malformed", "/x:größe"),
