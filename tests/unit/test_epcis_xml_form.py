@@ -220,6 +220,27 @@ def test_an_event_in_the_form_of_1_2_is_read_so_in_a_document_of_2_0() -> None:
     assert read_content(mixed.content, mixed.media_type).event == mixed.event
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        "<x:a>1</x:a><bizStep>urn:a:b</bizStep><extension>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><x:a>1</x:a><extension>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><extension><x:a>1</x:a>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><extension>{}<extension><x:a>1</x:a></extension></extension>",
+    ],
+)
+def test_what_others_defined_may_stand_anywhere(late: str) -> None:
+    parties = "<sourceList><source type='urn:t:t'>urn:a:b</source></sourceList>"
+    behind = f"<bizStep>urn:a:b</bizStep><extension>{parties}</extension><x:a>1</x:a>"
+    moved, proper = (
+        recorded(document(event(late=each), version="1.2"))
+        for each in (late.format(parties), behind)
+    )
+    assert (moved.form, moved.event_hash) == (proper.form, proper.event_hash)
+    assert moved.content != proper.content
+    assert read_content(moved.content, moved.media_type).event == proper.event
+
+
 def test_query_documents_are_read() -> None:
     for number in ("1", "2"):
         data = (
