@@ -1,8 +1,8 @@
 """Which elements an event has, and in which order: EPCIS 2.0, and EPCIS 1.0 to 1.2 with their extension elements.
 
 Data, for reading and for writing. What stands in ``extension`` and ``baseExtension`` is part of the event as if it
-stood in their place. Elements of other namespaces may stand anywhere in an object that takes some, and in both of these:
-the schemas want them behind all others, and many senders do not know it; where they stand says nothing.
+stood in their place. Elements of other namespaces may stand anywhere in an object that takes some, and in both of
+these: the schemas want them behind all others, and many senders do not know it; where they stand says nothing.
 
 Source: GS1's schemas EPCglobal-epcis-2_0.xsd and EPCglobal-epcis-1_2.xsd; for what 2.0 brought and 1.2 documents carry
 in inner extensions (sensor data, persistent dispositions, associations), GS1's own mapping of 2.0 to 1.2.
