@@ -241,6 +241,21 @@ def test_what_others_defined_may_stand_anywhere(late: str) -> None:
     assert read_content(moved.content, moved.media_type).event == proper.event
 
 
+def test_a_bare_uuid_as_an_event_id_is_its_urn() -> None:
+    name, corrected = "9DB05F77-e007-41a2-a6d9-140254b7ce5a", "374d95fc-9457-4a51-bd6a-0bba133845a8"
+    declared = (
+        "<errorDeclaration><declarationTime>2026-03-02T10:00:00Z</declarationTime><correctiveEventIDs>"
+        f"<correctiveEventID>{corrected}</correctiveEventID></correctiveEventIDs></errorDeclaration>"
+    )
+    times = f"{TIMES}<baseExtension><eventID>{name}</eventID>{declared}</baseExtension>"
+    found = recorded(document(event(times=times), version="1.2"))
+    assert found.event.event_id == f"urn:uuid:{name}"
+    assert found.event.error_declaration is not None
+    assert found.event.error_declaration.corrective_event_ids == (f"urn:uuid:{corrected}",)
+    assert name.encode() in found.content
+    assert read_content(found.content, found.media_type).event == found.event
+
+
 def test_query_documents_are_read() -> None:
     for number in ("1", "2"):
         data = (
