@@ -225,10 +225,6 @@ def read_event(
             raise located(
                 InputError("field_missing", f"The field {name!r} of the event is missing."), name
             )
-    if "ilmd" in value and kind is not _EXTENSION and value.get("action", "ADD") != "ADD":
-        raise located(
-            InputError("ilmd_not_allowed", "Master data (ilmd) goes with action ADD only."), "ilmd"
-        )
     if whole:
         _require_complete(value, kind)
     return kind.make(**fields)

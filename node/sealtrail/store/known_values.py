@@ -19,7 +19,7 @@ _IS_NAMED = (
     f" WHERE named.item = found.value AND named.place IN ({', '.join('?' * len(EPC_PLACES))})"
     " AND event.content IS NOT NULL)"
 )
-# The conditions of the indexes (migrations 0014 and 0015): others than these are not looked for
+# The conditions of the indexes (migrations 0014 and 0016): others than these are not looked for
 _INDEXED: dict[Column, str] = {
     "event_type": "instr(event_type, ':') > 0",
     "biz_step": "instr(biz_step, ':') > 0",

@@ -37,12 +37,18 @@ _is_date_time = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:Z|[+\-][0-9]{2}:[0-9]{2})?"
 ).fullmatch
 _DOCUMENT = ("EPCISHeader", "EPCISBody", "extension")
+_MASTER_DATA = "EPCISMasterDataDocument"
+_MASTER_DATA_NAMESPACES = (
+    "urn:epcglobal:epcis-masterdata:xsd:2",
+    "urn:epcglobal:epcis-masterdata:xsd:1",
+)
 
 
 class XmlDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An opened document: the elements of its events, in order, each with its path and what may stand in its place.
 
-    ``version``: 2.0 or 1.2, by its namespace; None of a bare event. ``values``: no fewer than it has.
+    ``version``: 2.0 or 1.2, by its namespace; None of a bare event, and of master data alone. ``values``: no fewer
+    than it has.
     """
 
     type: str
@@ -86,7 +92,7 @@ def _require_event(element: Element, allowed: frozenset[str]) -> None:
 
 
 def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlDocument:
-    """Find the events of a document, a query document or a bare event.
+    """Find the events of a document, a query document or a bare event; a document of master data has none.
 
     Args:
         charset: of the media type, which counts more than the document's own declaration.
@@ -96,15 +102,6 @@ def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlD
         InputError: what is wrong with the document itself, with line and path.
     """
     root, values = parse_xml(data, charset=charset, limits=limits)
-    return document_of(root, values, limits)
-
-
-def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
-    """Do what :func:`open_xml` does with a document that was parsed.
-
-    Args:
-        values: no fewer than it has.
-    """
     namespace, name = split_tag(str(root.tag))
     if _is_event(root):
         document = XmlDocument(
@@ -116,13 +113,15 @@ def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
         )
     elif (name, namespace) in _DOCUMENTS:
         document = _document(root, name, _VERSIONS[namespace], values, limits)
+    elif name == _MASTER_DATA and namespace in _MASTER_DATA_NAMESPACES:
+        document = _master_data_document(root, values, limits)
     else:
         raise refuse(
             root,
             "xml_root_unknown",
             f"{str(root.tag)[:120]!r} is no EPCIS document or event.",
-            advice=f"Documents are EPCISDocument of {EPCIS_2} or {EPCIS_1}, or EPCISQueryDocument of {QUERY_2} or"
-            f" {QUERY_1}.",
+            advice=f"Documents are EPCISDocument of {EPCIS_2} or {EPCIS_1}, EPCISQueryDocument of {QUERY_2} or"
+            f" {QUERY_1}, or {_MASTER_DATA} of {' or '.join(_MASTER_DATA_NAMESPACES)}.",
         )
     if len(document.events) > limits.events_count_max:
         raise TooLargeError(
@@ -159,15 +158,7 @@ _DOCUMENTS = frozenset((
 
 
 def _document(root: Element, name: str, version: str, values: int, limits: Limits) -> XmlDocument:
-    header, body = Header(), None
-    for child in standard_children(root, _DOCUMENT):
-        part = standard_name(str(child.tag))
-        if part == "EPCISHeader":
-            header = read_header(child, limits.nesting_levels_max)
-        elif part == "EPCISBody":
-            body = child
-    if body is None:
-        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    header, body = _header_and_body(root, limits)
     if name == "EPCISDocument":
         listed = _only(body, ("EventList", "extension"), "EventList")
     else:
@@ -182,6 +173,36 @@ def _document(root: Element, name: str, version: str, values: int, limits: Limit
         schema_version=_version(root),
         creation_date=_creation_date(root, required=name == "EPCISDocument"),
     )
+
+
+def _master_data_document(root: Element, values: int, limits: Limits) -> XmlDocument:
+    """Read a document of master data alone: one without events, whose vocabularies stand in its body."""
+    header, body = _header_and_body(root, limits)
+    found: tuple[dict[str, Any], ...] = ()
+    for child in standard_children(body, ("VocabularyList", "extension")):
+        if standard_name(str(child.tag)) == "VocabularyList":
+            found += read_vocabularies(child, limits.nesting_levels_max)
+    return XmlDocument(
+        type=_MASTER_DATA,
+        events=[],
+        version=None,
+        values=values,
+        header=msgspec.structs.replace(header, vocabularies=header.vocabularies + found),
+        creation_date=_creation_date(root, required=False),
+    )
+
+
+def _header_and_body(root: Element, limits: Limits) -> tuple[Header, Element]:
+    header, body = Header(), None
+    for child in standard_children(root, _DOCUMENT):
+        part = standard_name(str(child.tag))
+        if part == "EPCISHeader":
+            header = read_header(child, limits.nesting_levels_max)
+        elif part == "EPCISBody":
+            body = child
+    if body is None:
+        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    return header, body
 
 
 def _only(parent: Element, names: tuple[str, ...], wanted: str) -> Element | None:

@@ -200,13 +200,13 @@ _QUANTITIES = list_of(
 _DECLARATION: Fields = {
     "declarationTime": plain_text,
     "reason": _word(values.REASON),
-    "correctiveEventIDs": list_of("correctiveEventID", plain_text),
+    "correctiveEventIDs": list_of("correctiveEventID", _word(values.event_id)),
 }
 _FIELDS: Fields = {
     **dict.fromkeys(
         (
-            "eventTime", "recordTime", "eventTimeZoneOffset", "eventID", "certificationInfo", "action",
-            "parentID", "transformationID", "epcClass",
+            "eventTime", "recordTime", "eventTimeZoneOffset", "certificationInfo", "action", "parentID",
+            "transformationID", "epcClass",
         ),
         plain_text,
     ),
@@ -217,6 +217,7 @@ _FIELDS: Fields = {
     **dict.fromkeys(
         ("readPoint", "bizLocation"), object_of({"id": plain_text}, grammar.PLACE, others=False)
     ),
+    "eventID": _word(values.event_id),
     "quantity": _number,
     "bizStep": _word(values.BIZ_STEP),
     "disposition": _word(values.DISPOSITION),
