@@ -68,7 +68,7 @@ def has_index(connection: sqlite3.Connection, event: Rows) -> bool:
 def stored_index(
     connection: sqlite3.Connection, event_rows: Sequence[int]
 ) -> dict[int, tuple[set[int], set[tuple[int, Value]]]]:
-    """Return event row → terms and values; one pass over both tables, which have no index by event."""
+    """Return event row → terms and values; one pass over the terms, which have no index by event."""
     found: dict[int, tuple[set[int], set[tuple[int, Value]]]] = {}
     wanted = _listed(event_rows)
     for term, row in connection.execute(
