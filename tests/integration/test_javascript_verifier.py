@@ -76,6 +76,7 @@ from sealtrail.signing import ZERO_SEED, Ed25519Signer, Kind, verify_ed25519
 from unit import (
     test_bundle_attacks,
     test_bundle_claims,
+    test_bundle_extension_events,
     test_bundle_index_audits,
     test_bundle_mutations,
     test_bundle_queries,
@@ -449,6 +450,7 @@ def both(javascript: Javascript) -> Both:
 ATTACKS = (
     test_bundle_attacks,
     test_bundle_claims,
+    test_bundle_extension_events,
     test_bundle_index_audits,
     test_bundle_queries,
     test_bundle_redaction,

@@ -27,6 +27,7 @@ from sealtrail.epcis.events import ExtensionEvent, PersistentDisposition, Source
 from sealtrail.epcis.query import index_of, matches, parse_filter, term
 from sealtrail.epcis.views import write_capture_document, write_event
 from sealtrail.errors import InputError, NotAcceptableError
+from sealtrail.evidence.bundle.after_recall import Placed, find_after_recall
 
 ACME = "https://acme.example/epcis/"
 CONTEXT = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"acme": ACME}]
@@ -377,6 +378,20 @@ def test_a_pack_that_only_it_names_is_unknown() -> None:
     judged = story.judge("P1")
     assert judged.verdicts.identifier.value == "unknown"
     assert {f.code for f in judged.findings} == {"unknown_item", "event_not_judged"}
+
+
+@pytest.mark.parametrize("of_others", [True, False])
+def test_a_recall_that_only_it_tells_makes_no_correction_late(of_others: bool) -> None:
+    story = Story()
+    made = story.commission(MAKER, "P1", lot="L1", expiry="2030-12-31")
+    if of_others:
+        own_event(story, disposition="recalled")
+    else:
+        story.object(MAKER, "P1", disposition="recalled")
+    declared = story.declare_error(made)
+    placed = [Placed(each, number, True) for number, each in enumerate(story.history)]
+    late = () if of_others else (declared.entry_id,)
+    assert find_after_recall(placed).surely == late
 
 
 def test_its_correction_is_an_ordinary_one() -> None:
