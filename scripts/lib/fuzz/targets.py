@@ -81,7 +81,7 @@ def _story() -> tuple[list[bytes], TrustFile]:
 
 
 def _query(data: bytes) -> None:
-    parse_filter(dict(parse_qsl(data.decode("utf-8", "replace"), max_num_fields=200)))
+    parse_filter(dict(parse_qsl(data.decode("utf-8", "replace"))))
 
 
 def _item(data: bytes) -> None:
