@@ -25,6 +25,7 @@ from sealtrail.epcis.events import (
     AssociationEvent,
     ErrorDeclaration,
     Extension,
+    ExtensionEvent,
     ObjectEvent,
     QuantityElement,
     SourceDest,
@@ -32,6 +33,7 @@ from sealtrail.epcis.events import (
     TransactionEvent,
     TransformationEvent,
 )
+from sealtrail.epcis.mentions import items_of
 from sealtrail.gs1 import canonical
 from sealtrail.membership.records import MemberRecord, Network, NumberingRight, Role, Status
 from sealtrail.signing import Kind
@@ -371,6 +373,8 @@ def mentions_of(event: AnyEvent) -> tuple[Mention, ...]:
     def classes(quantities: Iterable[QuantityElement], place: str) -> None:
         name((q.epc_class for q in quantities), place)
 
+    if isinstance(event, ExtensionEvent):
+        return tuple(Mention(m.item, m.place) for m in items_of(event))
     if isinstance(event, TransformationEvent):
         name(event.input_epc_list, "input")
         name(event.output_epc_list, "output")

@@ -67,7 +67,12 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
-    "authorization", [None, "Bearer wrong", "Basic YTpi", "Bearer", "Bearer \xe9", "bearer  "]
+    "authorization",
+    [
+        *(None, "Bearer wrong", "Bearer", "Bearer \xe9", "bearer  "),
+        *("Basic YTpi", "Basic YTo=", "Basic YQ==", "Basic YTp", "Basic \xe9", "Basic"),
+        f"Digest {TOKEN}",
+    ],
 )
 async def test_nothing_is_answered_to_strangers(
     node: CaptureNode,
@@ -81,6 +86,31 @@ async def test_nothing_is_answered_to_strangers(
         problem = await problem_of(response, 401)
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert problem["code"] in ("token_missing", "token_unknown")
+
+
+@pytest.mark.parametrize("user", ["", "anyone"])
+async def test_a_token_may_be_sent_as_a_password(
+    node: CaptureNode, client: aiohttp.ClientSession, user: str
+) -> None:
+    headers = {"Authorization": aiohttp.encode_basic_auth(user, TOKEN)}
+    async with client.get(f"{node.url}/events", headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_a_token_sent_as_a_password_has_its_scopes_only(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    headers = {"Authorization": aiohttp.encode_basic_auth("anyone", "capture-only")}
+    async with client.get(f"{node.url}/events", headers=headers) as response:
+        problem = await problem_of(response, 403)
+    assert problem["code"] == "scope_missing"
+
+
+async def test_a_token_is_no_user_name(node: CaptureNode, client: aiohttp.ClientSession) -> None:
+    headers = {"Authorization": aiohttp.encode_basic_auth(TOKEN, "")}
+    async with client.get(f"{node.url}/events", headers=headers) as response:
+        problem = await problem_of(response, 401)
+    assert problem["code"] == "token_missing"
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready"])

@@ -187,6 +187,23 @@ async def test_by_default_only_origin_containment_and_ones_own_handover_are_show
     assert received not in pharmacy.others()
 
 
+async def test_an_event_of_somebodys_own_type_hands_nothing_over_and_is_no_origin(
+    world: PeersWorld,
+) -> None:
+    maker = await world.peer(MAKER, policy=Policy.DEFAULT)
+    wholesaler = await world.peer(WHOLESALER)
+    own = {"type": "https://acme.example/Plan"}
+    planned = await maker.record(
+        commissioning(MAKER, 5, PACK) | own | {"action": "ADD"},
+        shipping(MAKER, WHOLESALER, 6, PACK) | own,
+    )
+    await settled(maker)
+    assert wholesaler.others() == set()
+    sent = await maker.record(commissioning(MAKER, 10, PACK), shipping(MAKER, WHOLESALER, 20, PACK))
+    await until(lambda: wholesaler.holds(sent))
+    assert wholesaler.others().isdisjoint(planned)
+
+
 async def test_a_packing_that_was_declared_erroneous_brings_nothing_along(
     world: PeersWorld,
 ) -> None:

@@ -224,6 +224,19 @@ async def test_a_document_without_events_brings_its_header(client: aiohttp.Clien
     assert not (await show(client, SITE))["elements"][0]["by_right"]
 
 
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_document_of_master_data_alone_may_be_captured(
+    client: aiohttp.ClientSession, version: int
+) -> None:
+    kind = {"Content-Type": "application/xml"}
+    async with client.post("/capture", data=xml_master_data(version), headers=kind) as response:
+        assert response.status == 202, await response.text()
+        job = response.headers["Location"]
+    assert (await get(client, job))["receipts"] == []
+    (plant,) = (await show(client, SITE))["elements"]
+    assert (plant["source"], plant["valid_from"]) == ("header", "2026-03-01T10:00:00.000Z")
+
+
 async def test_a_header_that_repeats_makes_no_version(client: aiohttp.ClientSession) -> None:
     for n in range(3):
         body = document(

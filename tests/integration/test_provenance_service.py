@@ -96,6 +96,25 @@ async def test_a_pack_s_journey_is_proven_across_two_logs(world: World) -> None:
     assert [c["name"] for c in view["coverage"]["not_covered"]] == ["Maker", "Pharmacy"]
 
 
+async def test_an_event_of_somebodys_own_type_is_a_step_that_moves_nothing(world: World) -> None:
+    _, wholesaler = await shipped(world)
+    before = await wholesaler.view(P1)
+    own = {"type": "https://acme.example/TamperCheck"}
+    await wholesaler.record(
+        event(WHOLESALER, "decommissioning", 20, P1, disposition="stolen") | own,
+        packing(WHOLESALER, 21, TOTE, P1) | own,
+    )
+    await wholesaler.anchor()
+    view = await wholesaler.view(P1)
+    assert (view["verdicts"], view["state"]) == (before["verdicts"], before["state"])
+    assert [f["code"] for f in view["findings"]] == ["event_not_judged"] * 2
+    *others, one, other = view["journey"]
+    assert [s["effect"] for s in others] == [s["effect"] for s in before["journey"]]
+    assert one["kind"] == other["kind"] == "extension"
+    assert one["event_type"] == "https://acme.example/TamperCheck"
+    assert one["entry_grade"] == "chain-proven"
+
+
 async def test_the_proof_of_each_step_is_there_to_be_checked_again(world: World) -> None:
     _, wholesaler = await shipped(world)
     answer = await wholesaler.ask(P1)

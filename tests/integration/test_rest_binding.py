@@ -29,6 +29,7 @@ COLLECTIONS = ("eventTypes", "epcs", "bizSteps", "bizLocations", "readPoints", "
 SHOP = "urn:epc:id:sgln:4012345.00007.0"
 DOCK = "urn:epc:id:sgln:4012345.00001.0"
 CUSTOM_STEP = "https://ns.example.com/epcis/steps/blessing"
+CUSTOM_TYPE = "https://ns.example.com/epcis/types/Blessing"
 VERSION = re.compile(r"\d+(\.\d+)*")
 
 EVENTS = (
@@ -350,6 +351,59 @@ async def test_collections_use_the_prefixes_that_the_client_names(
     )
     assert status == 200
     assert len(listed["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
+
+
+async def test_an_event_of_somebodys_own_type_is_a_resource_like_others(
+    client: aiohttp.ClientSession, node: CaptureNode
+) -> None:
+    blessing = event("B", type=CUSTOM_TYPE, action=None)
+    await node.capture.capture(document(blessing))
+    assert CUSTOM_TYPE in await members(client, "/eventTypes?perPage=100")
+    for path in (
+        f"/eventTypes/{escaped(CUSTOM_TYPE)}/events",
+        f"/events?eventType={escaped(CUSTOM_TYPE)}",
+        f"/events?MATCH_epc={pack('B')}",
+        f"/epcs/{pack('B')}/events",
+    ):
+        _, found, _ = await get(client, path)
+        (listed,) = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        assert (listed["type"], listed["epcList"]) == (CUSTOM_TYPE, blessing["epcList"])
+    prefixes = "ex=https://ns.example.com/epcis/types/"
+    _, types, _ = await get(client, "/eventTypes?perPage=100", **{"GS1-Extensions": prefixes})
+    assert "ex:Blessing" in types["member"]
+    for path in ("/eventTypes/ex:Blessing/events", "/events?eventType=ex:Blessing"):
+        _, found, _ = await get(client, path, **{"GS1-Extensions": prefixes})
+        assert len(found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]) == 1
+    status, problem, _ = await get(client, "/eventTypes/ex:Curse", **{"GS1-Extensions": prefixes})
+    assert (status, problem["code"]) == (404, "resource_unknown")
+
+
+async def test_an_event_of_somebodys_own_type_is_shown_in_forms_that_have_a_place_for_it(
+    client: aiohttp.ClientSession, node: CaptureNode
+) -> None:
+    await node.capture.capture(document(event("B", type=CUSTOM_TYPE, action=None)))
+    path = f"/events?eventType={escaped(CUSTOM_TYPE)}"
+    status, text, _ = await get(client, path, Accept="application/xml")
+    (found,) = etree.fromstring(text).iterfind(".//EventList/extension/*")
+    assert (status, found.tag) == (200, "{https://ns.example.com/epcis/types/}Blessing")
+    older = {"Accept": "application/xml, application/problem+json", "GS1-EPCIS-Max": "1.2"}
+    status, problem, _ = await get(client, path, **older)
+    assert (status, problem["code"]) == (406, "not_in_epcis_1_2")
+
+
+async def test_a_prefix_that_only_a_context_elsewhere_defines_is_asked_for_as_it_stands(
+    client: aiohttp.ClientSession, node: CaptureNode
+) -> None:
+    context = [*CONTEXT, "https://ns.example.com/context.jsonld"]
+    blessed = event("B", **{"wonder:by": "hand"})
+    await node.capture.capture(document(blessed, **{"@context": context}))
+    _, found, _ = await get(client, "/events?EQ_wonder:by=hand")
+    assert found["@context"] == context
+    (listed,) = found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    assert listed["wonder:by"] == "hand"
+    accepted = "application/xml, application/problem+json"
+    status, problem, _ = await get(client, f"/events?MATCH_epc={pack('B')}", Accept=accepted)
+    assert (status, problem["code"], problem["pointer"]) == (406, "not_in_xml", "/wonder:by")
 
 
 @pytest.mark.parametrize("given", ["=", "a", "a=", "=urn:x", "a=b"])

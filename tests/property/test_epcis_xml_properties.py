@@ -143,8 +143,8 @@ ATTRIBUTES = st.sampled_from(["type", "x", "{http://x.example/}y", "value", "tim
 # declaration of error with two times.
 STRICTER = {
     "uri_malformed", "word_unknown", "offset_malformed", "uom_malformed", "item_repeated", "field_unknown",
-    "xml_text_misplaced", "event_incomplete", "field_missing", "json_number_inexact", "ilmd_not_allowed",
-    "time_malformed", "hex_malformed", "type_mismatch", "xml_element_repeated",
+    "xml_text_misplaced", "event_incomplete", "field_missing", "json_number_inexact", "time_malformed",
+    "hex_malformed", "type_mismatch", "xml_element_repeated",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sealtrail.gs1 import CompanyPrefixes, to_digital_link, to_urn
 VECTORS = Path(__file__).parent.parent / "vectors" / "event-hash"
 LINES = [
     json.loads(line)["document"]
-    for name in ("cbv20.jsonl", "extensions.jsonl")
+    for name in ("cbv20.jsonl", "extensions.jsonl", "others.jsonl")
     for line in (VECTORS / name).read_text(encoding="utf-8").splitlines()
 ]
 FORMS: tuple[Form, ...] = ("xml-2.0", "xml-1.2")
@@ -55,6 +56,10 @@ def test_the_event_hash_of_a_vector_is_that_of_its_xml(number: int, form: Form) 
 names = st.sampled_from(["ext:a", "ext:b", "ext:aList", "other:c", "plain", "plainList"])
 
 
+# URNs whose text the reference hash keeps in part or whole: what a Digital Link escapes, and some of a GRAI
+WRITTEN_AS_THEY_STAND = re.compile(rb'"urn:epc:id:(?:grai:|[^"]*[!()*+,])')
+
+
 @pytest.mark.parametrize("number", range(len(LINES)))
 def test_a_translated_vector_names_the_same_items(number: int) -> None:
     before = recorded(orjson.dumps(LINES[number]))
@@ -70,8 +75,8 @@ def test_a_translated_vector_names_the_same_items(number: int) -> None:
         assert [i for i in after.items if i.place != "lot"] == [
             i for i in before.items if i.place != "lot"
         ]
-        # the reference hash leaves some URNs of a GRAI alone, and writes their Digital Links
-        assert after.event_hash == before.event_hash or b":grai:" in before.content
+        if not WRITTEN_AS_THEY_STAND.search(before.content):
+            assert after.event_hash == before.event_hash
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)

@@ -95,7 +95,6 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (changed(epcList=...), "event_incomplete", ""),
     (changed(epcList=..., quantityList=[]), "event_incomplete", ""),
     (changed(epcList=..., sensorElementList=[{"sensorReport": [REPORT]}]), "event_incomplete", ""),
-    (changed(action="OBSERVE", ilmd={"ext:a": "b"}), "ilmd_not_allowed", "/ilmd"),
     (changed(ilmd={"material": "b"}), "field_unknown", "/ilmd/material"),
     (changed(ilmd=[]), "type_mismatch", "/ilmd"),
     (changed(quantityList=[{"quantity": 5}]), "field_missing", "/quantityList/0/epcClass"),
@@ -122,7 +121,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (changed(readPoint="urn:a:b"), "type_mismatch", "/readPoint"),
     (changed(readPoint={}), "field_missing", "/readPoint/id"),
     (changed(bizLocation={"id": "x"}), "uri_malformed", "/bizLocation/id"),
-    (changed(bizLocation={"id": "urn:a:b", "name": "x"}), "field_unknown", "/bizLocation/name"),
+    (changed(bizLocation={"id": "urn:a:b", "@id": "x"}), "field_unknown", "/bizLocation/@id"),
     (
         changed(bizTransactionList=[{"type": "po"}]),
         "field_missing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from sealtrail.epcis import ItemMention, RecordedEvent, parse_document, read_content
@@ -145,6 +146,16 @@ def test_packs_and_the_lot_of_each_are_items_places_and_parties_are_not() -> Non
         ("https://id.gs1.org/01/10614141073464/10/L7", "lot"),
         ("https://id.gs1.org/01/00614141073467/10/L7", "lot"),
     }
+
+
+@pytest.mark.parametrize("action", ["OBSERVE", "DELETE"])
+def test_master_data_is_taken_with_any_action(action: str) -> None:
+    ilmd = {"cbvmda:lotNumber": "L7"}
+    event = pack_event(action=action, ilmd=ilmd)
+    assert recorded(event).event == msgspec.structs.replace(
+        recorded(event | {"action": "ADD"}).event, action=action
+    )
+    assert items(event) == items(event | {"action": "ADD"})
 
 
 def test_an_aggregation_names_parent_children_and_classes() -> None:

@@ -208,6 +208,54 @@ def test_an_event_by_itself_is_told_by_its_form(version: str) -> None:
     assert recorded(bare).content == recorded(document(event(late=late), version=version)).content
 
 
+def test_an_event_in_the_form_of_1_2_is_read_so_in_a_document_of_2_0() -> None:
+    times = f"{TIMES}<baseExtension><eventID>urn:uuid:7</eventID></baseExtension>"
+    late = "<extension><sourceList><source type='urn:t:t'>urn:a:b</source></sourceList></extension>"
+    mixed, proper = (
+        recorded(document(event(times=times, late=late), version=version))
+        for version in ("2.0", "1.2")
+    )
+    assert mixed.event.event_id == "urn:uuid:7"
+    assert (mixed.form, mixed.content) == (proper.form, proper.content)
+    assert read_content(mixed.content, mixed.media_type).event == mixed.event
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "<x:a>1</x:a><bizStep>urn:a:b</bizStep><extension>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><x:a>1</x:a><extension>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><extension><x:a>1</x:a>{}</extension>",
+        "<bizStep>urn:a:b</bizStep><extension>{}<extension><x:a>1</x:a></extension></extension>",
+    ],
+)
+def test_what_others_defined_may_stand_anywhere(late: str) -> None:
+    parties = "<sourceList><source type='urn:t:t'>urn:a:b</source></sourceList>"
+    behind = f"<bizStep>urn:a:b</bizStep><extension>{parties}</extension><x:a>1</x:a>"
+    moved, proper = (
+        recorded(document(event(late=each), version="1.2"))
+        for each in (late.format(parties), behind)
+    )
+    assert (moved.form, moved.event_hash) == (proper.form, proper.event_hash)
+    assert moved.content != proper.content
+    assert read_content(moved.content, moved.media_type).event == proper.event
+
+
+def test_a_bare_uuid_as_an_event_id_is_its_urn() -> None:
+    name, corrected = "9DB05F77-e007-41a2-a6d9-140254b7ce5a", "374d95fc-9457-4a51-bd6a-0bba133845a8"
+    declared = (
+        "<errorDeclaration><declarationTime>2026-03-02T10:00:00Z</declarationTime><correctiveEventIDs>"
+        f"<correctiveEventID>{corrected}</correctiveEventID></correctiveEventIDs></errorDeclaration>"
+    )
+    times = f"{TIMES}<baseExtension><eventID>{name}</eventID>{declared}</baseExtension>"
+    found = recorded(document(event(times=times), version="1.2"))
+    assert found.event.event_id == f"urn:uuid:{name}"
+    assert found.event.error_declaration is not None
+    assert found.event.error_declaration.corrective_event_ids == (f"urn:uuid:{corrected}",)
+    assert name.encode() in found.content
+    assert read_content(found.content, found.media_type).event == found.event
+
+
 def test_query_documents_are_read() -> None:
     for number in ("1", "2"):
         data = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail.epcis.folding import fold
+from sealtrail.epcis.folding import fold, fold_identifier
 from sealtrail.gs1 import canonical
 from sealtrail.gs1.check_digit import check_digit, has_check_digit
 from sealtrail.gs1.hash_form import hash_form
@@ -156,3 +156,23 @@ def test_the_event_hash_leaves_a_link_on_a_host_without_a_dot_alone(
     assert hash_form(link) == (link if written is None else f"https://id.gs1.org/{written}")
     assert fold(link) == hash_form(link)
     assert canonical(link).startswith("https://id.gs1.org/0")
+
+
+@pytest.mark.parametrize(
+    ("urn", "written"),
+    [
+        ("urn:epc:id:sgtin:9521234.012345.A!(B)*+,:=", "01/09521234123453/21/A!(B)*+,:="),
+        ("urn:epc:id:sgtin:9521234.012345.A!%2F%2f(B)", "01/09521234123453/21/A!%2F%2f(B)"),
+        ("urn:epc:class:lgtin:9521234.012345.L+1", "01/09521234123453/10/L+1"),
+        ("urn:epc:id:giai:9521234.A,B", "8004/9521234A,B"),
+        ("urn:epc:id:upui:9521234.012345.'(X)%3C", "01/09521234123453/235/'(X)%3C"),
+    ],
+)
+def test_the_event_hash_escapes_nothing_that_a_urn_does_not(urn: str, written: str) -> None:
+    assert hash_form(urn) == fold_identifier(urn) == f"https://id.gs1.org/{written}"
+
+
+@pytest.mark.parametrize("serial", ["7", "7%2F"])
+def test_the_event_hash_leaves_a_grai_with_a_long_prefix_alone(serial: str) -> None:
+    urn = f"urn:epc:id:grai:952123456789..{serial}"
+    assert hash_form(urn) == urn != canonical(urn)

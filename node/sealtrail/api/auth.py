@@ -1,7 +1,14 @@
-"""Bearer tokens with scopes. Tokens are known by their SHA-256 only; a route without a scope is closed."""
+"""Tokens with scopes, as bearer tokens or as passwords. They are known by their SHA-256 only; a route without a scope
+is closed.
+
+That passwords are taken is never offered (``WWW-Authenticate``): a browser would ask for one, and send it along with
+what pages of other origins ask for.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
@@ -51,7 +58,7 @@ checks_callers_itself = needs(OWN_CHECK)
 
 
 class Tokens:
-    """The bearer tokens that this node knows."""
+    """The tokens that this node knows."""
 
     def __init__(self, settings: Sequence[TokenSettings]) -> None:
         self._known = [
@@ -64,18 +71,32 @@ class Tokens:
         Raises:
             UnauthorizedError: none (``token_missing``) or not known (``token_unknown``).
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _token_of(authorization or "")
+        if not token:
             raise UnauthorizedError(
                 "token_missing",
                 "this address wants a bearer token",
-                advice="send the header Authorization: Bearer TOKEN",
+                advice="send the header Authorization: Bearer TOKEN, or the token as a password (Basic)",
             )
-        digest = sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        digest = sha256(token.encode("utf-8", "surrogateescape")).digest()
         for known, caller in self._known:
             if hmac.compare_digest(digest, known):
                 return caller
-        raise UnauthorizedError("token_unknown", "the bearer token is not known here")
+        raise UnauthorizedError("token_unknown", "the token is not known here")
+
+
+def _token_of(authorization: str) -> str:
+    """Return the token in an ``Authorization`` header: by itself (RFC 6750), or as anyone's password (RFC 7617)."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(given.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return ""
+        return pair.partition(b":")[2].decode("utf-8", "surrogateescape").strip()
+    return ""
 
 
 def identify(request: web.Request, tokens: Tokens) -> Caller:

@@ -1,7 +1,7 @@
 """The top-level resources of EPCIS 2.0: what the node knows of each kind, and the events of each one.
 
-Standard business steps and dispositions, and the event types, are known to every node; EPCs, places and words of
-others' are known once a recorded event names them.
+The standard's event types, business steps and dispositions are known to every node; EPCs, places and words of others
+are known once a recorded event names them.
 
 Source: EPCIS 2.0 section 12; its OpenAPI, the collections.
 """
@@ -59,7 +59,12 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _kinds(queries: QueryService) -> Iterator[_Kind]:
-    yield _Kind(name="eventTypes", parameter="eventType", standard=tuple(sorted(EVENT_TYPES)))
+    yield _Kind(
+        name="eventTypes",
+        parameter="eventType",
+        standard=tuple(sorted(EVENT_TYPES)),
+        recorded=partial(queries.known_values, "event_type"),
+    )
     yield _Kind(name="epcs", parameter="MATCH_anyEPC", recorded=queries.known_epcs)
     yield _Kind(
         name="bizSteps",

@@ -24,6 +24,7 @@ SET_APART: dict[str, tuple[str, str | None]] = {
     "refused": ("✗", "red"),
     "corrected": ("↺", None),
     "withheld": ("⌀", "yellow"),
+    "extension": ("◇", "yellow"),
 }
 _VERDICT_COLOURS = {
     "known_matching": "green",
@@ -137,7 +138,8 @@ def _described(told: dict[str, str]) -> str:
 
 
 def _step(step: dict[str, Any], names: dict[str, dict[str, str]]) -> list[str]:
-    what = step["biz_step"] or step["effect"] or step["event_type"] or step["kind"]
+    own = step["event_type"] if step["kind"] == "extension" else None
+    what = own or step["biz_step"] or step["effect"] or step["event_type"] or step["kind"]
     where = step["read_point"] or step["biz_location"] or ""
     who = _name(step["recorded_by"]) or "-"
     line = f"  {step['event_time'] or '(time unknown)':29} {what:16} {who:14} {_standing(step)}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sealtrail.custody.history import Recorded
-from sealtrail.epcis.events import SourceDest
+from sealtrail.epcis.events import ExtensionEvent, SourceDest
 from sealtrail.gs1 import canonical, gln_of
 from sealtrail.membership.records import MemberRecord, Network, Role
 
@@ -160,6 +160,8 @@ ON_THE_WAY = frozenset(
 
 def is_shipping(recorded: Recorded) -> bool:
     """Tell whether the event hands over: shipping, or departing that names a destination."""
+    if isinstance(recorded.event, ExtensionEvent):
+        return False
     step = recorded.event.biz_step
     return step in SHIPPING or (step == "departing" and bool(recorded.event.destination_list))
 

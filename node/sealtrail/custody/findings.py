@@ -137,6 +137,10 @@ CATALOGUE: dict[str, tuple[FindingClass, str]] = {
         _T,
         "The entry proves that an event was recorded; ask its recorder for the content.",
     ),
+    "event_not_judged": (
+        _T,
+        "Its type is its owner's: ask who recorded it what it means for the item.",
+    ),
     "history_cut": (
         _T,
         "What is left out may matter: list the item's events, and ask who recorded so many.",

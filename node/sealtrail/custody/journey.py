@@ -14,17 +14,23 @@ from sealtrail.custody.hands import Custody, Gap, Hands
 from sealtrail.custody.history import Grade, Recorded
 from sealtrail.custody.life import ending
 from sealtrail.custody.lifecycle import commissions
-from sealtrail.epcis.events import AggregationEvent, AnyEvent, TransformationEvent
+from sealtrail.epcis.events import (
+    AggregationEvent,
+    AnyEvent,
+    ExtensionEvent,
+    TransformationEvent,
+    type_name,
+)
 
-StepKind = Literal["event", "missing", "corrected", "refused", "withheld"]
+StepKind = Literal["event", "missing", "corrected", "refused", "withheld", "extension"]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step of a journey.
 
     ``grade`` is *inferred* where only a container (``via``), lot or class is named; ``entry_grade`` is that of the
-    entry itself. A *missing* step has no entry; a *corrected*, *refused* or *withheld* one moved nothing, and a
-    *refused* one has no grade.
+    entry itself. A *missing* step has no entry; a *corrected*, *refused*, *withheld* or *extension* one (of a type of
+    somebody's own) moved nothing, and a *refused* one has no grade.
     """
 
     kind: StepKind
@@ -85,6 +91,8 @@ def effect(touch: Touch) -> str:
 
 
 def _effect(event: AnyEvent) -> str:
+    if isinstance(event, ExtensionEvent):
+        return "not judged"
     if isinstance(event, TransformationEvent):
         return "transformed"
     if isinstance(event, AggregationEvent) and event.action != "OBSERVE":
@@ -149,7 +157,7 @@ def _of_event(
         time_us=recorded.time_us,
         event_time=event.event_time.text,
         event_time_zone_offset=event.event_time_zone_offset,
-        event_type=type(event).__name__,
+        event_type=type_name(event),
         action=getattr(event, "action", None),
         biz_step=event.biz_step,
         disposition=event.disposition,

@@ -272,6 +272,7 @@ def _set_apart(
         ("corrected", timeline.declarations),
         ("refused", timeline.refused),
         ("withheld", timeline.withheld),
+        ("extension", timeline.of_others),
     ]
     return [
         (kind, recorded)

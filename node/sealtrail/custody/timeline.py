@@ -1,7 +1,7 @@
 """Which events count, and in which order.
 
 The order is a function of the events alone, never of their arrival.
-What failed verification or was declared erroneous is set apart, and shown, but moves nothing.
+What failed verification, was declared erroneous or is of somebody's own type is set apart: shown, but it moves nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +14,22 @@ from sealtrail.custody.corrections import Correction, Declarable, apply
 from sealtrail.custody.findings import Finding, finding
 from sealtrail.custody.history import Parameters, Question, Recorded
 from sealtrail.custody.order import event_order
+from sealtrail.epcis.events import ExtensionEvent, type_name
 from sealtrail.signing import Kind
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """The events that count, in order; those that were corrected, their declarations, and those that do not hold."""
+    """The events that count, in order; those that were corrected, their declarations, and those that do not hold.
+
+    ``of_others``: those of types that the standard does not define. What they mean, only the types' owners know.
+    """
 
     events: tuple[Recorded, ...]
     corrected: tuple[Recorded, ...] = ()
     declarations: tuple[Recorded, ...] = ()
     refused: tuple[Recorded, ...] = ()
     withheld: tuple[Recorded, ...] = ()
+    of_others: tuple[Recorded, ...] = ()
     corrections: tuple[Correction, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -42,10 +47,14 @@ def settle(history: Iterable[Recorded], question: Question, parameters: Paramete
     corrections = [apply(declaration, declarable, parameters) for declaration in declarations]
     findings += [each for correction in corrections for each in correction.findings]
     erroneous = {entry for correction in corrections for entry in correction.taken_out}
-    until = question.as_of_us
+    by_then = [r for r in observed if _by(r, question.as_of_us)]
+    counted = [r for r in by_then if r.entry_id not in erroneous]
+    of_others = tuple(r for r in counted if isinstance(r.event, ExtensionEvent))
+    findings += [_not_judged(r) for r in of_others]
     return Timeline(
-        events=tuple(r for r in observed if r.entry_id not in erroneous and _by(r, until)),
-        corrected=tuple(r for r in observed if r.entry_id in erroneous and _by(r, until)),
+        events=tuple(r for r in counted if not isinstance(r.event, ExtensionEvent)),
+        corrected=tuple(r for r in by_then if r.entry_id in erroneous),
+        of_others=of_others,
         declarations=tuple(declarations),
         refused=refused,
         withheld=withheld,
@@ -84,6 +93,11 @@ def _does_not_hold(recorded: Recorded) -> Finding:
     why = recorded.why_not or "a check failed"
     message = f"the entry of {recorded.event_id} does not hold: {why}"
     return finding("evidence_does_not_hold", message, [recorded.entry_id])
+
+
+def _not_judged(recorded: Recorded) -> Finding:
+    message = f"{recorded.event_id} is of a type of somebody's own, {type_name(recorded.event)}"
+    return finding("event_not_judged", message, [recorded.entry_id])
 
 
 def _withheld(recorded: Recorded) -> Finding:

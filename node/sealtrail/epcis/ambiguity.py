@@ -17,6 +17,8 @@ class Ambiguity(StrEnum):
     NULL_VALUE = "null_value"
     NUMERIC_TEXT = "numeric_text"
     BARE_WORD = "vocabulary_word_in_text"
+    EVENT_TYPE = "event_type"
+    UNRESOLVED = "context_not_read"
     EVENT_CONTEXT = "event_context"
 
 

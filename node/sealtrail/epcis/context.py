@@ -5,6 +5,7 @@ Source: EPCIS 2.0 JSON-LD binding; GS1's own context as of July 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -42,8 +43,13 @@ _PROTECTED = {
     "cbv": {"https://ref.gs1.org/cbv/", "https://ns.gs1.org/cbv/"},
     "epcis": {"https://ref.gs1.org/epcis/", "https://ns.gs1.org/epcis/"},
 }
+# GS1's own, at any of the addresses it has had, says nothing that is not known here.
+_is_own_context = re.compile(
+    r"https?://(?:ref\.gs1\.org|gs1\.github\.io|id\.gs1\.org)/(?:.*/)?epcis-context\.jsonld"
+).fullmatch
 _KEYS_REMEMBERED = 1_000
-_DEFINED_MAX = 32
+PREFIXES_MAX = 32
+"""How many prefixes of one event are remembered for queries."""
 _KEY_CHARACTERS_REMEMBERED_MAX = 256
 _CONTEXTS_REMEMBERED = 64
 _CONTEXT_BYTES_REMEMBERED_MAX = 4_096
@@ -55,16 +61,20 @@ STANDARD_CONTEXT = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 class Names:
     """The prefixes in force for an event, and names written out with them.
 
+    ``elsewhere``: a context that is only referred to may define more.
     Immutable but for its memory of keys, which holds only what documents under this context use.
     """
 
-    __slots__ = ("_identifiers", "_keys", "_namespaces", "defined", "gs1_prefixes", "keeps_packs")
+    __slots__ = (
+        "_identifiers", "_keys", "_namespaces", "defined", "elsewhere", "gs1_prefixes", "keeps_packs",
+    )  # fmt: skip
 
-    def __init__(self, namespaces: dict[str, str]) -> None:
+    def __init__(self, namespaces: dict[str, str], *, elsewhere: bool = False) -> None:
         self._namespaces = namespaces
+        self.elsewhere = elsewhere
         self._keys: dict[str, tuple[str, str, str]] = {}
         # the documents' own, as far as one remembers them
-        self.defined = tuple(self.own_namespaces.items())[:_DEFINED_MAX]
+        self.defined = tuple(self.own_namespaces.items())[:PREFIXES_MAX]
         # values are written out for GS1's own vocabularies only (CBV 2.0 section 8.9.3, rules 15 and 16)
         self.gs1_prefixes = {
             prefix: namespace
@@ -111,6 +121,9 @@ class Names:
     def split(self, key: str) -> tuple[str, str, str]:
         """Return namespace and local name of an extension's key, and how the event hash writes it.
 
+        The namespace of a prefix that a context elsewhere may define is the prefix with its colon: no URI that a
+        context or an XML document could give would be taken for it.
+
         Raises:
             InputError: ``field_unknown`` (no prefix at all), ``prefix_undefined``, ``name_malformed``.
         """
@@ -126,7 +139,12 @@ class Names:
     def _split(self, key: str) -> tuple[str, str, str]:
         prefix, colon, local = key.partition(":")
         if not colon:
-            raise InputError("field_unknown", f"There is no field {key[:100]!r} in this place.")
+            raise InputError(
+                "field_unknown",
+                f"There is no field {key[:100]!r} in this place.",
+                advice="Give it a namespace: prefix:name, and the prefix in the @context."
+                " What a context elsewhere says of bare names is not read.",
+            )
         if not is_uri(key):
             raise InputError(
                 "name_malformed", f"{key[:100]!r} is no well-formed name of an extension."
@@ -139,10 +157,19 @@ class Names:
         if prefix in URI_SCHEMES:
             cut = max(key.rfind("/"), key.rfind("#"), key.rfind(":")) + 1
             return key[:cut], key[cut:], key
+        if self.elsewhere:
+            return f"{prefix}:", local, key
         raise InputError(
             "prefix_undefined",
             f"The prefix {prefix[:100]!r} of {key[:100]!r} is not defined in @context.",
             advice=f'Add {{"{prefix[:100]}": "https://your.example/namespace/"}} to the @context.',
+        )
+
+    def is_unresolved(self, name: str) -> bool:
+        """Tell whether a name that was :meth:`split` has a prefix that only a context elsewhere may define."""
+        prefix, colon, _ = name.partition(":")
+        return bool(colon) and not (
+            prefix in self._namespaces or prefix in _KNOWN_UNEXPANDED or prefix in URI_SCHEMES
         )
 
     def hash_name(self, key: str) -> str:
@@ -179,6 +206,7 @@ def names_in_force(*contexts: Any) -> Names:
 @lru_cache(maxsize=_CONTEXTS_REMEMBERED)
 def _names(encoded: bytes) -> Names:
     namespaces = dict(_KNOWN)
+    elsewhere = False
     for context in orjson.loads(encoded):
         if isinstance(context, list):
             for index, part in enumerate(context):
@@ -188,9 +216,18 @@ def _names(encoded: bytes) -> Names:
                     raise located(error, index) from None
         else:
             _collect(context, namespaces)
+        parts = context if isinstance(context, list) else [context]
+        elsewhere = elsewhere or any(map(_refers_elsewhere, parts))
     # the reference knows one namespace for this prefix, whatever the document says
     namespaces["gs1"] = _KNOWN["gs1"]
-    return Names(namespaces)
+    return Names(namespaces, elsewhere=elsewhere)
+
+
+def _refers_elsewhere(part: Any) -> bool:
+    """Tell whether a part of a context says more than stands here."""
+    if isinstance(part, str):
+        return not _is_own_context(part)
+    return "@import" in part
 
 
 def _collect(part: Any, namespaces: dict[str, str]) -> None:

@@ -23,11 +23,11 @@ from sealtrail.epcis.content import (
     encode_jcs,
     is_plain,
 )
-from sealtrail.epcis.context import Names, names_in_force, read_context
+from sealtrail.epcis.context import PREFIXES_MAX, Names, names_in_force, read_context
 from sealtrail.epcis.division import Part, join
 from sealtrail.epcis.envelope import Envelope, open_envelope
 from sealtrail.epcis.events import AnyEvent
-from sealtrail.epcis.extensions import Scope
+from sealtrail.epcis.extensions import Scope, namespaces_used
 from sealtrail.epcis.fields import located, refuse_type
 from sealtrail.epcis.limits import DEFAULT, Limits
 from sealtrail.epcis.masterdata import in_json_form, read_master_data
@@ -188,8 +188,17 @@ def _record(
         media_type=media_type,
         pointer=pointer,
         form=form,
-        prefixes=names.defined,
+        prefixes=names.defined + _unresolved(value, names),
     )
+
+
+def _unresolved(value: AnyEvent, names: Names) -> tuple[tuple[str, str], ...]:
+    """Return the prefixes that an event uses and only a context elsewhere may define, each as its own namespace."""
+    if not names.elsewhere:
+        return ()
+    prefixes = [n[:-1] for n in namespaces_used(value) if n.find(":") == len(n) - 1 > 0]
+    unresolved = sorted(prefix for prefix in prefixes if names.is_unresolved(f"{prefix}:"))
+    return tuple((prefix, f"{prefix}:") for prefix in unresolved[:PREFIXES_MAX])
 
 
 def _hashed(event: Any, source: _Source, pointer: str) -> HashedEvent:

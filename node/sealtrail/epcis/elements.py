@@ -81,9 +81,22 @@ class Texts:
             self._words = standard_words(self._event)
         return self._words
 
+    def type_name(self, name: str) -> str:
+        """Return the name of an event's type; one that is not the standard's, as the reference has it in XML."""
+        if ":" not in name:
+            return name
+        self.doubts.add(Ambiguity.EVENT_TYPE)
+        if self.names.is_unresolved(name):
+            self.doubts.add(Ambiguity.UNRESOLVED)
+            return name
+        namespace, local, _ = self.names.split(name)
+        return f"{{{namespace}}}{local}"
+
     def note_namespace(self, name: str, *, inside: bool) -> None:
         """Mark a name whose namespace, ending in no slash, other implementations may treat otherwise."""
         if name[:1] != "{":
+            if self.names.is_unresolved(name):
+                self.doubts.add(Ambiguity.UNRESOLVED)
             self.doubts.add(Ambiguity.FIELD_NAMESPACE if inside else Ambiguity.NAMESPACE)
             return
         namespace = name[1 : name.index("}")]
@@ -96,6 +109,8 @@ class Texts:
         if found and len(found) < len(fields):
             # what is left is in no hash at all
             self.doubts.add(Ambiguity.FIELD_NAMESPACE)
+            if any(map(self.names.is_unresolved, fields)):
+                self.doubts.add(Ambiguity.UNRESOLVED)
         return found
 
 
@@ -110,7 +125,7 @@ def element_texts(fields: dict[str, Any], texts: Texts, *, inside: bool = False)
         if key in _COMMENTS:
             continue
         name = texts.name(key)
-        if ":" in key and "/}" not in name:
+        if (inside or ":" in key) and "/}" not in name:
             texts.note_namespace(name, inside=inside)
         if name.endswith("List"):
             # the JSON binding drops the element name inside a list; it is the list's without "List"

@@ -1,7 +1,7 @@
 """EPCIS events as values.
 
-The five event types of EPCIS 2.0 (section 7.4), free of JSON and XML: whichever binding an event came in,
-the same event is the same value. Standard vocabulary (CBV 2.0) is held as its bare word (``shipping``),
+The five event types of EPCIS 2.0 (section 7.4), and those of others, free of JSON and XML: whichever binding an event
+came in, the same event is the same value. Standard vocabulary (CBV 2.0) is held as its bare word (``shipping``),
 whichever of its three spellings was recorded; anything else as the URI that was given.
 Identifiers are held as recorded; :mod:`sealtrail.gs1` gives their canonical form.
 """
@@ -156,6 +156,41 @@ class AssociationEvent(Event, frozen=True, kw_only=True, tag="AssociationEvent")
     child_quantity_list: tuple[QuantityElement, ...] = ()
 
 
+class ExtensionEvent(Event, frozen=True, kw_only=True, tag="ExtensionEvent"):
+    """Something that the standard has no event type for (its JSON schema: ``Extended-Event``).
+
+    ``namespace`` and ``local`` are the name of its type. What it has of the standard's fields means what it does in the
+    types that have them; what the event itself means, nobody but the type's owner knows.
+    """
+
+    namespace: str
+    local: str
+    action: Action | None = None
+    parent_id: str | None = None
+    epc_list: tuple[str, ...] = ()
+    quantity_list: tuple[QuantityElement, ...] = ()
+    child_epcs: tuple[str, ...] = ()
+    child_quantity_list: tuple[QuantityElement, ...] = ()
+    transformation_id: str | None = None
+    input_epc_list: tuple[str, ...] = ()
+    input_quantity_list: tuple[QuantityElement, ...] = ()
+    output_epc_list: tuple[str, ...] = ()
+    output_quantity_list: tuple[QuantityElement, ...] = ()
+    ilmd: tuple[Extension, ...] = ()
+
+
 AnyEvent: TypeAlias = (
-    ObjectEvent | AggregationEvent | TransactionEvent | TransformationEvent | AssociationEvent
+    ObjectEvent
+    | AggregationEvent
+    | TransactionEvent
+    | TransformationEvent
+    | AssociationEvent
+    | ExtensionEvent
 )
+
+
+def type_name(event: AnyEvent) -> str:
+    """Return the name of an event's type: the standard's bare word, or the URI of somebody's own."""
+    if isinstance(event, ExtensionEvent):
+        return event.namespace + event.local
+    return type(event).__name__

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
 from sealtrail.epcis.context import Names
-from sealtrail.epcis.events import Extension
+from sealtrail.epcis.events import AnyEvent, Extension, ExtensionEvent
 from sealtrail.epcis.fields import located
 from sealtrail.epcis.strict_json import INTEGER_MAX
 from sealtrail.errors import InputError
@@ -35,15 +36,47 @@ def in_order(found: list[Extension]) -> tuple[Extension, ...]:
     return tuple(found)
 
 
-def read_extension(key: str, value: Any, scope: Scope) -> tuple[Extension, ...]:
+def read_extension(
+    key: str, value: Any, scope: Scope, *, bare: bool = False
+) -> tuple[Extension, ...]:
     """Read one namespaced element; a list gives several of the same name.
+
+    Args:
+        bare: it may go without a namespace, as everything below an extension may.
 
     Raises:
         InputError: the codes of ``Names.split``, ``json_too_deep``,
             ``json_number_inexact``; the pointer is relative to the value.
     """
-    namespace, local, _ = scope.names.split(key)
+    if bare and ":" not in key and key[:1] != "@":
+        namespace, local = "", key
+    else:
+        namespace, local, _ = scope.names.split(key)
     return _elements(namespace, local, value, scope, scope.levels_max)
+
+
+def extensions_by_place(event: AnyEvent) -> Iterator[tuple[str, tuple[Extension, ...]]]:
+    """Yield the extensions of each place of an event, with the beginning of its query parameters' names."""
+    yield "", event.extensions
+    yield "ILMD_", getattr(event, "ilmd", ())
+    yield "readPoint_", event.read_point_extensions
+    yield "bizLocation_", event.biz_location_extensions
+    if event.error_declaration is not None:
+        yield "ERROR_DECLARATION_", event.error_declaration.extensions
+    for sensor in event.sensor_element_list:
+        yield "SENSORELEMENT_", sensor.extensions
+        yield "SENSORMETADATA_", sensor.metadata_extensions
+        yield "SENSORREPORT_", sensor.report_extensions
+
+
+def namespaces_used(event: AnyEvent) -> set[str]:
+    """Return the namespaces of all extensions in an event, and of its type if that is somebody's own."""
+    found = {event.namespace} if isinstance(event, ExtensionEvent) else set()
+    level = [each for _, extensions in extensions_by_place(event) for each in extensions]
+    while level:
+        found.update(each.namespace for each in level)
+        level = [child for each in level for child in each.children]
+    return found
 
 
 def _elements(

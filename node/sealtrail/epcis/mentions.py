@@ -12,6 +12,7 @@ from itertools import repeat
 from sealtrail.epcis.events import (
     AnyEvent,
     Extension,
+    ExtensionEvent,
     ObjectEvent,
     QuantityElement,
     TransactionEvent,
@@ -37,6 +38,8 @@ def items_of(event: AnyEvent) -> tuple[ItemMention, ...]:
         TooLargeError: ``too_many_items``, its packs' GTINs times its lot numbers.
     """
     found: Found = {}
+    if isinstance(event, ExtensionEvent):
+        return _mentions(found, _of_others(found, event))
     if isinstance(event, TransformationEvent):
         used = _add_packs(found, event.input_epc_list, "input")
         _add_classes(found, event.input_quantity_list, "input_class")
@@ -55,9 +58,29 @@ def items_of(event: AnyEvent) -> tuple[ItemMention, ...]:
         lots = made.lots
     if isinstance(event, _WITH_ILMD) and event.ilmd:
         lots += _lots(made.gtins, event.ilmd)
+    return _mentions(found, lots)
+
+
+def _mentions(found: Found, lots: Iterable[str]) -> tuple[ItemMention, ...]:
     for lot in lots:
         found[lot, "lot"] = None
     return tuple([ItemMention(item, place) for item, place in found])
+
+
+def _of_others(found: Found, event: ExtensionEvent) -> tuple[str, ...]:
+    """Add what an event of somebody's own type names; return the lots. It may have every list of the standard."""
+    if event.parent_id is not None:
+        found[canonical(event.parent_id), "parent"] = None
+    named = _add_packs(found, event.epc_list, "epc")
+    inside = _add_packs(found, event.child_epcs, "epc")
+    _add_classes(found, event.quantity_list, "class")
+    _add_classes(found, event.child_quantity_list, "class")
+    used = _add_packs(found, event.input_epc_list, "input")
+    _add_classes(found, event.input_quantity_list, "input_class")
+    made = _add_packs(found, event.output_epc_list, "output")
+    _add_classes(found, event.output_quantity_list, "output_class")
+    gtins = dict.fromkeys((*named.gtins, *made.gtins))
+    return named.lots + inside.lots + used.lots + made.lots + _lots(gtins, event.ilmd)
 
 
 def _add_packs(found: Found, identifiers: tuple[str, ...], place: Place) -> Packs:

@@ -157,7 +157,10 @@ def read_persistent_disposition(value: Any) -> PersistentDisposition:
 
 
 def read_place(value: Any, scope: Scope) -> tuple[str, tuple[Extension, ...]]:
-    """Read a ``readPoint`` or ``bizLocation``: its id, and what the standard does not define in it."""
+    """Read a ``readPoint`` or ``bizLocation``: its id, and what the standard does not define in it.
+
+    As GS1's schema has it, that may go without a namespace here.
+    """
     if not isinstance(value, dict):
         raise refuse_type("an object with an id", value)
     if "id" not in value:
@@ -174,7 +177,7 @@ def read_place(value: Any, scope: Scope) -> tuple[str, tuple[Extension, ...]]:
             if key == "id":
                 place = read_identifier(child)
             else:
-                extensions.extend(read_extension(key, child, scope))
+                extensions.extend(read_extension(key, child, scope, bare=True))
         except InputError as error:
             raise located(error, key) from None
     return place, in_order(extensions)

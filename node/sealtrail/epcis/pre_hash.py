@@ -74,7 +74,7 @@ def pre_hash_text(
         frame: what :func:`frame_text` gives of the event, if that is known.
     """
     texts, time = Texts(event, names), event["eventTime"]
-    out = ["eventType=", event["type"], "eventTime=", fold_time(time)]
+    out = ["eventType=", texts.type_name(event["type"]), "eventTime=", fold_time(time)]
     if frame is None:
         _write(out, _ALL, event, texts)
         _trailing(out, event, texts)

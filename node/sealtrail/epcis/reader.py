@@ -1,6 +1,6 @@
 """One event of the JSON binding, read strictly into its value.
 
-Refuses what GS1's JSON schema refuses; where the schema lets fields without a namespace pass, refuses those too.
+Refuses what GS1's JSON schema refuses, and little that it takes: docs/decisions/0133 says what.
 
 Source: EPCIS 2.0 section 7.4 and its JSON schema.
 """
@@ -159,6 +159,26 @@ _KINDS = {
         _ILMD,
     ),
 }
+_EXTENSION = _Kind(
+    events.ExtensionEvent,
+    _ACTION
+    | _PARENT
+    | _CHILDREN
+    | _QUANTITIES
+    | {"epcList": ("epc_list", read_uris)}
+    | _KINDS["TransformationEvent"].fields,
+    (),
+    lambda _: True,
+    "",
+    _ILMD,
+)
+"""Types of others: they may have any field of the standard, and need none but the times."""
+# One of the standard's own under a longer name would be read as somebody's, and move nothing.
+_OF_THE_STANDARD = (
+    "https://ref.gs1.org/epcis/",
+    "https://ns.gs1.org/epcis/",
+    "urn:epcglobal:epcis",
+)
 _VARYING = frozenset((
     "eventTime", "recordTime", "eventID", "epcList", "parentID", "childEPCs", "inputEPCList", "outputEPCList",
 ))  # fmt: skip
@@ -205,10 +225,6 @@ def read_event(
             raise located(
                 InputError("field_missing", f"The field {name!r} of the event is missing."), name
             )
-    if "ilmd" in value and value.get("action", "ADD") != "ADD":
-        raise located(
-            InputError("ilmd_not_allowed", "Master data (ilmd) goes with action ADD only."), "ilmd"
-        )
     if whole:
         _require_complete(value, kind)
     return kind.make(**fields)
@@ -227,12 +243,14 @@ def _require_complete(value: dict[str, Any], kind: _Kind) -> None:
 def _kind(value: dict[str, Any]) -> _Kind:
     name = value.get("type")
     kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None and isinstance(name, str) and ":" in name:
+        kind = _EXTENSION
     if kind is None:
         code = "event_type_unknown" if "type" in value else "field_missing"
         raise located(
             InputError(
                 code,
-                f"{str(name)[:100]!r} is none of the five event types.",
+                f"{str(name)[:100]!r} is none of the five event types, and has no namespace.",
                 expected=sorted(_KINDS),
             ),
             "type",
@@ -240,7 +258,20 @@ def _kind(value: dict[str, Any]) -> _Kind:
     return kind
 
 
+def _type_of_others(name: str, scope: Scope) -> dict[str, Any]:
+    """Return the name of somebody's own event type as namespace and local part."""
+    namespace, local, _ = scope.names.split(name)
+    if not local or (namespace + local).startswith(_OF_THE_STANDARD):
+        raise InputError(
+            "event_type_unknown",
+            f"{name[:100]!r} is none of the five event types, nor somebody's own.",
+            advice=f"Write {', '.join(sorted(_KINDS))}, or a name in a namespace of your own.",
+        )
+    return {"namespace": namespace, "local": local}
+
+
 def _fields(value: dict[str, Any], kind: _Kind, scope: Scope) -> dict[str, Any]:
+    of_others = kind is _EXTENSION
     fields: dict[str, Any] = {}
     extensions: list[Extension] = []
     plain, scoped = kind.fields, kind.scoped
@@ -251,13 +282,14 @@ def _fields(value: dict[str, Any], kind: _Kind, scope: Scope) -> dict[str, Any]:
                 name, read = known
                 fields[name] = read(child)
             elif key == "type" or key == "@context":
-                continue
+                if of_others and key == "type":
+                    fields |= _type_of_others(child, scope)
             elif (names := _PLACES.get(key)) is not None:
                 fields[names[0]], fields[names[1]] = parts.read_place(child, scope)
             elif (deep := scoped.get(key)) is not None:
                 fields[deep[0]] = deep[1](child, scope)
             else:
-                extensions.extend(read_extension(key, child, scope))
+                extensions.extend(read_extension(key, child, scope, bare=of_others))
     except InputError as error:
         raise located(error, key) from None
     fields["extensions"] = in_order(extensions)

@@ -142,8 +142,8 @@ _SCHEMES = {
     "urn:epc:idpat:cpi": _scheme(rf"{_P}({_CPI}{{1,24}})\.\*()", _cpi),
 }
 
-# what stands without escapes in a URI
-_is_plain = re.compile(r"[A-Za-z0-9\-._~/?@!$&'()*+,;=]+").fullmatch
+# what stands without escapes in a URI, in a canonical identifier and in the event hash
+_is_plain = re.compile(r"[A-Za-z0-9\-._~/?@$&';=]+").fullmatch
 # The event hash writes some of these otherwise.
 _ORDINARY = {
     name: scheme for name, scheme in _SCHEMES.items() if "grai" not in name and "pat" not in name

@@ -12,15 +12,16 @@ from typing import Literal, TypeAlias
 
 from sealtrail.epcis.query.readers import EPC_PLACES
 
-Column: TypeAlias = Literal["biz_step", "disposition", "read_point", "biz_location"]
+Column: TypeAlias = Literal["event_type", "biz_step", "disposition", "read_point", "biz_location"]
 
 _IS_NAMED = (
     "EXISTS (SELECT 1 FROM event_item AS named JOIN event USING (event_row)"
     f" WHERE named.item = found.value AND named.place IN ({', '.join('?' * len(EPC_PLACES))})"
     " AND event.content IS NOT NULL)"
 )
-# The conditions of the indexes (migration 0014): others than these are not looked for
+# The conditions of the indexes (migrations 0014 and 0016): others than these are not looked for
 _INDEXED: dict[Column, str] = {
+    "event_type": "instr(event_type, ':') > 0",
     "biz_step": "instr(biz_step, ':') > 0",
     "disposition": "instr(disposition, ':') > 0",
     "read_point": "read_point IS NOT NULL",

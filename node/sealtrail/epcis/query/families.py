@@ -1,4 +1,4 @@
-"""Families of parameters: names that hold a type, a unit, or the name of an extension field.
+"""Parameters whose names or values prefixes may abbreviate, and those of a family: with a type or unit in the name.
 
 Source: EPCIS 2.0 section 8.2.7.1, and its query schema.
 """
@@ -16,6 +16,7 @@ from sealtrail.epcis.query.readers import (
     Reader,
     Values,
     any_of,
+    event_types,
     numbers,
     one,
     read_exists,
@@ -53,6 +54,8 @@ def family_reader(name: str, prefixes: Prefixes) -> Reader | None:
     Raises:
         InputError: ``query_parameter_invalid`` (its prefix is not defined).
     """
+    if name == "eventType":
+        return event_types(prefixes)
     if match := _measured(name):
         return _measures(*match.groups())
     if match := _typed(name):

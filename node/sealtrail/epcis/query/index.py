@@ -8,7 +8,7 @@ indexes; a value is a number or a time under its field. Both bindings give the s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeAlias, get_args
@@ -21,7 +21,9 @@ from sealtrail.epcis.events import (
     Extension,
     QuantityElement,
     SensorElement,
+    type_name,
 )
+from sealtrail.epcis.extensions import extensions_by_place
 from sealtrail.epcis.query.names import qualified
 from sealtrail.epcis.query.units import base_unit, in_base_unit
 from sealtrail.epcis.query.values import number_of, number_text, time_of
@@ -84,7 +86,7 @@ def index_of(event: AnyEvent, items: Iterable[ItemMention]) -> EventIndex:
     found = _Found()
     found.terms.update(
         _plain_terms(
-            type(event).__name__,
+            type_name(event),
             getattr(event, "action", None),  # a TransformationEvent has none
             event.biz_step,
             event.disposition,
@@ -105,7 +107,7 @@ def index_of(event: AnyEvent, items: Iterable[ItemMention]) -> EventIndex:
         found.terms.add(term("sensorElementList"))
         for sensor in event.sensor_element_list:
             _add_sensor(found, sensor)
-    for family, extensions in _extensions(event):
+    for family, extensions in extensions_by_place(event):
         if extensions:
             _add_extensions(found, family, extensions)
     return EventIndex(frozenset(found.terms), frozenset(found.values))
@@ -209,20 +211,6 @@ def _add_attribute(found: _Found, name: str, text: str, uom: str | None) -> None
         found.text(name, canonical(text))
     elif name in SENSOR_TEXTS:
         found.text(name, text.upper() if name == "hexBinaryValue" else text)
-
-
-def _extensions(event: AnyEvent) -> Iterator[tuple[str, tuple[Extension, ...]]]:
-    """Yield the extensions of each place as their parameters name it."""
-    yield "", event.extensions
-    yield "ILMD_", getattr(event, "ilmd", ())
-    yield "readPoint_", event.read_point_extensions
-    yield "bizLocation_", event.biz_location_extensions
-    if event.error_declaration is not None:
-        yield "ERROR_DECLARATION_", event.error_declaration.extensions
-    for sensor in event.sensor_element_list:
-        yield "SENSORELEMENT_", sensor.extensions
-        yield "SENSORMETADATA_", sensor.metadata_extensions
-        yield "SENSORREPORT_", sensor.report_extensions
 
 
 def _add_extensions(found: _Found, family: str, extensions: tuple[Extension, ...]) -> None:

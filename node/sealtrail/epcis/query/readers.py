@@ -20,6 +20,7 @@ from sealtrail.epcis.query.conditions import (
     Within,
 )
 from sealtrail.epcis.query.index import SENSOR_TEXTS, SENSOR_TIMES, SENSOR_URIS
+from sealtrail.epcis.query.names import Prefixes
 from sealtrail.epcis.query.patterns import read_match
 from sealtrail.epcis.query.refusals import invalid
 from sealtrail.epcis.query.values import moment_us, number_of
@@ -133,12 +134,20 @@ def words(vocabulary: Vocabulary) -> Callable[[str], str]:
     return lambda text: vocabulary.words.get(text, text)
 
 
-def _event_types(name: str, values: Values) -> Condition:
-    for value in values:
-        # an extension may have types of its own
-        if value not in EVENT_TYPES and not is_uri(value):
-            raise invalid(name, f"takes {', '.join(EVENT_TYPES)}; got {value[:80]!r}")
-    return Has("eventType", values)
+def event_types(prefixes: Prefixes) -> Reader:
+    """Return the reader of event types: the standard's, or URIs of others', which prefixes may abbreviate."""
+
+    def read(name: str, values: Values) -> Condition:
+        found: dict[str, None] = {}
+        for value in values:
+            if value not in EVENT_TYPES and not is_uri(value):
+                raise invalid(name, f"takes {', '.join(EVENT_TYPES)} or a URI; got {value[:80]!r}")
+            prefix, _, local = value.partition(":")
+            found[value] = None
+            found.update(dict.fromkeys(each + local for each in prefixes.get(prefix, ())))
+        return Has("eventType", tuple(found))
+
+    return read
 
 
 def _actions(name: str, values: Values) -> Condition:
@@ -196,7 +205,6 @@ _SENSOR_FORMS: dict[str, Callable[[str], str]] = {
 }
 
 FIXED: dict[str, Reader] = {
-    "eventType": _event_types,
     "GE_eventTime": _from_event_time,
     "LT_eventTime": _before_event_time,
     "GE_recordTime": _from_record_time,

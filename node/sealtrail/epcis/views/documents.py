@@ -153,8 +153,8 @@ def encode_view(
             del view["@context"]
         return orjson.dumps(view)
     element = _element(view, frame.form, cbv_format)
-    if frame.form == "xml-1.2" and view["type"] == "TransformationEvent":
-        # came with EPCIS 1.1, which had no other place for it
+    if ":" in view["type"] or (frame.form == "xml-1.2" and view["type"] == "TransformationEvent"):
+        # the one's place in EPCIS 2.0, the other's in 1.2
         wrapper = etree.Element("extension")
         wrapper.append(element)
         element = wrapper

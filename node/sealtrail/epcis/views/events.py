@@ -16,13 +16,13 @@ from lxml import etree
 from sealtrail.epcis import vocabulary
 from sealtrail.epcis.context import Names, read_context
 from sealtrail.epcis.fields import located
-from sealtrail.epcis.views.extensions import add, append_extensions
+from sealtrail.epcis.views.extensions import add, append_extensions, clark_name
 from sealtrail.epcis.views.forms import CbvFormat, XmlVersion, not_in_1_2, not_in_xml
 from sealtrail.epcis.views.sensors import append_sensor_elements
 from sealtrail.epcis.views.times import time_stamp
 from sealtrail.epcis.views.words import spell
 from sealtrail.epcis.vocabulary import Vocabulary
-from sealtrail.epcis.xml.grammar import EVENTS, Sequence
+from sealtrail.epcis.xml.grammar import EVENTS, EXTENSION_EVENT, Sequence
 from sealtrail.errors import InputError, NotAcceptableError
 
 _XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -59,17 +59,36 @@ def event_element(
     names = read_context(context)
     style = _Style(names, "Always_URN" if version == "1.2" else cbv_format)
     try:
-        root = etree.Element(event["type"], nsmap=_prefixes(names))
-        sequence = EVENTS[version][event["type"]]
-        fields = _for_1_2(event, sequence) if version == "1.2" else event
-        _append_fields(root, sequence, fields, style)
-        append_extensions(root, event, names)
+        if ":" in event["type"]:
+            root = _own_event(event, version, style)
+        else:
+            root = etree.Element(event["type"], nsmap=_prefixes(names))
+            sequence = EVENTS[version][event["type"]]
+            fields = _for_1_2(event, sequence) if version == "1.2" else event
+            _append_fields(root, sequence, fields, style)
+            append_extensions(root, event, names)
     except NotAcceptableError as error:
         if "eventID" in event:
             error.context["event_id"] = event["eventID"]
         raise
     # values may use the prefixes that the event's own context defines: those are kept
     etree.cleanup_namespaces(root, keep_ns_prefixes=list(names.own_namespaces))
+    return root
+
+
+def _own_event(event: dict[str, Any], version: XmlVersion, style: _Style) -> etree._Element:
+    """Return an event of somebody's own type; GS1's schema of EPCIS 1.2 has no place for one."""
+    if version == "1.2":
+        raise located(not_in_1_2(f"event of the type {event['type'][:100]}"), "type")
+    try:
+        root = etree.Element(clark_name(event["type"], style.names), nsmap=_prefixes(style.names))
+    except ValueError as error:
+        raise located(not_in_xml(str(error)), "type") from None
+    except InputError as error:
+        raise located(error, "type") from None
+    _append_fields(root, EXTENSION_EVENT, event, style)
+    known = {"type", "@context", *EXTENSION_EVENT.order}
+    append_extensions(root, event, style.names, known=known)
     return root
 
 
@@ -171,6 +190,9 @@ def _typed(words: Vocabulary, element_name: str) -> Write:
 def _place(parent: etree._Element, name: str, value: dict[str, Any], style: _Style) -> None:
     element = add(parent, name)
     add(element, "id", value["id"])
+    for key in value:
+        if ":" not in key and key != "id":
+            raise located(not_in_xml("a place has no fields of one's own without a namespace"), key)
     append_extensions(element, value, style.names)
 
 

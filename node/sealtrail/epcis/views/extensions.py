@@ -7,6 +7,7 @@ values beside a ``#text`` become attributes, as in ``<netWeight measurementUnitC
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from lxml import etree
@@ -20,14 +21,23 @@ _LIST = "List"
 _TEXT = "#text"
 
 
-def append_extensions(parent: etree._Element, fields: dict[str, Any], names: Names) -> None:
+def append_extensions(
+    parent: etree._Element,
+    fields: dict[str, Any],
+    names: Names,
+    *,
+    known: Container[str] | None = None,
+) -> None:
     """Append those fields that have a namespace.
+
+    Args:
+        known: what is the standard's, where fields without a namespace may be somebody's own.
 
     Raises:
         NotAcceptableError: ``not_in_xml``, with the pointer relative to ``fields``.
     """
     for key, value in fields.items():
-        if ":" in key:
+        if ":" in key or (known is not None and key not in known):
             _append(parent, key, value, names)
 
 
@@ -39,7 +49,7 @@ def set_extension(element: etree._Element, key: str, value: Any, names: Names) -
     """
     if isinstance(value, dict | list):
         raise not_in_xml("this extension stands in an attribute, which is a text")
-    set_attribute(element, _clark_name(key, names), value)
+    set_attribute(element, clark_name(key, names), value)
 
 
 def set_attribute(element: etree._Element, name: str, value: Any) -> None:
@@ -79,17 +89,23 @@ def plain_text(value: Any) -> str:
     return "" if value is None else repr(value)
 
 
-def _clark_name(key: str, names: Names) -> str:
-    """Return a key as ``{namespace}local``; below an extension, a name may have no namespace."""
+def clark_name(key: str, names: Names) -> str:
+    """Return a key as ``{namespace}local``; below an extension, a name may have no namespace.
+
+    Raises:
+        NotAcceptableError: ``not_in_xml``: its namespace is not known here.
+    """
     if ":" not in key:
         return key
+    if names.is_unresolved(key):
+        raise not_in_xml(f"the namespace of {key[:100]!r} is told by a context elsewhere only")
     namespace, local, _ = names.split(key)
     return f"{{{namespace}}}{local}"
 
 
 def _append(parent: etree._Element, key: str, value: Any, names: Names) -> None:
     try:
-        name = _clark_name(key, names)
+        name = clark_name(key, names)
         elements = _flat([value])
         if elements and name.endswith(_LIST):
             parent, name = add(parent, name), name.removesuffix(_LIST)

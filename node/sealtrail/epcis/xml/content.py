@@ -41,13 +41,15 @@ def form_event(element: Element, version: str | None, limits: Limits) -> XmlEven
     """Read an event's element into its JSON form.
 
     Args:
-        version: ``2.0`` or ``1.2``, as its document says; None: as the element itself tells.
+        version: ``2.0`` or ``1.2``, as its document says; None: as the element itself tells. An event in the form of
+            1.2 is read in that wherever it stands, as its content will be.
 
     Raises:
         InputError: it is no event by the schema of its version; with line, and path below the element.
     """
     extensions = Extensions(element, limits.nesting_levels_max)
-    form = event_form(element, version or form_version(element), extensions)
+    told = form_version(element)
+    form = event_form(element, "1.2" if told == "1.2" else version or told, extensions)
     form["@context"] = extensions.prefixes.context()
     return XmlEvent(form, element, extensions.prefixes)
 

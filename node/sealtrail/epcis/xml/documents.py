@@ -37,12 +37,18 @@ _is_date_time = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:Z|[+\-][0-9]{2}:[0-9]{2})?"
 ).fullmatch
 _DOCUMENT = ("EPCISHeader", "EPCISBody", "extension")
+_MASTER_DATA = "EPCISMasterDataDocument"
+_MASTER_DATA_NAMESPACES = (
+    "urn:epcglobal:epcis-masterdata:xsd:2",
+    "urn:epcglobal:epcis-masterdata:xsd:1",
+)
 
 
 class XmlDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An opened document: the elements of its events, in order, each with its path and what may stand in its place.
 
-    ``version``: 2.0 or 1.2, by its namespace; None of a bare event. ``values``: no fewer than it has.
+    ``version``: 2.0 or 1.2, by its namespace; None of a bare event, and of master data alone. ``values``: no fewer
+    than it has.
     """
 
     type: str
@@ -75,7 +81,8 @@ class XmlDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _require_event(element: Element, allowed: frozenset[str]) -> None:
-    if standard_name(str(element.tag)) not in allowed:
+    name = standard_name(str(element.tag))
+    if (_OWN if name is None else name) not in allowed:
         raise refuse(
             element,
             "event_type_unknown",
@@ -85,7 +92,7 @@ def _require_event(element: Element, allowed: frozenset[str]) -> None:
 
 
 def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlDocument:
-    """Find the events of a document, a query document or a bare event.
+    """Find the events of a document, a query document or a bare event; a document of master data has none.
 
     Args:
         charset: of the media type, which counts more than the document's own declaration.
@@ -95,33 +102,26 @@ def open_xml(data: bytes, *, charset: str | None = None, limits: Limits) -> XmlD
         InputError: what is wrong with the document itself, with line and path.
     """
     root, values = parse_xml(data, charset=charset, limits=limits)
-    return document_of(root, values, limits)
-
-
-def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
-    """Do what :func:`open_xml` does with a document that was parsed.
-
-    Args:
-        values: no fewer than it has.
-    """
     namespace, name = split_tag(str(root.tag))
-    if name in EVENT_NAMES and standard_name(str(root.tag)) is not None:
+    if _is_event(root):
         document = XmlDocument(
             type="event",
-            events=[(root, f"/{step_of(root)}", EVENT_NAMES)],
+            events=[(root, f"/{step_of(root)}", EVENT_NAMES | {_OWN})],
             version=None,
             values=values,
             header=Header(),
         )
     elif (name, namespace) in _DOCUMENTS:
         document = _document(root, name, _VERSIONS[namespace], values, limits)
+    elif name == _MASTER_DATA and namespace in _MASTER_DATA_NAMESPACES:
+        document = _master_data_document(root, values, limits)
     else:
         raise refuse(
             root,
             "xml_root_unknown",
             f"{str(root.tag)[:120]!r} is no EPCIS document or event.",
-            advice=f"Documents are EPCISDocument of {EPCIS_2} or {EPCIS_1}, or EPCISQueryDocument of {QUERY_2} or"
-            f" {QUERY_1}.",
+            advice=f"Documents are EPCISDocument of {EPCIS_2} or {EPCIS_1}, EPCISQueryDocument of {QUERY_2} or"
+            f" {QUERY_1}, or {_MASTER_DATA} of {' or '.join(_MASTER_DATA_NAMESPACES)}.",
         )
     if len(document.events) > limits.events_count_max:
         raise TooLargeError(
@@ -131,11 +131,20 @@ def document_of(root: Element, values: int, limits: Limits) -> XmlDocument:
     return document
 
 
+def _is_event(root: Element) -> bool:
+    """Tell whether the root is an event: by its name, or for somebody's own, by the time that each has."""
+    name = standard_name(str(root.tag))
+    if name is not None:
+        return name in EVENT_NAMES
+    return any(isinstance(c.tag, str) and standard_name(c.tag) == "eventTime" for c in root)
+
+
+_OWN = "*"  # events of other namespaces: EPCIS 1.0 and 1.1 have them in the list itself
 # Which events stand in a list, in an extension of it, and in an extension of that.
 _PLACES = {
-    "2.0": (frozenset(EVENTS["2.0"]), frozenset[str](), frozenset[str]()),
+    "2.0": (frozenset(EVENTS["2.0"]), frozenset((_OWN,)), frozenset[str]()),
     "1.2": (
-        frozenset(("ObjectEvent", "AggregationEvent", "QuantityEvent", "TransactionEvent")),
+        frozenset(("ObjectEvent", "AggregationEvent", "QuantityEvent", "TransactionEvent", _OWN)),
         frozenset(("TransformationEvent",)),
         frozenset(("AssociationEvent",)),
     ),
@@ -149,15 +158,7 @@ _DOCUMENTS = frozenset((
 
 
 def _document(root: Element, name: str, version: str, values: int, limits: Limits) -> XmlDocument:
-    header, body = Header(), None
-    for child in standard_children(root, _DOCUMENT):
-        part = standard_name(str(child.tag))
-        if part == "EPCISHeader":
-            header = read_header(child, limits.nesting_levels_max)
-        elif part == "EPCISBody":
-            body = child
-    if body is None:
-        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    header, body = _header_and_body(root, limits)
     if name == "EPCISDocument":
         listed = _only(body, ("EventList", "extension"), "EventList")
     else:
@@ -172,6 +173,36 @@ def _document(root: Element, name: str, version: str, values: int, limits: Limit
         schema_version=_version(root),
         creation_date=_creation_date(root, required=name == "EPCISDocument"),
     )
+
+
+def _master_data_document(root: Element, values: int, limits: Limits) -> XmlDocument:
+    """Read a document of master data alone: one without events, whose vocabularies stand in its body."""
+    header, body = _header_and_body(root, limits)
+    found: tuple[dict[str, Any], ...] = ()
+    for child in standard_children(body, ("VocabularyList", "extension")):
+        if standard_name(str(child.tag)) == "VocabularyList":
+            found += read_vocabularies(child, limits.nesting_levels_max)
+    return XmlDocument(
+        type=_MASTER_DATA,
+        events=[],
+        version=None,
+        values=values,
+        header=msgspec.structs.replace(header, vocabularies=header.vocabularies + found),
+        creation_date=_creation_date(root, required=False),
+    )
+
+
+def _header_and_body(root: Element, limits: Limits) -> tuple[Header, Element]:
+    header, body = Header(), None
+    for child in standard_children(root, _DOCUMENT):
+        part = standard_name(str(child.tag))
+        if part == "EPCISHeader":
+            header = read_header(child, limits.nesting_levels_max)
+        elif part == "EPCISBody":
+            body = child
+    if body is None:
+        raise refuse(root, "field_missing", "The element 'EPCISBody' is missing.")
+    return header, body
 
 
 def _only(parent: Element, names: tuple[str, ...], wanted: str) -> Element | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sealtrail.epcis.xml import grammar, values
 from sealtrail.epcis.xml.extension_form import Extensions, Members
-from sealtrail.epcis.xml.grammar import EVENTS, WRAPPERS, Sequence
+from sealtrail.epcis.xml.grammar import EVENTS, EXTENSION_EVENT, WRAPPERS, Sequence
 from sealtrail.epcis.xml.parsing import Element
 from sealtrail.epcis.xml.places import BLANKS, at, attributes_of, standard_name
 from sealtrail.epcis.xml.walking import (
@@ -58,20 +58,36 @@ def event_form(element: Element, version: str, extensions: Extensions) -> dict[s
             extensions.
     """
     name = standard_name(str(element.tag))
-    sequence = EVENTS[version].get(name or "")
-    if name is None or sequence is None:
+    if name is None:
+        return _form(element, _own_type(element, extensions), EXTENSION_EVENT, _FIELDS, extensions)
+    sequence = EVENTS[version].get(name)
+    if sequence is None:
         message = f"{str(element.tag)[:100]!r} is none of the event types of EPCIS {version}."
         raise fault(element, extensions, "event_type_unknown", message)
+    fields = _FIELDS_1 if version == "1.2" else _FIELDS
+    form = _form(element, name, sequence, fields, extensions)
+    return _as_object_event(form) if name == "QuantityEvent" else form
+
+
+def _own_type(element: Element, extensions: Extensions) -> str:
+    try:
+        return extensions.prefixes.element(element)
+    except InputError as error:
+        raise at(error, element, top=extensions.event) from None
+
+
+def _form(
+    element: Element, name: str, sequence: Sequence, fields: Fields, extensions: Extensions
+) -> dict[str, Any]:
     form: dict[str, Any] = {"type": name}
     members = Members()
     attributes = attributes_of(element)
     for given in _DOCUMENT_ATTRIBUTES:
         attributes.pop(given, None)
     add_attributes(members, element, attributes, extensions)
-    fields = _FIELDS_1 if version == "1.2" else _FIELDS
     Walk(form, members, fields, extensions).walk(element, sequence)
     form.update(members.object())
-    return _as_object_event(form) if name == "QuantityEvent" else form
+    return form
 
 
 def _as_object_event(form: dict[str, Any]) -> dict[str, Any]:
@@ -184,13 +200,13 @@ _QUANTITIES = list_of(
 _DECLARATION: Fields = {
     "declarationTime": plain_text,
     "reason": _word(values.REASON),
-    "correctiveEventIDs": list_of("correctiveEventID", plain_text),
+    "correctiveEventIDs": list_of("correctiveEventID", _word(values.event_id)),
 }
 _FIELDS: Fields = {
     **dict.fromkeys(
         (
-            "eventTime", "recordTime", "eventTimeZoneOffset", "eventID", "certificationInfo", "action",
-            "parentID", "transformationID", "epcClass",
+            "eventTime", "recordTime", "eventTimeZoneOffset", "certificationInfo", "action", "parentID",
+            "transformationID", "epcClass",
         ),
         plain_text,
     ),
@@ -201,6 +217,7 @@ _FIELDS: Fields = {
     **dict.fromkeys(
         ("readPoint", "bizLocation"), object_of({"id": plain_text}, grammar.PLACE, others=False)
     ),
+    "eventID": _word(values.event_id),
     "quantity": _number,
     "bizStep": _word(values.BIZ_STEP),
     "disposition": _word(values.DISPOSITION),

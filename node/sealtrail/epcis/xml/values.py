@@ -16,6 +16,7 @@ from sealtrail.epcis.xml.places import BLANKS
 from sealtrail.errors import InputError
 
 _NUMBER_CHARACTERS_MAX = 400
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 _is_number = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 _old_cbv = re.compile(r"https?://ns\.gs1\.org/cbv/").match
 _old_voc = re.compile(r"https?://(?:www\.)?gs1\.org/voc/").match
@@ -52,6 +53,14 @@ DISPOSITION = word_of(vocabulary.DISPOSITION, "urn:epcglobal:cbv:disp:")
 TRANSACTION = word_of(vocabulary.BIZ_TRANSACTION_TYPE, "urn:epcglobal:cbv:btt:")
 PARTY = word_of(vocabulary.SOURCE_DEST_TYPE, "urn:epcglobal:cbv:sdt:")
 REASON = word_of(vocabulary.ERROR_REASON, "urn:epcglobal:cbv:er:")
+
+
+def event_id(text: str) -> str:
+    """Return an event's id as the URI that it has to be: a bare UUID, which the schemas let pass, is its URN's.
+
+    Source: RFC 9562 section 4.
+    """
+    return f"urn:uuid:{text}" if _is_uuid(text) else text
 
 
 def read_number(text: str) -> float:

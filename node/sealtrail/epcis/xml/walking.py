@@ -91,15 +91,17 @@ class Walk:
             name = standard_name(str(child.tag))
             if name is None and sequence.others:
                 self._extensions.add_element(self._members, child)
-                if sequence.ordered:
-                    last = len(order)
                 continue
             if name is None or name not in order:
-                raise unknown_element(child, self._extensions)
+                if not sequence.bare or name in (None, "type") or str(child.tag)[:1] == "{":
+                    raise unknown_element(child, self._extensions)
+                self._extensions.add_element(self._members, child)
+                continue
             place = order.index(name)
             if sequence.ordered and place < last:
-                before = "an extension" if last == len(order) else repr(order[last])
-                message = f"{name!r} stands behind {before}, which comes later in the standard."
+                message = (
+                    f"{name!r} stands behind {order[last]!r}, which comes later in the standard."
+                )
                 raise fault(child, self._extensions, "xml_order_wrong", message)
             last = place
             self._read(child, name, sequence)

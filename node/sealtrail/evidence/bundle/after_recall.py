@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from sealtrail.custody import Recorded
 from sealtrail.custody.lifecycle import RECALLED
+from sealtrail.epcis.events import ExtensionEvent
 
 
 class Placed(NamedTuple):
@@ -76,5 +77,7 @@ class _Bounds:
 
 def _recalls(recorded: Recorded) -> bool:
     event = recorded.event
+    if isinstance(event, ExtensionEvent):
+        return False
     persistent = event.persistent_disposition.set if event.persistent_disposition else ()
     return recorded.holds and RECALLED in {event.disposition, *persistent}

@@ -165,7 +165,7 @@ def _origins_of(connection: sqlite3.Connection, items: Iterable[str]) -> list[by
         connection,
         "SELECT event_row, entry_id FROM event WHERE event_row IN"
         " (SELECT event_row FROM event_item WHERE item IN ({marks}))"
-        " AND (biz_step IN ('commissioning', 'creating_class_instance')"
+        " AND (biz_step IN ('commissioning', 'creating_class_instance') AND instr(event_type, ':') = 0"
         " OR event_type = 'TransformationEvent')",
         items,
     )

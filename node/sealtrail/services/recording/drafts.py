@@ -17,6 +17,7 @@ from sealtrail.epcis import (
     event_hash_uri,
     parse_document,
 )
+from sealtrail.epcis.events import type_name
 from sealtrail.epcis.fields import read_time
 from sealtrail.epcis.masterdata import VocabularyElement
 from sealtrail.epcis.query import index_of
@@ -227,7 +228,7 @@ def event_row(
         None if own_uri else event.event_id,
         event.error_declaration is not None,
         recorded.hash_ambiguous,
-        type(event).__name__,
+        type_name(event),
         getattr(event, "action", None),  # a TransformationEvent has none
         event.biz_step,
         event.disposition,

@@ -20,6 +20,8 @@ const DEPTH_MAX = 32;
 const ITEMS_MAX = 50_000;
 const URI_CHARACTERS_MAX = 2048;
 const TYPES = new Set(["ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"]);
+/** Tell whether it is one of the standard's event types, or a name with a namespace: somebody's own. */
+const isEventType = (type) => TYPES.has(type) || (typeof type === "string" && type.includes(":"));
 const MASTER_DATA = new Set(["urn:epcglobal:cbv:mda", "urn:epcglobal:cbv:mda:"]);
 
 // What names items, in the order in which a disclosure root has their elements.
@@ -42,7 +44,7 @@ export function parseEvent(content) {
 
 /** Check what was read, or what was joined of parts. @throws content_unreadable, content_too_large. */
 export function checkEvent(event) {
-  if (!isObject(event) || !TYPES.has(event.type)) throw fail("not an event of EPCIS 2.0");
+  if (!isObject(event) || !isEventType(event.type)) throw fail("not an event of EPCIS 2.0");
   if (!has(event, "@context")) throw fail("no @context");
   if (has(event, "recordTime")) throw fail("a recordTime, which content has not");
   for (const name of LISTS) list(event, name);
@@ -126,8 +128,8 @@ function noteLinkedLot(item, note) {
 function noteLots(event, note) {
   const lots = lotNumbers(event);
   if (!lots.length) return;
-  const name = event.type === "TransformationEvent" ? "outputEPCList" : "epcList";
-  const gtins = new Set(epcs(event, name).map((each) => gtinOfPack(readIdentifier(each))).filter((gtin) => gtin));
+  const packs = [...epcs(event, "epcList"), ...epcs(event, "outputEPCList")];
+  const gtins = new Set(packs.map((each) => gtinOfPack(readIdentifier(each))).filter((gtin) => gtin));
   if (gtins.size * lots.length > ITEMS_MAX) throw tooLarge("more than 50,000 lots");
   for (const gtin of gtins) for (const lot of lots) note(lotOf(gtin, lot), "lot");
 }

@@ -34,6 +34,8 @@ const GS1_PREFIXES = new Set(["gs1", "cbv", "epcis", "cbvmda", "rdfs", "owl", "x
 const TIME = /^(?:19[7-9]|[2-8][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,3})?(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
 const CBV_WORD = /urn:epcglobal:cbv:(?:bizstep|disp|btt|sdt|er):/;
 const LONG_PREFIX = /^urn:epc:(?:id:grai|idpat:(?:grai|gdti|sgcn)):[0-9]{12}\./;
+// what a canonical identifier escapes, and the hash does not
+const URN_UNESCAPED = /^urn:epc:[a-z]+:[a-z]+:.*[!()*+,:]/;
 const PERHAPS_LINK = /\/(?:[A-Za-z]+|[0-9]{2,4})\/[0-9]{4}/;
 // a pack, a lot or a logistic unit under a domain of one's own, and a stem of words or none
 const PLAIN = "[A-Za-z0-9'\\-.;=_]{1,20}";
@@ -52,7 +54,8 @@ const unusual = (what) => unavailable("event_hash_not_computed", `this program c
 function uri(value) {
   if (typeof value !== "string" || value !== value.trim()) throw unusual("an identifier that is none");
   if (value.startsWith("urn:epc:")) {
-    if (value.includes("%") || LONG_PREFIX.test(value) || readUrn(value) === null) throw unusual("such a URN");
+    const isUnusual = value.includes("%") || LONG_PREFIX.test(value) || URN_UNESCAPED.test(value);
+    if (isUnusual || readUrn(value) === null) throw unusual("such a URN");
     return canonical(value);
   }
   if (/^urn:/.test(value) && !CBV_WORD.test(value)) return value;
@@ -215,7 +218,8 @@ const elements = (fields, prefixes) =>
 /** Return the pre-hash string of an ordinary event. @throws event_hash_not_computed. */
 export function preHash(event) {
   const prefixes = prefixesOf(event["@context"]);
-  let text = `eventType=${event.type}eventTime=${time(event.eventTime)}`;
+  const type = event.type.includes(":") ? elementName(event.type, prefixes) : event.type;
+  let text = `eventType=${type}eventTime=${time(event.eventTime)}`;
   for (const [name, write] of FIELDS) if (has(event, name)) text += write(name, event[name]);
   if (has(event, "ilmd")) text += "ilmd" + elements(only(event.ilmd, Object.keys(event.ilmd ?? {})), prefixes).sort().join("");
   const rest = Object.keys(event).filter((name) => !KNOWN.has(name));

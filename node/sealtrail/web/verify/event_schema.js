@@ -96,13 +96,12 @@ const APART = new Set(["bizTransactionList", ...EVENT_LISTS]);
 
 /** Tell whether an event is surely one, or `whole` false, what is shown of one; false says nothing. */
 export function isSurelyValid(event, whole = true) {
+  if (!has(OF_TYPE, event.type)) return false; // somebody's own
   const members = { ...COMMON, ...OF_TYPE[event.type] };
   const all = [["eventTime"], ["eventTimeZoneOffset"], ...NEEDED[event.type]];
   const needed = whole ? all : all.filter((group) => !group.some((name) => APART.has(name)));
-  const mayHaveMasterData = event.type === "TransformationEvent" || event.action === "ADD";
   return (
     needed.every((group) => group.some((name) => has(event, name))) &&
-    (!has(event, "ilmd") || mayHaveMasterData) &&
     Object.entries(event).every(([name, value]) =>
       has(members, name) ? members[name](value) : isExtension(name, value))
   );
