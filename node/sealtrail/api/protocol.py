@@ -19,6 +19,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from sealtrail.api.responses import bare_problem_response, http_problem_response
 
+_SPELT_IN_ONE_WAY = ("/log/", "/peer/")
+
 
 class SentMax(NamedTuple):
     """What the client of a WebSocket may send in a time."""
@@ -76,10 +78,13 @@ class ProblemRunner(web.AppRunner):
 def without_slash(message: RawRequestMessage) -> RawRequestMessage:
     """Return a request whose address has no slash at its end: clients write collections either way.
 
-    One that ends an identifier which stands in the address unescaped (``/readPoints/https://a.example/``) stays.
+    One that ends an identifier which stands in the address unescaped (``/readPoints/https://a.example/``) stays, and so
+    do those of tiles and of members' nodes, who spell an address in one way, and sign it.
     """
     path = message.url.raw_path
-    if len(path) < 2 or path[-1] != "/" or ("://" in path and not path.endswith("/events/")):
+    if len(path) < 2 or path[-1] != "/" or path.startswith(_SPELT_IN_ONE_WAY):
+        return message
+    if "://" in path and not path.endswith("/events/"):
         return message
     url = message.url.with_path(path[:-1], encoded=True, keep_query=True)
     return message._replace(path=url.raw_path_qs, url=url)
