@@ -70,16 +70,18 @@ class Consumer:
 
 
 @asynccontextmanager
-async def consumer(tls: ssl.SSLContext | None = None, **more: Any) -> AsyncIterator[Consumer]:
+async def consumer(
+    tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0, **more: Any
+) -> AsyncIterator[Consumer]:
     """Run a consumer on loopback."""
     made = Consumer(**more)
     application = web.Application(client_max_size=64 << 20)
     application.router.add_post("/{tail:.*}", made.take)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    site = web.TCPSite(runner, host, port, ssl_context=tls)
     await site.start()
-    made.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{runner.addresses[0][1]}/take"
+    made.url = f"{'http' if tls is None else 'https'}://{host}:{runner.addresses[0][1]}/take"
     try:
         yield made
     finally:

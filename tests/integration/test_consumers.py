@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import ThreadedResolver, web
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,12 +20,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from capture_node import TO_THIS_MACHINE, capture_node
 from sealtrail.config import SubscriptionsSettings
+from sealtrail.consumers import connecting
 from sealtrail.consumers.connecting import open_session
 from sealtrail.consumers.destinations import allowed_destinations
 from sealtrail.consumers.webhook import WebhookClient
 from sealtrail.errors import InputError, NotFoundError, TooLargeError, UnavailableError
-from subscription_world import Consumer, Received, consumer
+from subscription_world import (
+    Consumer,
+    Received,
+    client_of,
+    consumer,
+    make_query,
+    record,
+    subscribe,
+    until_shown,
+)
 
 
 class Names(AbstractResolver):
@@ -75,7 +87,7 @@ async def refused(dest: str, **more: object) -> None:
 
 
 def port_of(taker: Consumer) -> str:
-    return taker.url.rpartition(":")[2]
+    return taker.url.rpartition(":")[2].partition("/")[0]
 
 
 async def test_a_name_that_leads_inside_is_not_called() -> None:
@@ -102,6 +114,40 @@ async def test_a_name_is_resolved_once_for_a_call_and_judged_at_each() -> None:
         assert names.asked == 1
         await refused(dest, resolver=names, allow=["127.0.0.0/8"])
         assert len(taker.received) == 1
+
+
+async def test_a_node_whose_consumers_name_leads_inside_by_turns_calls_nothing_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the name's owner answers the node with an allowed address, then with one that is not, at once."""
+    outside, inside = "127.0.0.2", "127.0.0.1"
+    names = Names(rebinding_example=[[outside], [inside]] * 10)
+    monkeypatch.setattr(connecting.aiohttp, "ThreadedResolver", lambda: names)
+
+    async def answer(_: Received) -> web.StreamResponse:
+        response = web.Response()
+        response.force_close()  # so that the name is asked for each time
+        return response
+
+    settings = msgspec.structs.replace(TO_THIS_MACHINE, allow=[outside])
+    async with (
+        consumer(host=outside, answer=answer) as taker,
+        consumer(host=inside, port=int(port_of(taker))) as victim,
+        capture_node(tmp_path / "node.db", subscriptions=settings) as node,
+        client_of(node.url) as client,
+    ):
+        await make_query(client)
+        await subscribe(client, f"http://rebinding.example:{port_of(taker)}/")
+        for number in range(6):
+            await record(node, number)
+            await taker.until(lambda c, number=number: len(c.serials) > number)
+        assert taker.serials == [str(number) for number in range(6)]
+        assert names.asked > 6
+        assert victim.received == []
+        names.names["rebinding.example"] = [[inside]]
+        await record(node, 6)
+        await until_shown(client, lambda shown: "may be sent to" in shown.get("failure", ""))
+        assert victim.received == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost.", "LOCALHOST"])

@@ -17,6 +17,7 @@ from capture_node import TOKEN, TOKENS
 from sealtrail.api import digital_link, labels, scan
 from sealtrail.api.audited import Audited
 from sealtrail.api.auth import Tokens
+from sealtrail.api.cors import Origins
 from sealtrail.api.gate import make_gate
 from sealtrail.api.limits import Admission, make_runner
 from sealtrail.api.metrics import HttpMetrics
@@ -38,7 +39,9 @@ async def node() -> AsyncIterator[tuple[ClientSession, str]]:
         return CompanyPrefixes.of(["0614141"])
 
     settings = HttpSettings()
-    gate = make_gate(Tokens(TOKENS), Admission(settings), HttpMetrics(), Audited(None), lambda: 0.0)
+    gate = make_gate(
+        Tokens(TOKENS), Admission(settings), HttpMetrics(), Audited(None), Origins(()), lambda: 0.0
+    )
     application = web.Application(middlewares=[gate])
     application.add_routes(digital_link.routes(name="ours", public_url=PUBLIC))
     application.add_routes(labels.routes())

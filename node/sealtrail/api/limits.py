@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import StreamReader, web
 
 from sealtrail.api.content_coding import Decoder, decoder_of
-from sealtrail.api.protocol import ProblemRunner
+from sealtrail.api.protocol import ProblemRunner, SentMax
 from sealtrail.config import HttpSettings
 from sealtrail.epcis import Limits
 from sealtrail.epcis.limits import URI_CHARACTERS_MAX
@@ -26,6 +26,9 @@ PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
 KEEPALIVE_SECONDS = 75.0  # also for a connection that sends no whole header
 IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
+SENT_MAX = SentMax(
+    128 * 1024, seconds=10.0
+)  # over a WebSocket, by its client: nothing of it is for us
 # Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.
 BODIES_IN_HAND = 8
 
@@ -176,6 +179,7 @@ def make_runner(application: web.Application, settings: HttpSettings) -> web.App
     return ProblemRunner(
         application,
         connections_max=_connections_max(settings),
+        sent_max=SENT_MAX,
         auto_decompress=False,  # bodies are decoded as they are read
         access_log=None,  # the gate writes its own, without bodies and addresses' secrets
         max_line_size=LINE_BYTES_MAX,

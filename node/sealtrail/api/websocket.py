@@ -23,6 +23,8 @@ PING_SECONDS = 30.0  # a client that answers no ping for half of that is gone
 SEND_SECONDS_MAX = 30.0
 CLOSE_SECONDS_MAX = 5.0
 MESSAGE_BYTES_MAX = 4 * 1024  # nothing that a client sends is for us
+MESSAGES_MAX = 100  # in MESSAGES_SECONDS, pings and pongs too: each takes its turn from everybody else's requests
+MESSAGES_SECONDS = 10.0
 
 _log = logging.getLogger("sealtrail.api")
 
@@ -41,8 +43,8 @@ async def serve_feed(
 ) -> web.StreamResponse:
     """Send documents until the client goes, the query or the node is gone, or the client is too slow.
 
-    Close codes: 1000 the query was deleted or the node stops; 1013 the client took too long, and may try again;
-    1011 the store could not be read.
+    Close codes: 1000 the query was deleted or the node stops; 1008 the client sends more than it has to; 1013 the
+    client took too long, and may try again; 1011 the store could not be read.
 
     Raises:
         SealtrailError: before the connection is a WebSocket.
@@ -54,6 +56,7 @@ async def serve_feed(
             timeout=CLOSE_SECONDS_MAX,
             max_msg_size=MESSAGE_BYTES_MAX,
             compress=False,
+            autoping=False,  # they are counted
         )
         await socket.prepare(request)
         note = note_of(request)
@@ -64,7 +67,7 @@ async def serve_feed(
         sending = asyncio.create_task(_send(socket, documents))
         try:
             await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
-            code = sending.result() if sending.done() else WSCloseCode.OK
+            code = (sending if sending.done() else listening).result()
         finally:
             for task in (listening, sending):
                 task.cancel()
@@ -73,12 +76,24 @@ async def serve_feed(
     return socket
 
 
-async def _listen(socket: web.WebSocketResponse) -> None:
-    """Return when the client is gone; pings are answered meanwhile."""
+async def _listen(socket: web.WebSocketResponse) -> WSCloseCode:
+    """Answer pings; return when the client is gone, or sends more than it has to, and with which code to close."""
+    loop = asyncio.get_running_loop()
+    began, count = loop.time(), 0
     while True:
         message = await socket.receive()
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
-            return
+            return WSCloseCode.OK
+        if loop.time() - began > MESSAGES_SECONDS:
+            began, count = loop.time(), 0
+        count += 1
+        if count > MESSAGES_MAX:
+            return WSCloseCode.POLICY_VIOLATION
+        if message.type is WSMsgType.PING:
+            try:
+                await socket.pong(message.data)
+            except ConnectionError:
+                return WSCloseCode.GOING_AWAY
 
 
 async def _send(socket: web.WebSocketResponse, documents: AsyncIterator[str]) -> WSCloseCode:
@@ -99,8 +114,10 @@ async def _send(socket: web.WebSocketResponse, documents: AsyncIterator[str]) ->
 
 async def _close(request: web.Request, socket: web.WebSocketResponse, code: WSCloseCode) -> None:
     """Say goodbye; a client that does not listen is cut off."""
+    # the goodbye of one that sends too much would stand behind all of that
+    seconds = 0.0 if code is WSCloseCode.POLICY_VIOLATION else CLOSE_SECONDS_MAX
     try:
-        async with asyncio.timeout(CLOSE_SECONDS_MAX):
+        async with asyncio.timeout(seconds):
             await socket.close(code=code)
     except (TimeoutError, ConnectionError):
         if request.transport is not None:

@@ -44,9 +44,8 @@ class Spool:
     def __init__(self, path: Path, asked: Asked) -> None:
         self.path = path
         self._asked = asked
-        self._tokens: set[str] = (
-            set()
-        )  # of all pages so far: one that leads back to another would have no end
+        # of all pages so far: where one leads back to another there is no end
+        self._tokens: set[str] = set()
 
     def fetch(self, client: NodeClient, tell: Callable[[int], None]) -> int:
         """Ask for the pages that are not there yet, and return how many events there are.

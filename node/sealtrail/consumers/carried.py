@@ -11,15 +11,15 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 # The last 32 bits are the address: NAT64's well-known prefix (RFC 6052), stateless translation (RFC 7915), and
 # IPv4-compatible addresses, which nobody has any more (RFC 4291 section 2.5.5.1). "::" and "::1" are none of these.
 _LAST = tuple(map(IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
-_NAT64_LOCAL = IPv6Network(
-    "64:ff9b:1::/48"
-)  # RFC 8215: to be cut into prefixes of any of the lengths below
-_TO_4 = IPv6Network("2002::/16")  # RFC 3056: behind the prefix
-_TEREDO = IPv6Network(
-    "2001::/32"
-)  # RFC 4380: the server behind the prefix; the client at the end, each bit inverted
+# RFC 8215: to be cut into prefixes of any of the lengths below
+_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
+# RFC 3056: behind the prefix
+_SIX_TO_FOUR = IPv6Network("2002::/16")
+# RFC 4380: the server behind the prefix; the client at the end, each bit inverted
+_TEREDO = IPv6Network("2001::/32")
 _WORD = _INVERTED = 0xFFFFFFFF
-_NOT_ZERO = 1 << 24  # below it is 0.0.0.0/8: what a reading by the wrong length of prefix gives
+# Below it is 0.0.0.0/8: what a reading by the wrong length of prefix gives
+_NOT_ZERO = 1 << 24
 # RFC 6052 section 2.2: from which bit on the address stands, for each length of prefix; bits 64 to 71 are passed over
 _PREFIX_LENGTHS = (48, 56, 64, 96)
 _PASSED_OVER = 64
@@ -40,7 +40,7 @@ def _words(address: IPv6Address) -> Iterator[int]:
     if address in _NAT64_LOCAL:
         read = {_behind(value, length): None for length in _PREFIX_LENGTHS}
         yield from (word for word in read if word >= _NOT_ZERO)
-    if address in _TO_4:
+    if address in _SIX_TO_FOUR:
         yield value >> 80 & _WORD
     if address in _TEREDO:
         yield value >> 64 & _WORD
