@@ -530,9 +530,8 @@ class Recipe(msgspec.Struct, kw_only=True):
     shown: dict[bytes, list[int]] = {}
     withheld: dict[bytes, set[int]] = {}
     leave_out: dict[bytes, set[int]] = {}
-    shown_items: list[str] | None = (
-        None  # of each event only these, and no documents; None: whole events
-    )
+    # Of each event only these, and no documents; None: whole events.
+    shown_items: list[str] | None = None
     network: WireNetwork | None = None
     proof_block: int | None = None
 

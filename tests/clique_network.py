@@ -90,11 +90,33 @@ class CliqueNetwork:
         return tuple(s.url for s in self.signers)
 
     async def connect(self) -> None:
-        """Wait until all answer, and make them peers."""
+        """Wait until all answer, make them peers, and wait until they are on one chain.
+
+        A signer that was away takes part only when it has what the others sealed; until then the network is one
+        signer short, and stands still if another dies.
+        """
         enodes = [await _ask(url, "admin_nodeInfo") for url in self.urls]
         for url in self.urls:
             for enode in enodes:
                 await _ask(url, "admin_addPeer", enode["enode"])
+        async with asyncio.timeout(120):
+            while True:
+                if await self._on_one_chain():
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _on_one_chain(self) -> bool:
+        """Tell whether all know each other and none is more than a block behind, or on a branch of its own."""
+        peers = [int(await _ask(url, "net_peerCount"), 16) for url in self.urls]
+        heads = [int(await _ask(url, "eth_blockNumber"), 16) for url in self.urls]
+        blocks = [
+            await _ask(url, "eth_getBlockByNumber", hex(min(heads)), False) for url in self.urls
+        ]
+        return (
+            min(peers) == len(self.signers) - 1
+            and max(heads) - min(heads) <= 1
+            and len({block and block["hash"] for block in blocks}) == 1
+        )
 
 
 async def _ask(url: str, method: str, *params: Any) -> Any:

@@ -73,10 +73,13 @@ def test_processes_see_one_snapshot_while_others_write(store: Store) -> None:
     assert report.entries == before
 
 
-def test_a_process_that_dies_is_no_damage(store: Store) -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["dying", "gone"])
+def test_a_process_that_dies_is_no_damage(store: Store, gone: bool) -> None:
     with open_processes(store.subject(), 2) as (looking, scope):
         for process, _ in looking._workers:
             process.kill()
+            if gone:  # what is sent to it fails at once, not what is awaited from it
+                process.join()
         with pytest.raises(UnavailableError) as error:
             asyncio.run(check_store(scope, looking, ledger=None))
     assert error.value.code == "fsck_stopped"

@@ -118,6 +118,7 @@ def test_no_query_of_partners_scans_a_table(
         monkeypatch.setattr(event_query, "_COUNTED_FIRST", 0)
         monkeypatch.setattr(event_query, "COUNTED_MAX", 0)
         monkeypatch.setattr(event_query, "GATHERED_MAX", 0)
+        monkeypatch.setattr(event_query, "_STRETCH_ROWS", 3)
     wanted = asked(**parameters)
     statements: list[str] = []
 

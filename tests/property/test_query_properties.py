@@ -267,6 +267,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(event_query, "_COUNTED_FIRST", 0)
         monkeypatch.setattr(event_query, "COUNTED_MAX", 0)
         monkeypatch.setattr(event_query, "GATHERED_MAX", 0)
+        monkeypatch.setattr(event_query, "_STRETCH_ROWS", 3)
     return str(request.param)
 
 

@@ -19,9 +19,8 @@ from sealtrail.store.named_queries import NamedQuery
 from sealtrail.store.subscriptions import Controls
 
 PING_SECONDS = 30.0  # a client that answers no ping for half of that is gone
-SEND_SECONDS_MAX = (
-    30.0  # to take one document; who takes longer is closed, and comes again with initialRecordTime
-)
+# To take one document; who takes longer is closed, and comes again with initialRecordTime.
+SEND_SECONDS_MAX = 30.0
 CLOSE_SECONDS_MAX = 5.0
 MESSAGE_BYTES_MAX = 4 * 1024  # nothing that a client sends is for us
 

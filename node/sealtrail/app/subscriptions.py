@@ -25,9 +25,8 @@ from sealtrail.services.subscriptions.signal import Gathered
 from sealtrail.services.subscriptions.subscribing import Subscriptions
 from sealtrail.store.database import Database
 
-GATHER_SECONDS = (
-    0.05  # from being told that events were recorded to looking: many captures, one look
-)
+# From being told that events were recorded to looking: many captures, one look.
+GATHER_SECONDS = 0.05
 
 
 class Subscribing(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,9 +92,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     transit_seconds_max: int = 10 * 86_400
     recording_seconds_max: int = 2 * 86_400
     anchoring_seconds_max: int = 3_600
-    anchor_delay_seconds_max: int = (
-        86_400  # the network's rule, by which a receipt promises the anchor
-    )
+    # The network's rule, by which a receipt promises the anchor.
+    anchor_delay_seconds_max: int = 86_400
     clock_seconds_tolerance: int = 3_600
     double_scan_seconds: int = 300
     undo_seconds_max: int = 10 * 86_400  # EU 2016/161 article 13

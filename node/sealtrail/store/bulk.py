@@ -24,15 +24,27 @@ def insert_rows(
     Args:
         then: what follows the values, such as ``ON CONFLICT …``.
     """
+    if rows:
+        insert_values(connection, into, [*chain.from_iterable(rows)], width=len(rows[0]), then=then)
+
+
+def insert_values(
+    connection: sqlite3.Connection,
+    into: str,
+    values: Sequence[Any],
+    *,
+    width: int,
+    then: str = "",
+) -> None:
+    """Run ``into`` for rows of ``width`` values, which come one after the other."""
     start, size = 0, ROWS_MAX
-    while start < len(rows):
-        while size > len(rows) - start:
+    while start < len(values):
+        while size * width > len(values) - start:
             size //= 2  # few distinct sizes: the statements stay prepared
         connection.execute(
-            _statement(into, size, len(rows[start]), then),
-            tuple(chain.from_iterable(rows[start : start + size])),
+            _statement(into, size, width, then), values[start : start + size * width]
         )
-        start += size
+        start += size * width
 
 
 @lru_cache(maxsize=256)

@@ -78,7 +78,7 @@ def clause_of(condition: Condition, binder: Binder) -> Clause:
             terms = [term(field, value) for value in values] if values else [term(field)]
             return _terms_clause(terms, binder)
         case Compared():
-            return _gathered(_compared(condition, binder))
+            return _compared_clause(condition, binder)
         case AnyOf(conditions):
             return _either([*_any_of(conditions, binder)])
         case ItemMatch():
@@ -108,11 +108,15 @@ def _terms_clause(terms: Sequence[int], binder: Binder) -> Clause:
     return Clause(rows=rows, holds=holds, terms=tuple(terms))
 
 
-def _compared(condition: Compared, binder: Binder) -> str:
-    name = binder.one(value_name(condition.field, condition.kind))
-    return (
-        f"SELECT event_row FROM event_value WHERE name = {name}"
+def _compared_clause(condition: Compared, binder: Binder) -> Clause:
+    where = (
+        f"name = {binder.one(value_name(condition.field, condition.kind))}"
         f" AND value {_COMPARISONS[condition.comparison]} {binder.one(condition.value)}"
+    )
+    return Clause(
+        rows=f"SELECT event_row FROM event_value WHERE {where}",
+        holds="EXISTS (SELECT 1 FROM event_value INDEXED BY event_value_by_event"
+        f" WHERE event_row = {{row}} AND {where})",
     )
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from sealtrail.epcis.query import Value
-from sealtrail.store.bulk import insert_rows
+from sealtrail.store.bulk import insert_rows, insert_values
 
 PREFIXES_MAX = 1_000
 _NAMESPACES_MAX = 8  # of one prefix, in a query that does not define it
@@ -41,13 +41,17 @@ class Gap(msgspec.Struct, frozen=True):
 
 def insert_index(connection: sqlite3.Connection, events: Iterable[Rows]) -> None:
     """Write what events are found by; what is there already stays."""
-    terms: list[tuple[int, int]] = []
+    found: dict[int, list[int]] = {}
     values: list[tuple[int, Value, int]] = []
-    for row, of_event, named in events:
-        terms += [(term, row) for term in of_event]
+    for row, terms, named in events:
+        for term in terms:
+            found.setdefault(term, []).append(row)
         values += [(name, value, row) for name, value in named]
-    terms.sort()  # neighbours in the table, one after the other
-    insert_rows(connection, _INSERT_TERM, terms)
+    pairs: list[int] = []
+    for term in sorted(found):  # neighbours in the table, one after the other
+        for row in found[term]:
+            pairs += (term, row)
+    insert_values(connection, _INSERT_TERM, pairs, width=2)
     insert_rows(connection, _INSERT_VALUE, values)
 
 
@@ -64,7 +68,7 @@ def has_index(connection: sqlite3.Connection, event: Rows) -> bool:
 def stored_index(
     connection: sqlite3.Connection, event_rows: Sequence[int]
 ) -> dict[int, tuple[set[int], set[tuple[int, Value]]]]:
-    """Return event row → terms and values; one pass over both tables, which have no index by event."""
+    """Return event row → terms and values; one pass over the terms, which have no index by event."""
     found: dict[int, tuple[set[int], set[tuple[int, Value]]]] = {}
     wanted = _listed(event_rows)
     for term, row in connection.execute(

@@ -33,6 +33,8 @@ _COUNTED_FIRST = 500
 # Counting so many takes a fraction of a millisecond.
 COUNTED_MAX = 5_000
 GATHERED_MAX = 20_000
+# Events are looked at one by one so far before all are gathered for which a condition holds.
+_STRETCH_ROWS = 20_000
 # Lists of rows that are merged in their order; of more, the rows are gathered.
 _MERGED_MAX = 8
 _OF_EVENTS = "CROSS JOIN event AS e ON e.event_row = r.event_row"
@@ -236,10 +238,12 @@ def _is_list(clause: Clause) -> bool:
 
 def _worth_gathering(question: _Question) -> int:
     """Return how many rows are gathered and sorted as quickly as a page of them is walked to among all events."""
-    (events,) = question.connection.execute(
-        "SELECT coalesce(max(event_row), 0) FROM event"
-    ).fetchone()
-    return min(GATHERED_MAX, isqrt(question.limit * events // 2))
+    return min(GATHERED_MAX, isqrt(question.limit * _highest_row(question) // 2))
+
+
+def _highest_row(question: _Question) -> int:
+    (row,) = question.connection.execute("SELECT coalesce(max(event_row), 0) FROM event").fetchone()
+    return int(row)
 
 
 def _count(question: _Question, clause: Clause, most: int) -> int:
@@ -251,18 +255,38 @@ def _count(question: _Question, clause: Clause, most: int) -> int:
 def _by_arrival(question: _Question, after: Position | None) -> Found:
     narrow = _narrowest(question, _COUNTED_FIRST)
     if narrow is None and question.clauses:
-        narrow = _ranked(question, COUNTED_MAX)[0][1]
+        counted, narrow = _ranked(question, COUNTED_MAX)[0]
         if _is_list(narrow):
             return _merged(question, narrow, after)
+        if counted == COUNTED_MAX:
+            found = _walked(question, after, rows_max=_STRETCH_ROWS)
+            if len(found) == question.limit:
+                return found
     if narrow is not None:
         return _gathered(question, narrow, "event_row", after)
-    where = _conditions(question, "e.event_row", [])
+    return _walked(question, after)
+
+
+def _walked(question: _Question, after: Position | None, *, rows_max: int | None = None) -> Found:
+    """Look at one event after the other, at no more than ``rows_max``."""
+    where = _conditions(question, "e.event_row", question.clauses)
     where += _beyond(question, ("e.event_row",), () if after is None else (after.row,))
+    if rows_max is not None:
+        where.append(_within(question, after, rows_max))
     rows = question.rows(
         f"SELECT e.event_row, e.event_row FROM event AS e WHERE {' AND '.join(where)}"
         f" ORDER BY {_sorted(question, 'e.event_row')} LIMIT {question.limit}"
     )
     return [Position(key, row) for row, key in rows]
+
+
+def _within(question: _Question, after: Position | None, rows_max: int) -> str:
+    """Return the condition that an event is among the next so many."""
+    if not question.descending:
+        start = 0 if after is None else after.row
+        return f"e.event_row <= {question.binder.one(start + rows_max)}"
+    start = _highest_row(question) + 1 if after is None else after.row
+    return f"e.event_row >= {question.binder.one(start - rows_max)}"
 
 
 def _by_time(question: _Question, order: str, after: Position | None) -> Found:

@@ -51,9 +51,8 @@ class IndexMirror:
         self.shelf = RunShelf(folder, sha256(origin.encode()).digest())
         self.begun_at = 0  # leaves that were there when it was opened
         self.last_leaf = b""
-        self.is_second = (
-            False  # read anew, because what was read before gave another index than the log's
-        )
+        # Read anew, because what was read before gave another index than the log's.
+        self.is_second = False
         self._origin = origin
         self._is_broken = False  # a leaf was taken by half: nothing of it is kept
         self._tree = CompactRange()

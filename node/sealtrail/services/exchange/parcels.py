@@ -44,9 +44,8 @@ PURPOSE = "consignment"
 PART_BYTES_MAX = (
     4 << 20
 )  # contents of one package, beside its subject's; more only if one content alone is more
-PART_ENTRIES_MAX = (
-    1_000  # each with a checkpoint of its own at worst, and a package has no more of those
-)
+# Each with a checkpoint of its own at worst, and a package has no more of those.
+PART_ENTRIES_MAX = 1_000
 ENTRY_BYTES = 1024  # what an entry takes beside its content, about
 
 _log = logging.getLogger(__name__)

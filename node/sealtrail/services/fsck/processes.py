@@ -81,7 +81,7 @@ class ProcessLooking:
         at_work: dict[Connection, int],
     ) -> None:
         for number, task in waiting:
-            connection.send(task)
+            _send(connection, task)
             at_work[connection] = number
             return
 
@@ -106,7 +106,7 @@ def open_processes(subject: Subject, count: int) -> Iterator[tuple[ProcessLookin
             _ = _receive(near)  # it has started: to open a snapshot takes no time now
         with _writers_held(subject.database):
             for _, connection in workers:
-                connection.send(_READY)
+                _send(connection, _READY)
             snapshot = open_snapshot(subject.database)
             for _, connection in workers:
                 _ = _receive(connection)
@@ -119,6 +119,13 @@ def open_processes(subject: Subject, count: int) -> Iterator[tuple[ProcessLookin
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def _send(connection: Connection, question: object) -> None:
+    try:
+        connection.send(question)
+    except OSError as error:
+        raise _died() from error
 
 
 def _receive(connection: Connection) -> object:
@@ -164,10 +171,7 @@ class Aside:
             UnavailableError: the database can't be opened, or the process has died (``fsck_stopped``).
             IntegrityError: the database can't be read at all.
         """
-        try:
-            self._connection.send(question)
-        except OSError as error:
-            raise _died() from error
+        _send(self._connection, question)
         found = _receive(self._connection)
         assert isinstance(found, Findings)
         return found

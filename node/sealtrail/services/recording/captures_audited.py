@@ -11,9 +11,8 @@ from sealtrail.services.receipts import Placed
 from sealtrail.signing import Kind
 from sealtrail.store.jobs import CaptureJob
 
-DUPLICATE = (
-    "duplicate"  # code of a capture that was recorded before: it got the first receipt again
-)
+# Code of a capture that was recorded before: it got the first receipt again.
+DUPLICATE = "duplicate"
 
 
 def about_document(

@@ -65,9 +65,8 @@ class DeliveryPace(msgspec.Struct, frozen=True, kw_only=True):
 
     batch_events_max: int = 500
     suspend_seconds: float = 72 * 3600.0
-    beat_seconds: float = (
-        0.1  # from one look for a subscription to the next: many captures, one look
-    )
+    # From one look for a subscription to the next: many captures, one look.
+    beat_seconds: float = 0.1
     look_seconds: float = 1.0  # how often it is looked for what is due without being told
     retry_seconds_first: float = 1.0
     retry_seconds_max: float = 300.0
