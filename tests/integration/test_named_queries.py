@@ -419,3 +419,92 @@ async def test_an_xml_body_is_not_read(client: aiohttp.ClientSession) -> None:
     headers = {"Content-Type": "application/xml"}
     async with client.post("/queries", data=b"<q/>", headers=headers) as response:
         assert response.status == 415
+
+
+def events_in(found: Any) -> list[str]:
+    return [
+        e["epcList"][0][-1] for e in found["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    ]
+
+
+async def test_the_standards_own_query_is_the_events_resource(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    await record(node, 1)
+    await record(node, 2, bizStep="shipping", action="OBSERVE")
+    own = "/queries/SimpleEventQuery"
+    assert await get(client, own) == {"name": "SimpleEventQuery", "query": {}}
+    found = await get(client, f"{own}/events?EQ_bizStep=shipping")
+    assert found["epcisBody"]["queryResults"]["queryName"] == "SimpleEventQuery"
+    assert events_in(found) == ["2"]
+    problem = await get(client, f"{own}/events?EQ_nothing=x", 400)
+    assert problem["code"] == "query_parameter_unknown"
+    async with client.options(own) as response:
+        assert response.headers["Allow"] == "OPTIONS, GET, DELETE"
+
+
+async def test_a_query_may_be_sent_as_a_body(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    await record(node, 1, 2, 3)
+    await record(node, 4, bizStep="shipping", action="OBSERVE")
+    body = {"queryType": "events", "query": {"EQ_bizStep": ["commissioning"], "perPage": 2}}
+    found, place = [], "/queries/SimpleEventQuery"
+    while place:
+        async with client.post(place, json=body) as response:
+            assert response.status == 200
+            found.append(events_in(await response.json()))
+            place = str(response.links["next"]["url"].relative()) if response.links else ""
+    assert found == [["1", "2"], ["3"]]
+    assert await get(client, "/queries") == []
+
+
+async def test_a_query_in_a_body_is_answered_in_the_form_asked_for(
+    node: CaptureNode, client: aiohttp.ClientSession
+) -> None:
+    await record(node, 1)
+    headers = {"Accept": "application/xml", "GS1-EPCIS-Version": "1.2", "GS1-EPCIS-Max": "1.2"}
+    body = {"type": "events", "query": {"MATCH_epc": [event(1)["epcList"][0]]}}
+    async with client.post("/queries/SimpleEventQuery", json=body, headers=headers) as response:
+        assert response.status == 200, await response.text()
+        assert 'schemaVersion="1.2"' in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        (b"[]", "query_malformed", ""),
+        ({}, "query_malformed", "/query"),
+        ({"query": []}, "query_malformed", "/query"),
+        ({"query": {}, "dest": "x"}, "query_member_unknown", "/dest"),
+        ({"query": {}, "queryType": "masterdata"}, "query_malformed", "/queryType"),
+        ({"query": {}, "type": []}, "query_malformed", "/type"),
+        ({"query": {}, "name": "mine"}, "query_malformed", "/name"),
+        ({"query": {"EQ_nothing": ["x"]}}, "query_parameter_unknown", "/query/EQ_nothing"),
+        ({"query": {"nextPageToken": "x"}}, "query_parameter_invalid", "/query/nextPageToken"),
+    ],
+)
+async def test_what_is_no_query_is_not_answered(
+    client: aiohttp.ClientSession, body: Any, code: str, pointer: str
+) -> None:
+    problem = await refused(client, "/queries/SimpleEventQuery", body)
+    assert (problem["code"], problem["pointer"]) == (code, pointer)
+
+
+async def test_parameters_beside_a_query_in_a_body_are_those_of_paging(
+    client: aiohttp.ClientSession,
+) -> None:
+    place = "/queries/SimpleEventQuery?EQ_bizStep=shipping"
+    problem = await refused(client, place, {"query": {}})
+    assert problem["code"] == "query_parameter_unknown"
+
+
+async def test_the_standards_own_query_is_neither_deleted_nor_subscribed_to(
+    client: aiohttp.ClientSession,
+) -> None:
+    async with client.delete("/queries/SimpleEventQuery") as response:
+        assert response.status == 404
+        assert "POST /queries" in (await response.json(content_type=None))["advice"]
+    place = "/queries/SimpleEventQuery/subscriptions"
+    problem = await refused(client, place, {"dest": DEST, "stream": True}, 404)
+    assert problem["code"] == "query_name_unknown"

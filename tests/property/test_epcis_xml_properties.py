@@ -206,6 +206,18 @@ def lenient(version: str, message: str) -> bool:
     )
 
 
+def put_in_place(root: Any) -> None:
+    """Move elements of other namespaces to where the schemas want them: they may stand elsewhere here."""
+    for element in list(root.iter()):
+        parent = element.getparent()
+        if "{" not in str(element.tag) or parent is None or "{" in str(parent.tag):
+            continue
+        home = parent
+        while home.tag in ("extension", "baseExtension"):
+            home = home.getparent()
+        (home if home.tag.endswith("Event") else parent).append(element)
+
+
 @given(documents, st.data())
 @settings(
     max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -232,7 +244,9 @@ def test_a_changed_document_is_refused_where_the_schemas_of_gs1_refuse_it(
     if valid:
         assert {each.code for each in refusals} <= STRICTER
     elif not refusals:
-        assert lenient(version, schema.error_log.last_error.message), schema.error_log
+        put_in_place(root)
+        accepted = schema.validate(etree.fromstring(etree.tostring(root)))
+        assert accepted or lenient(version, schema.error_log.last_error.message), schema.error_log
 
 
 @given(st.binary(max_size=200))

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sealtrail.api.audited import note_of
 from sealtrail.api.limits import BodyRoom
-from sealtrail.api.negotiation import XML_OFFERED, check_body
+from sealtrail.api.negotiation import XML_OFFERED, check_body, media_type_of_body
 from sealtrail.epcis.strict_json import parse_json
 from sealtrail.errors import UnsupportedMediaError
 
@@ -30,14 +30,18 @@ class JsonBodies:
             timeout_seconds=timeout_seconds,
         )
 
-    async def read(self, request: web.Request) -> Any:
+    async def read(self, request: web.Request, *, of_any_version: bool = False) -> Any:
         """Return a request's body; the audit trail is told what came.
+
+        Args:
+            of_any_version: the versions that the request's headers name are the answer's, not the body's.
 
         Raises:
             UnsupportedMediaError, NotAcceptableError: as :func:`check_body`.
             TooLargeError, UnavailableError, InputError: as :meth:`BodyRoom.body`, and for what is no strict JSON.
         """
-        if check_body(request) in XML_OFFERED:
+        given = media_type_of_body(request) if of_any_version else check_body(request)
+        if given in XML_OFFERED:
             raise UnsupportedMediaError(
                 "media_type_unsupported",
                 "this is read as JSON only",

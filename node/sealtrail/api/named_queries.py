@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -53,7 +53,7 @@ def routes(
     async def create_query(request: web.Request) -> web.Response:
         prefixes = extension_prefixes(request)
         name, definition = _named_query(await bodies.read(request), prefixes)
-        _check_definition(definition, await listing.queries.prefixes())
+        check_definition(definition, await listing.queries.prefixes())
         await named.create(name, definition, note_of(request))
         headers = {**VERSION_HEADERS, "Location": f"/queries/{quote(name, safe='')}"}
         return web.Response(status=201, headers=headers)
@@ -77,7 +77,7 @@ def routes(
             _refuse_unknown(request, FEED_PARAMETERS)
             controls = parse_feed(request.query)
             return await serve_feed(request, feeds, query, controls, agreed.presentation)
-        return await _page(request, query, listing, agreed)
+        return await definition_page(request, query.name, query.definition, listing, agreed)
 
     return [
         web.options("/queries", discovery("GET", "POST")),
@@ -91,9 +91,18 @@ def routes(
     ]
 
 
-async def _page(
-    request: web.Request, query: NamedQuery, listing: EventListing, agreed: Agreed
-) -> web.StreamResponse:
+async def definition_page(
+    request: web.Request,
+    name: str,
+    definition: Mapping[str, Any],
+    listing: EventListing,
+    agreed: Agreed,
+) -> web.Response:
+    """Return the page of what a query finds that the request's parameters ask for.
+
+    Raises:
+        InputError: parameters other than those of paging; as :meth:`EventListing.answer`.
+    """
     if FEED_PARAMETERS & request.query.keys():
         raise InputError(
             "subscription_controls_upgrade",
@@ -101,20 +110,20 @@ async def _page(
             advice="send the headers Upgrade: websocket and Connection: Upgrade, or subscribe a webhook",
         )
     _refuse_unknown(request, _PAGING)
-    wanted = filter_of(query.definition, await listing.queries.prefixes())
+    wanted = filter_of(definition, await listing.queries.prefixes())
     digest = query_digest(wanted)
     note = note_of(request)
-    note.what = f"query {query.name}"
+    note.what = f"query {name}"
     note.asked_for(wanted.items)
     body, token = await listing.queries.events(
         wanted,
-        per_page=_page_size(request, query),
+        per_page=_page_size(request, definition),
         after=page_token_of(listing.pages.place(request), digest),
         total_max=wanted.event_count_limit,
         refuse_over=wanted.max_event_count,
         showed=note.showed,
         presentation=agreed.presentation,
-        query_name=query.name,
+        query_name=name,
     )
     headers = agreed.headers
     if token is not None:
@@ -122,9 +131,9 @@ async def _page(
     return json_response(body, headers=headers, media_type=agreed.media_type)
 
 
-def _page_size(request: web.Request, query: NamedQuery) -> int:
+def _page_size(request: web.Request, definition: Mapping[str, Any]) -> int:
     """Return how many events the request wants at a time, or else the query."""
-    own = query.definition.get("perPage")
+    own = definition.get("perPage")
     return page_size(request) if own is None or "perPage" in request.query else check_page_size(own)
 
 
@@ -134,26 +143,48 @@ def _view(query: NamedQuery) -> dict[str, Any]:
 
 def _named_query(tree: Any, prefixes: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """Return name and definition out of the body of ``POST /queries``."""
+    definition = definition_of(tree, prefixes, beside=("name",))
+    name = tree.get("name")
+    if not isinstance(name, str):
+        raise InputError("query_malformed", "name must be text", pointer="/name")
+    return name, definition
+
+
+def definition_of(
+    tree: Any, prefixes: Mapping[str, str], *, beside: Collection[str]
+) -> dict[str, Any]:
+    """Return the query out of a body that has it under ``query``.
+
+    Args:
+        prefixes: what prefixes of extension names stand for (header ``GS1-Extensions``).
+        beside: what else the body may have.
+
+    Raises:
+        InputError: ``query_malformed``, ``query_member_unknown``.
+    """
     if not isinstance(tree, dict):
-        raise InputError("query_malformed", "a named query is a JSON object", pointer="")
+        raise InputError("query_malformed", "a query is sent as a JSON object", pointer="")
+    known = ("query", *beside)
     for name in tree:
-        if name not in ("name", "query", "@context"):
+        if name not in known and name != "@context":
             raise InputError(
                 "query_member_unknown",
                 f"{name[:80]!r} is not known here",
                 pointer=f"/{name[:80]}",
-                advice='a named query has "name" and "query"',
+                advice=f"known are {', '.join(known)}; what is asked for stands under query",
             )
-    name, definition = tree.get("name"), tree.get("query")
-    if not isinstance(name, str):
-        raise InputError("query_malformed", "name must be text", pointer="/name")
+    definition = tree.get("query")
     if not isinstance(definition, dict):
         raise InputError("query_malformed", "query must be an object", pointer="/query")
-    return name, with_prefixes(definition, prefixes)
+    return with_prefixes(definition, prefixes)
 
 
-def _check_definition(definition: dict[str, Any], used: Prefixes) -> None:
-    """Read a query as it will be read whenever it is asked; what is wrong is named by its place in the body."""
+def check_definition(definition: dict[str, Any], used: Prefixes) -> None:
+    """Read a query as it will be read whenever it is asked.
+
+    Raises:
+        InputError: what is wrong is named by its place in the body.
+    """
     place = "/query"
     try:
         if "nextPageToken" in definition:

@@ -102,6 +102,17 @@ def check_body(request: web.Request) -> str:
         UnsupportedMediaError: ``media_type_unsupported``.
         NotAcceptableError: ``epcis_version_unsupported``.
     """
+    given = media_type_of_body(request)
+    _check_spoken(request, _READ_FROM_XML if given in XML_MEDIA_TYPES else _JSON_VERSIONS)
+    return given
+
+
+def media_type_of_body(request: web.Request) -> str:
+    """Return the media type of a body; refuse one that is neither JSON in UTF-8 nor XML.
+
+    Raises:
+        UnsupportedMediaError: ``media_type_unsupported``.
+    """
     given = request.content_type if "Content-Type" in request.headers else "none"
     if given not in JSON_OFFERED and given not in XML_MEDIA_TYPES:
         raise UnsupportedMediaError(
@@ -112,7 +123,6 @@ def check_body(request: web.Request) -> str:
     charset = request.charset
     if given in JSON_OFFERED and charset is not None and charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaError("media_type_unsupported", f"charset {charset}, expected utf-8")
-    _check_spoken(request, _READ_FROM_XML if given in XML_MEDIA_TYPES else _JSON_VERSIONS)
     return given
 
 

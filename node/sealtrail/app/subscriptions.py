@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from sealtrail.api import named_queries, subscriptions
+from sealtrail.api import named_queries, simple_event_query, subscriptions
 from sealtrail.api.events import EventListing
 from sealtrail.api.json_body import JsonBodies
 from sealtrail.config import HttpSettings, SubscriptionsSettings
@@ -58,6 +58,7 @@ class Subscribing(msgspec.Struct, frozen=True, kw_only=True):
         """Return the routes for users."""
         bodies = JsonBodies(timeout_seconds=http.request_timeout_seconds)
         return [
+            *simple_event_query.routes(listing, bodies),
             *named_queries.routes(self.named, listing, self.feeds, bodies),
             *subscriptions.routes(self.subscriptions, listing, bodies, public_url=public_url),
         ]

@@ -117,7 +117,14 @@ def require_query(connection: sqlite3.Connection, name: str) -> NamedQuery:
 
 
 def _unknown(name: str) -> NotFoundError:
-    return NotFoundError("query_name_unknown", f"there is no query {name[:NAME_CHARACTERS_MAX]!r}")
+    own = (
+        "the standard's own query is asked only: keep one under a name of yours, with POST /queries"
+    )
+    return NotFoundError(
+        "query_name_unknown",
+        f"there is no query {name[:NAME_CHARACTERS_MAX]!r} that was kept",
+        advice=own if name in _RESERVED else None,
+    )
 
 
 def _check_name(name: str) -> None:
