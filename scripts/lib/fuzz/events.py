@@ -19,7 +19,6 @@ from sealtrail.epcis.views import write_event
 from sealtrail.errors import InputError
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors"
-_SEEDS_MAX = 250
 JSON, XML = "application/ld+json", "application/xml"
 
 
@@ -40,8 +39,9 @@ def read_xml(data: bytes) -> None:
 
 def json_documents() -> Iterator[bytes]:
     """Yield documents of one event."""
-    for line in (VECTORS / "event-hash" / "cbv20.jsonl").read_text().splitlines()[:_SEEDS_MAX]:
-        yield json.dumps(json.loads(line)["document"]).encode()
+    for path in sorted((VECTORS / "event-hash").glob("*.jsonl")):
+        for line in path.read_text().splitlines():
+            yield json.dumps(json.loads(line)["document"]).encode()
 
 
 def xml_documents() -> list[bytes]:
