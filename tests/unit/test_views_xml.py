@@ -375,3 +375,10 @@ def test_what_xml_can_not_hold_is_refused_with_its_place(
     assert caught.value.code == "not_in_xml"
     assert caught.value.pointer == pointer
     assert caught.value.context["event_id"] == EVERYWHERE["eventID"]
+
+
+def test_a_namespace_that_is_none_to_xml_is_refused_with_the_context() -> None:
+    context = [*CONTEXT, {"odd": "https://no:port.example/"}]
+    with pytest.raises(NotAcceptableError) as caught:
+        event_element({"type": "ObjectEvent", **EVERYWHERE}, context, version="2.0")
+    assert (caught.value.code, caught.value.pointer) == ("not_in_xml", "/@context")

@@ -62,7 +62,7 @@ def event_element(
         if ":" in event["type"]:
             root = _own_event(event, version, style)
         else:
-            root = etree.Element(event["type"], nsmap=_prefixes(names))
+            root = _root(event["type"], names)
             sequence = EVENTS[version][event["type"]]
             fields = _for_1_2(event, sequence) if version == "1.2" else event
             _append_fields(root, sequence, fields, style)
@@ -81,15 +81,26 @@ def _own_event(event: dict[str, Any], version: XmlVersion, style: _Style) -> etr
     if version == "1.2":
         raise located(not_in_1_2(f"event of the type {event['type'][:100]}"), "type")
     try:
-        root = etree.Element(clark_name(event["type"], style.names), nsmap=_prefixes(style.names))
-    except ValueError as error:
-        raise located(not_in_xml(str(error)), "type") from None
+        name = clark_name(event["type"], style.names)
     except InputError as error:
         raise located(error, "type") from None
+    root = _root(name, style.names)
     _append_fields(root, EXTENSION_EVENT, event, style)
     known = {"type", "@context", *EXTENSION_EVENT.order}
     append_extensions(root, event, style.names, known=known)
     return root
+
+
+def _root(name: str, names: Names) -> etree._Element:
+    """Return an event's element; values may use any prefix, so that all must be ones to XML."""
+    try:
+        etree.QName(name)
+    except ValueError as error:
+        raise located(not_in_xml(str(error)), "type") from None
+    try:
+        return etree.Element(name, nsmap=_prefixes(names))
+    except ValueError as error:
+        raise located(not_in_xml(str(error)), "@context") from None
 
 
 def _prefixes(names: Names) -> dict[str, str]:
