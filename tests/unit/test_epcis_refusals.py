@@ -228,6 +228,8 @@ def test_a_refused_event_leaves_the_others() -> None:
         (b'{"a": "\xed\xa0\x80"}', "json_not_utf8", None),
         (b'{"a": "\\ud800"}', "json_lone_surrogate", None),
         (b'{"a": 1e999}', "json_number_inexact", None),
+        (b'{"a": 0e99999999999999999999}', "json_number_inexact", "/a"),
+        (b'{"a": 1e-99999999999999999999}', "json_number_inexact", "/a"),
         (b'{"a": NaN}', "json_malformed", None),
         (b'{"a": -Infinity}', "json_malformed", None),
         (b"[" * 100_000, "json_too_deep", None),

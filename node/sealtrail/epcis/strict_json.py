@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import orjson
@@ -121,7 +121,10 @@ def _inexact(literal: str) -> _Inexact:
 
 def read_double(literal: str) -> float | None:
     """Return the double that a numeral stands for; None if no double is exactly that."""
-    number, exact = float(literal), Decimal(literal)
+    try:
+        number, exact = float(literal), Decimal(literal)
+    except InvalidOperation:  # an exponent of so many digits that not even a decimal holds it
+        return None
     # the first test keeps numbers of a million digits from being compared
     if abs(exact.adjusted()) > 400 or exact != Decimal(repr(number)):
         return None
