@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -239,20 +240,17 @@ async def test_what_is_no_list_of_master_data_is_refused(tmp_path: Path, answer:
         assert not (tmp_path / "out").exists()
 
 
-class served:  # noqa: N801 - reads as a verb
+@asynccontextmanager
+async def served(handler: Any, *others: tuple[str, Any]) -> AsyncIterator[str]:
     """Serve handlers: the first for every other address."""
-
-    def __init__(self, handler: Any, *others: tuple[str, Any]) -> None:
-        application = web.Application()
-        for path, other in others:
-            application.router.add_get(path, other)
-        application.router.add_get("/{path:.*}", handler)
-        self._runner = web.AppRunner(application)
-
-    async def __aenter__(self) -> str:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    application = web.Application()
+    for path, other in others:
+        application.router.add_get(path, other)
+    application.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

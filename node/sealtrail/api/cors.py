@@ -43,9 +43,8 @@ EXPOSED = (
 )
 """What scripts may read of an answer's headers, beside those that they may always."""
 
-MAX_AGE_SECONDS = (
-    7_200  # how long a browser keeps the answer to a preflight; Chromium keeps none longer
-)
+# How long a browser keeps the answer to a preflight; Chromium keeps none longer.
+MAX_AGE_SECONDS = 7_200
 _METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 section 5.6.2
 

@@ -26,9 +26,8 @@ PER_PAGE_DEFAULT = 30  # EPCIS 2.0 REST bindings
 PER_PAGE_MAX = 1000
 KEEPALIVE_SECONDS = 75.0  # also for a connection that sends no whole header
 IDLE_CONNECTIONS = 256  # open beyond those that have a request in hand
-SENT_MAX = SentMax(
-    128 * 1024, seconds=10.0
-)  # over a WebSocket, by its client: nothing of it is for us
+# Over a WebSocket, by its client: nothing of it is for us.
+SENT_MAX = SentMax(128 * 1024, seconds=10.0)
 # Bodies of all requests in hand, as multiples of the largest body: bounds the memory they take.
 BODIES_IN_HAND = 8
 

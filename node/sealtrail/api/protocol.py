@@ -8,7 +8,6 @@ over a WebSocket, and fragments without content are told to nobody.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from aiohttp.http import RawRequestMessage, WebSocketReader
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
+from sealtrail.api.rate import Rate
 from sealtrail.api.responses import bare_problem_response, http_problem_response
 
 _SPELT_IN_ONE_WAY = ("/log/", "/peer/")
@@ -163,15 +163,10 @@ class _Metered:
     def __init__(self, parser: WebSocketReader, connection: RequestHandler, most: SentMax) -> None:
         self._parser = parser
         self._connection = connection
-        self._most = most
-        self._began, self._bytes = time.monotonic(), 0
+        self._rate = Rate(most.count_bytes, seconds=most.seconds)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        now = time.monotonic()
-        if now - self._began > self._most.seconds:
-            self._began, self._bytes = now, 0
-        self._bytes += len(data)
-        if self._bytes > self._most.count_bytes:
+        if not self._rate.takes(len(data)):
             self._connection.force_close()
             return False, b""
         return self._parser.feed_data(data)

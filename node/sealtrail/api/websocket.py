@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from sealtrail.api.audited import note_of
+from sealtrail.api.rate import Rate
 from sealtrail.errors import SealtrailError
 from sealtrail.services.answers.presentation import Presentation
 from sealtrail.services.subscriptions.feeds import Feeds, Shown
@@ -78,16 +79,12 @@ async def serve_feed(
 
 async def _listen(socket: web.WebSocketResponse) -> WSCloseCode:
     """Answer pings; return when the client is gone, or sends more than it has to, and with which code to close."""
-    loop = asyncio.get_running_loop()
-    began, count = loop.time(), 0
+    rate = Rate(MESSAGES_MAX, seconds=MESSAGES_SECONDS)
     while True:
         message = await socket.receive()
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
             return WSCloseCode.OK
-        if loop.time() - began > MESSAGES_SECONDS:
-            began, count = loop.time(), 0
-        count += 1
-        if count > MESSAGES_MAX:
+        if not rate.takes():
             return WSCloseCode.POLICY_VIOLATION
         if message.type is WSMsgType.PING:
             try:

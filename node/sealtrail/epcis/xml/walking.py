@@ -33,6 +33,14 @@ def unknown_element(element: Element, extensions: Extensions) -> InputError:
     )
 
 
+def _is_taken(child: Element, name: str | None, sequence: Sequence) -> bool:
+    """Tell whether an element that the standard has not in its place may stand there as somebody's own."""
+    if name is None:
+        return sequence.others
+    # one in the standard's own namespace is none, and the type is the name of the event's element
+    return sequence.bare and name != "type" and str(child.tag)[:1] != "{"
+
+
 def refuse_attributes(element: Element, extensions: Extensions, names: Iterable[str]) -> None:
     """Refuse attributes that the standard does not have there; no names, no fault."""
     for name in names:
@@ -89,11 +97,8 @@ class Walk:
         order, last = sequence.order, -1
         for child in children_of(parent, self._extensions):
             name = standard_name(str(child.tag))
-            if name is None and sequence.others:
-                self._extensions.add_element(self._members, child)
-                continue
             if name is None or name not in order:
-                if not sequence.bare or name in (None, "type") or str(child.tag)[:1] == "{":
+                if not _is_taken(child, name, sequence):
                     raise unknown_element(child, self._extensions)
                 self._extensions.add_element(self._members, child)
                 continue

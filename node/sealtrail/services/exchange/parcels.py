@@ -41,9 +41,8 @@ from sealtrail.store.identity import Identity
 from sealtrail.store.log import LogStore
 
 PURPOSE = "consignment"
-PART_BYTES_MAX = (
-    4 << 20
-)  # contents of one package, beside its subject's; more only if one content alone is more
+# Contents of one package, beside its subject's; more only if one content alone is more.
+PART_BYTES_MAX = 4 << 20
 # Each with a checkpoint of its own at worst, and a package has no more of those.
 PART_ENTRIES_MAX = 1_000
 ENTRY_BYTES = 1024  # what an entry takes beside its content, about
