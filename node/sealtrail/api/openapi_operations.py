@@ -39,13 +39,14 @@ def _get(summary: str, *query: str, media_types: tuple[str, ...] = _JSON) -> Ope
     return Operation(summary=summary, query=query, media_types=media_types)
 
 
-def _events(summary: str) -> Operation:
+def _events(summary: str, *, body: tuple[str, ...] = (), query_language: bool = True) -> Operation:
     return Operation(
         summary=summary,
         query=_PAGED,
         headers=_FORMS,
+        body=body,
         media_types=_EVENTS,
-        query_language=True,
+        query_language=query_language,
     )
 
 
@@ -89,19 +90,12 @@ _QUERIES = {
     ("POST", "/queries"): _sent("Keep a query under a name.", _JSON, 201),
     ("GET", "/queries/{query_name}"): _get("A named query."),
     ("DELETE", "/queries/{query_name}"): _nothing("Delete a named query and its subscriptions."),
-    ("GET", "/queries/{query_name}/events"): Operation(
-        summary="Events of a named query; over a WebSocket, as they are recorded.",
-        query=_PAGED,
-        headers=_FORMS,
-        media_types=_EVENTS,
+    ("GET", "/queries/{query_name}/events"): _events(
+        "Events of a named query; over a WebSocket, as they are recorded.", query_language=False
     ),
     ("GET", "/queries/SimpleEventQuery"): _get("The query that the standard names itself."),
-    ("POST", "/queries/SimpleEventQuery"): Operation(
-        summary="Events of a query that is sent as a body.",
-        query=_PAGED,
-        headers=_FORMS,
-        body=_JSON,
-        media_types=_EVENTS,
+    ("POST", "/queries/SimpleEventQuery"): _events(
+        "Events of a query that is sent as a body.", body=_JSON, query_language=False
     ),
     ("GET", "/queries/SimpleEventQuery/events"): _events("Recorded events, as /events."),
     ("GET", "/queries/{query_name}/subscriptions"): _get("Subscriptions of a query.", *_PAGED),

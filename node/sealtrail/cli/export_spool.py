@@ -7,7 +7,6 @@ asked for again.
 
 from __future__ import annotations
 
-import re
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +15,10 @@ from typing import Any, BinaryIO
 import msgspec
 import orjson
 
-from sealtrail.cli.node_client import Answer, NodeClient, circling
+from sealtrail.cli.node_client import Answer, NodeClient, circling, next_page_token
 from sealtrail.errors import InputError, UnavailableError
 
 PER_PAGE = 1_000
-_next_link = re.compile(r'<([^>]*)>[^,<]*;\s*rel="?next"?').search
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +120,7 @@ class Spool:
             answer = client.get(self._path(page), GS1_EPC_Format=self._asked.epc_format)
             events = _events_of(answer)
             count += len(events)
-            page = _Page(count, _following(answer))
+            page = _Page(count, next_page_token(answer))
             self._require_leads_on(page, events)
             lines = [orjson.dumps(event) for event in events] + [msgspec.json.encode(page)]
             file.write(b"\n".join(lines) + b"\n")
@@ -165,21 +163,3 @@ def _events_of(answer: Answer) -> list[dict[str, Any]]:
         raise UnavailableError(
             "node_garbage", f"the node's answer is no EPCISQueryDocument: {error!r}"
         ) from error
-
-
-def _following(answer: Answer) -> str | None:
-    """Return the token of the next page; its address may be that of a node behind a proxy, and is not gone by.
-
-    Raises:
-        UnavailableError: ``node_garbage``: there is a next page and no way to it.
-    """
-    link = _next_link(answer.headers.get("link", ""))
-    if link is None:
-        return None
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(link[1]).query)
-    token = next(iter(query.get("nextPageToken", ())), None)
-    if token is None:
-        raise UnavailableError(
-            "node_garbage", f"the node's link to the next page leads nowhere: {link[1][:200]!r}"
-        )
-    return token

@@ -31,6 +31,7 @@ from sealtrail.evidence.audit_record import check_reason
 TIMEOUT_SECONDS = 120.0
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _CHUNK_BYTES = 1 << 16
+_next_link = re.compile(r'<([^>]*)>[^,<]*;\s*rel="?next"?').search
 _BY_STATUS: Mapping[int, type[SealtrailError]] = {
     401: UnauthorizedError,
     403: ForbiddenError,
@@ -200,7 +201,8 @@ def follow_pages(
     """Ask for a listing, and yield its pages.
 
     Raises:
-        SealtrailError: as :meth:`NodeClient.get`; ``node_garbage``: a page leads back to one before it.
+        SealtrailError: as :meth:`NodeClient.get` and :func:`next_page_token`; ``node_garbage``: a page leads back to
+            one before it.
     """
     seen: set[str] = set()
     token: str | None = None
@@ -221,10 +223,23 @@ def circling(path: str) -> UnavailableError:
 
 
 def next_page_token(answer: Answer) -> str | None:
-    """Return the token of the page that follows an answer; None if it is the last."""
-    address = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
-    query = urllib.parse.parse_qs(urllib.parse.urlsplit(address).query)
-    return query.get("nextPageToken", [None])[0]
+    """Return the token of the page that follows an answer; None if it is the last.
+
+    The page's address may be that of a node behind a proxy, and is not gone by.
+
+    Raises:
+        UnavailableError: ``node_garbage``: there is a next page and no way to it.
+    """
+    link = _next_link(answer.headers.get("link", ""))
+    if link is None:
+        return None
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(link[1]).query)
+    token = next(iter(query.get("nextPageToken", ())), None)
+    if token is None:
+        raise UnavailableError(
+            "node_garbage", f"the node's link to the next page leads nowhere: {link[1][:200]!r}"
+        )
+    return token
 
 
 def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:
